@@ -1,0 +1,49 @@
+# How every target of the project is built.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+add_library(btm_options INTERFACE)
+target_include_directories(btm_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+target_compile_options(btm_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+if(BTM_WERROR)
+  target_compile_options(btm_options INTERFACE -Werror)
+endif()
+if(BTM_SANITIZE)
+  target_compile_options(btm_options INTERFACE -fsanitize=${BTM_SANITIZE} -fno-omit-frame-pointer -g1)
+  target_link_options(btm_options INTERFACE -fsanitize=${BTM_SANITIZE})
+endif()
+
+configure_file(${CMAKE_SOURCE_DIR}/cmake/version.h.in ${CMAKE_BINARY_DIR}/generated/btm/version.h @ONLY)
+
+# btm_library(NAME SOURCES ... LINKS ...): one folder under btm/. LINKS is the dependency rule of docs/architecture.md.
+function(btm_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(btm_${name} STATIC ${arg_SOURCES})
+  add_library(btm::${name} ALIAS btm_${name})
+  target_link_libraries(btm_${name} PUBLIC btm_options ${arg_LINKS})
+endfunction()
+
+# btm_test(NAME SOURCES ... LINKS ... [FIXTURE name]): one GoogleTest binary, each test a ctest of its own.
+# BTM_TEST_DATA in the environment of a test is the folder that the fixture's oracle program filled.
+function(btm_test name)
+  cmake_parse_arguments(arg "" "FIXTURE" "SOURCES;LINKS" ${ARGN})
+  add_executable(test_${name} ${arg_SOURCES})
+  target_link_libraries(test_${name} PRIVATE btm_options ${arg_LINKS} btm_test_support GTest::gtest_main GTest::gmock)
+  set(properties TIMEOUT 300 ENVIRONMENT "BTM_TEST_DATA=${CMAKE_BINARY_DIR}/oracle/${arg_FIXTURE};OMP_NUM_THREADS=2")
+  if(arg_FIXTURE)
+    list(APPEND properties FIXTURES_REQUIRED ${arg_FIXTURE})
+  endif()
+  gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
+endfunction()
+
+# btm_oracle(NAME SCRIPT): runs tests/oracle/SCRIPT once before the tests that name this fixture; it writes the
+# reference values (made by PyTorch, transformers, tokenizers) into ${CMAKE_BINARY_DIR}/oracle/NAME.
+function(btm_oracle name script)
+  add_test(NAME oracle.${name} COMMAND ${BTM_PYTHON} ${CMAKE_SOURCE_DIR}/tests/oracle/${script} ${CMAKE_BINARY_DIR}/oracle/${name})
+  set_tests_properties(oracle.${name} PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 600)
+endfunction()
