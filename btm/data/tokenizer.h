@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-namespace btm {
+#include "btm/core/token.h"
 
-using TokenId = std::int32_t;
+namespace btm {
 
 // Immutable once made; any number of threads may encode and decode with one Tokenizer at once.
 class Tokenizer {

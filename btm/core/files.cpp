@@ -1,0 +1,232 @@
+#include "btm/core/files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "btm/core/error.h"
+
+namespace btm {
+namespace {
+
+constexpr std::size_t kWriteBlock = 1 << 20;
+
+std::string reason(int code) {
+  if (code == ENOSPC || code == EDQUOT) return "no space left on the device; free some and run the command again";
+  if (code == EROFS || code == EACCES || code == EPERM) {
+    return fmt::format("{}; choose a folder that can be written", std::strerror(code));
+  }
+  return std::strerror(code);
+}
+
+void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw input_error("{}: can't be written: {}", path.string(), reason(errno));
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+// Makes renames and new names in the folder durable.
+void sync_folder(const fs::path& folder) {
+  int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+void rename_over(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    throw input_error("{}: can't be put in place: {}", to.string(), reason(errno));
+  }
+  sync_folder(to.parent_path());
+}
+
+// The name beside: the process id keeps two writers apart, and a leftover of a killed one is recognised by its ending.
+fs::path beside(const fs::path& path) {
+  fs::path name = path;
+  name += fmt::format(".{}.tmp", ::getpid());
+  return name;
+}
+
+void sync_files_below(const fs::path& folder) {
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    int descriptor = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) continue;
+    ::fsync(descriptor);
+    ::close(descriptor);
+  }
+  sync_folder(folder);
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat info {};
+  if (descriptor < 0 || ::fstat(descriptor, &info) != 0) {
+    int code = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    throw input_error("{}: can't be read: {}", path.string(), std::strerror(code));
+  }
+  std::string bytes;
+  bytes.reserve(static_cast<std::size_t>(info.st_size));
+  char block[1 << 16];
+  ssize_t n;
+  while ((n = ::read(descriptor, block, sizeof block)) > 0 || (n < 0 && errno == EINTR)) {
+    if (n > 0) bytes.append(block, static_cast<std::size_t>(n));
+  }
+  int code = errno;
+  ::close(descriptor);
+  if (n < 0) throw input_error("{}: can't be read: {}", path.string(), std::strerror(code));
+  return bytes;
+}
+
+void write_file(const fs::path& path, std::string_view bytes) {
+  FileWriter file(path);
+  file.write(bytes);
+  file.publish();
+}
+
+FileWriter::FileWriter(fs::path path) : path_(std::move(path)), temporary_(beside(path_)) {
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) throw input_error("{}: can't be written: {}", path_.string(), reason(errno));
+}
+
+FileWriter::~FileWriter() {
+  if (descriptor_ >= 0) {
+    ::close(descriptor_);
+    ::unlink(temporary_.c_str());
+  }
+}
+
+void FileWriter::flush() {
+  write_all(descriptor_, buffer_, path_);
+  buffer_.clear();
+}
+
+void FileWriter::write(std::string_view bytes) {
+  if (buffer_.size() + bytes.size() > kWriteBlock) flush();
+  if (bytes.size() > kWriteBlock) {
+    write_all(descriptor_, bytes, path_);
+  } else {
+    buffer_.append(bytes);
+  }
+}
+
+void FileWriter::publish() {
+  flush();
+  if (::fsync(descriptor_) != 0) throw input_error("{}: can't be written: {}", path_.string(), reason(errno));
+  ::close(std::exchange(descriptor_, -1));
+  rename_over(temporary_, path_);
+}
+
+FolderWriter::FolderWriter(fs::path target) : target_(std::move(target)), temporary_(beside(target_)) {
+  remove_folder(temporary_);
+  make_folders(temporary_);
+}
+
+FolderWriter::~FolderWriter() {
+  std::error_code ignored;
+  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
+}
+
+void FolderWriter::publish() {
+  sync_files_below(temporary_);
+  if (fs::exists(target_)) {  // swapped in one step, so that there is a whole folder of that name at every moment
+    if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
+      throw input_error("{}: can't be put in place: {}", target_.string(), reason(errno));
+    }
+    sync_folder(target_.parent_path());
+    remove_folder(temporary_);
+  } else {
+    rename_over(temporary_, target_);
+  }
+  temporary_.clear();
+}
+
+void append_line(const fs::path& path, std::string_view line) {
+  int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (descriptor < 0) throw input_error("{}: can't be written: {}", path.string(), reason(errno));
+  off_t end = ::lseek(descriptor, 0, SEEK_END);
+  try {
+    write_all(descriptor, fmt::format("{}\n", line), path);
+  } catch (...) {
+    if (::ftruncate(descriptor, end) != 0) {
+      // The torn line stays; readers of logs drop a last line without its line end.
+    }
+    ::close(descriptor);
+    throw;
+  }
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+void make_folders(const fs::path& path) {
+  std::error_code status;
+  fs::create_directories(path, status);
+  if (status) throw input_error("{}: can't be made: {}", path.string(), reason(status.value()));
+}
+
+void remove_folder(const fs::path& path) {
+  std::error_code status;
+  fs::remove_all(path, status);
+  if (status) throw input_error("{}: can't be removed: {}", path.string(), reason(status.value()));
+}
+
+FileLock::FileLock(const fs::path& path, const std::string& what) {
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) throw input_error("{}: can't be written: {}", path.string(), reason(errno));
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    std::string holder = read_file(path);
+    ::close(descriptor_);
+    throw input_error("{} is already at work (process {}, lock {}); wait for it or stop it", what,
+                      holder.empty() ? "unknown" : holder, path.string());
+  }
+  std::string self = std::to_string(::getpid());
+  if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, self.data(), self.size(), 0) < 0) {
+    // The id is only a help for the reader of the message above.
+  }
+}
+
+FileLock::~FileLock() {
+  ::close(descriptor_);
+}
+
+MappedFile::MappedFile(const fs::path& path) {
+  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat info {};
+  if (descriptor < 0 || ::fstat(descriptor, &info) != 0) {
+    int code = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    throw input_error("{}: can't be read: {}", path.string(), std::strerror(code));
+  }
+  size_ = static_cast<std::size_t>(info.st_size);
+  void* address = size_ ? ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor, 0) : nullptr;
+  int code = errno;
+  ::close(descriptor);
+  if (address == MAP_FAILED) throw input_error("{}: can't be mapped: {}", path.string(), std::strerror(code));
+  data_ = static_cast<const char*>(address);
+}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<char*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+}  // namespace btm

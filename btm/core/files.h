@@ -1,0 +1,83 @@
+// Files that appear whole or not at all.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace btm {
+
+namespace fs = std::filesystem;
+
+std::string read_file(const fs::path& path);  // throws Error(input) naming the path and the system's reason
+
+// Writes beside, fsync, rename, fsync of the folder. Throws Error(input) on a full disk or a read-only folder; then the
+// old file, if any, is untouched and nothing is left beside it.
+void write_file(const fs::path& path, std::string_view bytes);
+
+// The same for a file written in pieces. Nothing is visible before publish(); destruction without it removes the file.
+class FileWriter {
+ public:
+  explicit FileWriter(fs::path path);
+  ~FileWriter();
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+  void write(std::string_view bytes);
+  void publish();
+
+ private:
+  void flush();
+  fs::path path_, temporary_;
+  int descriptor_ = -1;
+  std::string buffer_;
+};
+
+// The same for a folder: fill path(), then publish() renames it. An existing folder of that name is replaced.
+class FolderWriter {
+ public:
+  explicit FolderWriter(fs::path target);
+  ~FolderWriter();
+  FolderWriter(const FolderWriter&) = delete;
+  FolderWriter& operator=(const FolderWriter&) = delete;
+  const fs::path& path() const { return temporary_; }
+  void publish();
+
+ private:
+  fs::path target_, temporary_;
+};
+
+// Adds one line to a log that is read as "all whole lines": a single write, then fsync.
+void append_line(const fs::path& path, std::string_view line);
+
+void make_folders(const fs::path& path);   // throws Error(input) with the system's reason
+void remove_folder(const fs::path& path);  // with all in it, if there; throws Error(input) with the system's reason
+
+// An exclusive lock held on a file while the object lives; the kernel drops it when the process dies.
+class FileLock {
+ public:
+  // Throws Error(input) saying that `what` is already at work, with the process id that the holder wrote.
+  FileLock(const fs::path& path, const std::string& what);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+// Read-only memory map of a whole file. Throws Error(input).
+class MappedFile {
+ public:
+  explicit MappedFile(const fs::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  std::string_view bytes() const { return {data_, size_}; }
+
+ private:
+  const char* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace btm

@@ -1,0 +1,35 @@
+// Numbers as people write and read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace btm {
+
+// "16k", "4M", "1.5G" or "200" -> a count (decimal factors). Throws Error(input) naming the text.
+std::int64_t parse_count(std::string_view text);
+
+std::string format_count(double value);       // 1234567 -> "1.23M"
+std::string format_duration(double seconds);  // 3723 -> "1h02m", 75 -> "1m15s", 4.2 -> "4.2s"
+
+// The candidate nearest to `word` by edit distance, or "" if none is near enough to be a misspelling of it.
+template <class Range>
+std::string nearest_word(std::string_view word, const Range& candidates);
+
+int edit_distance(std::string_view a, std::string_view b);
+
+template <class Range>
+std::string nearest_word(std::string_view word, const Range& candidates) {
+  std::string best;
+  int best_distance = static_cast<int>(word.size()) / 2 + 2;
+  for (const auto& candidate : candidates) {
+    if (int distance = edit_distance(word, candidate); distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace btm

@@ -1,0 +1,33 @@
+#include "btm/core/interrupt.h"
+
+#include <csignal>
+
+#include "btm/core/error.h"
+
+namespace btm {
+namespace {
+
+volatile std::sig_atomic_t g_interrupted = 0;  // a signal handler can reach nothing but a global
+
+void on_signal(int signal) {
+  g_interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+void catch_interrupts() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+bool interrupted() {
+  return g_interrupted != 0;
+}
+
+void throw_if_interrupted() {
+  if (interrupted()) throw Error(Cause::interrupted, "interrupted; everything done so far is saved");
+}
+
+}  // namespace btm

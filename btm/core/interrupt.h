@@ -1,0 +1,10 @@
+// SIGINT and SIGTERM as a flag that long work looks at between its steps.
+#pragma once
+
+namespace btm {
+
+void catch_interrupts();  // once, in main; a second signal of the same kind ends the process at once
+bool interrupted();
+void throw_if_interrupted();  // Error(interrupted)
+
+}  // namespace btm

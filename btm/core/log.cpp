@@ -1,0 +1,38 @@
+#include "btm/core/log.h"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+namespace btm {
+namespace {
+
+spdlog::logger& logger() {
+  static std::shared_ptr<spdlog::logger> instance = [] {
+    auto made = spdlog::stderr_color_mt("btm");
+    made->set_pattern("%^%v%$");
+    return made;
+  }();
+  return *instance;
+}
+
+}  // namespace
+
+void set_log_level(LogLevel level) {
+  logger().set_level(level == LogLevel::quiet    ? spdlog::level::err
+                     : level == LogLevel::normal ? spdlog::level::info
+                                                 : spdlog::level::debug);
+}
+
+void log_info(const std::string& message) {
+  logger().log(spdlog::level::info, message);
+}
+void log_warning(const std::string& message) {
+  logger().warn("warning: {}", message);
+}
+void log_detail(const std::string& message) {
+  logger().debug(message);
+}
+
+}  // namespace btm

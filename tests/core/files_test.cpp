@@ -1,0 +1,71 @@
+#include "btm/core/files.h"
+
+#include <gtest/gtest.h>
+
+#include "btm/core/error.h"
+#include "tests/support/temporary_folder.h"
+
+namespace btm {
+namespace {
+
+int entries(const fs::path& folder) {
+  return static_cast<int>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+TEST(Files, WritesWhole) {
+  test::TemporaryFolder folder;
+  write_file(folder / "a", "one");
+  write_file(folder / "a", "two");
+  EXPECT_EQ(read_file(folder / "a"), "two");
+  EXPECT_EQ(entries(folder.path()), 1);
+}
+
+TEST(Files, UnpublishedLeavesNothing) {
+  test::TemporaryFolder folder;
+  {
+    FileWriter file(folder / "a");
+    file.write(std::string(3 << 20, 'x'));
+    FolderWriter other(folder / "b");
+    write_file(other.path() / "c", "x");
+  }
+  EXPECT_EQ(entries(folder.path()), 0);
+}
+
+TEST(Files, FullDiskIsAnInputErrorThatSaysSo) {
+  try {
+    append_line("/dev/full", "line");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::input);
+    EXPECT_NE(std::string(e.what()).find("no space left"), std::string::npos) << e.what();
+  }
+}
+
+TEST(Files, FolderReplacesFolder) {
+  test::TemporaryFolder folder;
+  for (const char* text : {"old", "new"}) {
+    FolderWriter target(folder / "d");
+    write_file(target.path() / "f", text);
+    target.publish();
+  }
+  EXPECT_EQ(read_file(folder / "d" / "f"), "new");
+  EXPECT_EQ(entries(folder.path()), 1);
+}
+
+TEST(Files, LockRefusesASecondHolder) {
+  test::TemporaryFolder folder;
+  FileLock lock(folder / "lock", "btm grow");
+  EXPECT_THROW(FileLock(folder / "lock", "btm grow"), Error);
+}
+
+TEST(Files, MissingFileNamesThePath) {
+  try {
+    read_file("/no/such/file");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("/no/such/file"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace btm
