@@ -1,0 +1,31 @@
+// Training sequences as a pure function of (data, seed, index): any order of workers, any resume sees the same ones.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "btm/data/token_store.h"
+
+namespace btm {
+
+// Endless stream over one or more domains, balanced: every run of `domains` consecutive sequences has one of each, in a
+// shuffled order. Within a domain each epoch shuffles the documents, lays them end to end (each ends with the
+// end-of-text token already in the store) and cuts the whole into sequences; what is left over at the end of an epoch
+// opens the next one.
+class SequenceStream {
+ public:
+  // The stores outlive the stream. Throws Error(input) if a domain has fewer than length + 1 tokens.
+  SequenceStream(std::vector<const TokenStore*> domains, int length, std::uint64_t seed);
+  ~SequenceStream();
+
+  // Fills `tokens` [length + 1]: inputs are the first `length`, targets the last `length`. One thread at a time.
+  void read(std::int64_t index, std::span<TokenId> tokens);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace btm

@@ -1,0 +1,27 @@
+// Every path of a forest is built here and nowhere else (docs/formats.md).
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace btm {
+
+struct ForestPaths {
+  std::filesystem::path root;
+
+  std::filesystem::path plan() const { return root / "forest.yaml"; }
+  std::filesystem::path log() const { return root / "log.jsonl"; }
+  std::filesystem::path lock() const { return root / "lock"; }
+  std::filesystem::path tokenizer() const { return root / "tokenizer"; }
+  std::filesystem::path tokens(const std::string& domain) const { return root / "tokens" / domain; }
+  std::filesystem::path seed() const { return root / "seed"; }
+  std::filesystem::path expert(const std::string& name) const { return root / "experts" / name; }
+  std::filesystem::path experts() const { return root / "experts"; }
+  std::filesystem::path comparison(const std::string& name) const { return root / "comparisons" / name; }
+  std::filesystem::path run(const std::string& name) const { return root / "runs" / name; }
+  std::filesystem::path branch(const std::string& name) const { return root / "runs" / name / "init"; }
+  std::filesystem::path results() const { return root / "results"; }
+  std::filesystem::path evaluation() const { return results() / "evaluation.json"; }
+};
+
+}  // namespace btm

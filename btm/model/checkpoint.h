@@ -1,0 +1,23 @@
+// Models as Hugging Face checkpoint folders: config.json, model.safetensors (or shards), generation_config.json.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "btm/model/parameters.h"
+
+namespace btm {
+
+// Writes the three files into an existing folder (the caller publishes it whole, see FolderWriter). Float32.
+void save_model(const std::filesystem::path& folder, const Model& model, int end_of_text);
+
+// Reads a folder written by us or by transformers (GPT-2 and Llama families; float32, bfloat16, float16; one file or
+// shards with model.safetensors.index.json; names with or without the "transformer." / "model." prefix). Throws
+// Error(input): missing files, corrupt or truncated tensors, shapes that don't fit the config, unsupported parts.
+Model load_model(const std::filesystem::path& folder);
+ModelConfig load_config(const std::filesystem::path& folder);
+
+// SHA-256 over the weights' identity: that of model.safetensors (of the index and every shard in order, if sharded).
+std::string weights_sha256(const std::filesystem::path& folder);
+
+}  // namespace btm

@@ -1,0 +1,34 @@
+// All parameters of a model in one flat float32 array, so that optimiser, clipping, averaging, saving and hashing are
+// loops over one array.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "btm/core/buffer.h"
+#include "btm/model/config.h"
+
+namespace btm {
+
+struct ParameterSlice {
+  std::string name;                 // the tensor's name in Hugging Face's checkpoint
+  std::vector<std::int64_t> shape;  // as there (GPT-2's projections are [in, out], Llama's [out, in])
+  std::int64_t offset = 0;          // in floats
+  std::int64_t size = 0;
+  bool decay = false;               // weight decay applies: matrices and embeddings, not biases and norms
+};
+
+// The slices in the order of the forward pass; a tied head has no slice of its own.
+std::vector<ParameterSlice> parameter_layout(const ModelConfig& config);
+
+struct Model {
+  ModelConfig config;  // resolved
+  Buffer parameters;   // [parameter_count(config)]
+};
+
+// GPT-2's initialisation: normal with deviation 0.02, residual output projections divided by sqrt(2 x layers), biases
+// zero, norm gains one. A function of (config, seed) alone.
+Model random_model(const ModelConfig& config, std::uint64_t seed);
+
+}  // namespace btm

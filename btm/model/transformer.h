@@ -1,0 +1,57 @@
+// The Transformer of both families: explicit forward and backward over buffers allocated once.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "btm/core/token.h"
+#include "btm/model/parameters.h"
+
+namespace btm {
+
+// One replica works on one thread; several replicas may share the parameters. No call allocates.
+class Transformer {
+ public:
+  enum class Use { training, scoring };  // scoring keeps no activations for a backward pass
+
+  // Buffers for `sequences` x `length` tokens at once; length <= config.context.
+  Transformer(const ModelConfig& config, int sequences, int length, Use use);
+  ~Transformer();
+  Transformer(Transformer&&) noexcept;
+
+  // tokens, targets: [n, length] with n <= sequences. Returns the sum of -log p(target) in nats over targets that are not
+  // kNoToken, and adds d(scale x sum)/d(parameters) to `gradients` (laid out as the parameters).
+  double train(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets, float scale,
+               float* gradients);
+
+  // log p(targets[i] | tokens before) for every position into log_probs [n, length]; 0 where the target is kNoToken.
+  void score(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets,
+             std::span<float> log_probs);
+
+  // Logits of every position: [n, length, vocab].
+  void logits(const float* parameters, std::span<const TokenId> tokens, std::span<float> logits);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Generation: one sequence with its key/value cache.
+class Decoder {
+ public:
+  explicit Decoder(const Model& model);  // keeps a reference; the model outlives it
+  ~Decoder();
+  Decoder(Decoder&&) noexcept;
+
+  // Runs the tokens after those already there and gives the logits [vocab] after the last one, valid until the next
+  // call. Throws Error(input) past the context.
+  std::span<const float> append(std::span<const TokenId> tokens);
+  int length() const;
+  void reset();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace btm
