@@ -1,0 +1,70 @@
+# The commands of the project; `make` alone lists them. Each does what is missing first: packages, torch, configure, build.
+# Variables: TORCH_DIR=.../site-packages/torch  link this torch; WERROR=ON  warnings are errors; JOBS=N  compile N files at once;
+#            PREFIX=/usr/local  where install puts things
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build test demo bench format tidy asan tsan install clean
+
+PREFIX ?= /usr/local
+WERROR ?= OFF
+CORES := $(shell nproc)
+# A file that includes LibTorch takes up to 2 GB to compile.
+JOBS ?= $(shell awk -v cores=$(CORES) '/MemAvailable/ {n = int($$2 / 2e6); print n < 1 ? 1 : n < cores ? n : cores}' /proc/meminfo)
+export TORCH_DIR
+
+configure = cmake --preset $(1) -DTORCH_DIR="$$(cat .setup/torch)" -DBTM_WERROR=$(WERROR) --log-level=WARNING
+compile = cmake --build build/$(1) -j $(JOBS)
+run_tests = ctest --test-dir build/$(1) --output-on-failure -j $(CORES)
+options = print_stacktrace=1:suppressions=$(CURDIR)/tools/sanitizers
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what building and testing need: packages (with sudo when not root), torch, the tests' oracles
+	@tools/setup.sh test
+
+build: ## build the program, build/release/btm
+	@tools/setup.sh build
+	@$(call configure,release)
+	@$(call compile,release)
+
+test: setup ## set up, build and run all tests
+	@$(call configure,release)
+	@$(call compile,release)
+	@$(call run_tests,release)
+
+demo: build ## get real text, grow a small forest from it, compare it with a dense model
+	@tools/demo/get_text.sh
+	@build/release/btm grow examples/demo/forest.yaml
+	@cat tools/demo/next.txt
+
+bench: build ## run the benchmarks
+	@for program in build/release/bench/bench_*; do [[ ! -x $$program ]] || $$program; done
+
+format: ## format all C++ files in place
+	@tools/setup.sh lint
+	@git ls-files '*.h' '*.cpp' '*.cu' | xargs -r clang-format -i
+
+tidy: build ## run clang-tidy and shellcheck
+	@tools/setup.sh lint
+	@git ls-files '*.sh' | xargs -r shellcheck
+	@git ls-files 'btm/*.cpp' 'cli/*.cpp' | xargs -rn 1 -P $(JOBS) clang-tidy --quiet -p build/release
+
+asan: setup ## run all tests with the address and undefined behaviour sanitizers
+	@$(call configure,asan)
+	@$(call compile,asan)
+	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=$(options)/leak.supp UBSAN_OPTIONS=halt_on_error=1:$(options)/undefined.supp \
+	  $(call run_tests,asan)
+
+# Address randomisation of recent kernels collides with the shadow memory of GCC's thread sanitizer: run without it.
+tsan: setup ## run all tests with the thread sanitizer
+	@$(call configure,tsan)
+	@$(call compile,tsan)
+	@TSAN_OPTIONS=$(options)/thread.supp setarch -R $(call run_tests,tsan)
+
+install: build ## install the program and its documents under PREFIX
+	@cmake --install build/release --prefix "$(PREFIX)"
+
+clean: ## remove what was built (the text in data/, forests in runs/ and .venv stay)
+	@rm -rf build .setup
