@@ -5,6 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build test demo bench format tidy asan tsan install clean
+.NOTPARALLEL:
 
 PREFIX ?= /usr/local
 WERROR ?= OFF
@@ -13,7 +14,10 @@ CORES := $(shell nproc)
 JOBS ?= $(shell awk -v cores=$(CORES) '/MemAvailable/ {n = int($$2 / 2e6); print n < 1 ? 1 : n < cores ? n : cores}' /proc/meminfo)
 export TORCH_DIR
 
-configure = cmake --preset $(1) -DTORCH_DIR="$$(cat .setup/torch)" -DBTM_WERROR=$(WERROR) --log-level=WARNING
+# The Python of the oracles is said each time: CMake would remember the system's from before there was a .venv.
+python = $(firstword $(wildcard $(CURDIR)/.venv/bin/python3) python3)
+configure = cmake --preset $(1) -DTORCH_DIR="$$(cat .setup/torch)" -DBTM_PYTHON="$$(command -v $(python))" \
+  -DBTM_WERROR=$(WERROR) --log-level=WARNING
 compile = cmake --build build/$(1) -j $(JOBS)
 run_tests = ctest --test-dir build/$(1) --output-on-failure -j $(CORES)
 options = print_stacktrace=1:suppressions=$(CURDIR)/tools/sanitizers

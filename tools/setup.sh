@@ -40,7 +40,7 @@ install_packages() {
     fi
     as_root=(sudo)
   fi
-  as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+  as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
   say "installing ${missing[*]}"
   "${as_root[@]}" update || die "apt-get can't get the package lists (it says why, above). Is there a network?"
   "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null ||
