@@ -32,6 +32,15 @@ using Json = nlohmann::ordered_json;
 template <class T>
 using NamedList = std::vector<std::pair<std::string, T>>;
 
+// The word that stands for the value of an enum in files.
+template <class T>
+std::string_view to_word(T value) {
+  for (const auto& [known, name] : names(value)) {
+    if (known == value) return name;
+  }
+  return "";
+}
+
 namespace settings_detail {
 
 struct NullVisitor {
@@ -160,10 +169,7 @@ void read(const YAML::Node& node, T& field, const std::string& where) {
 template <class T>
 Json to_json(const T& field) {
   if constexpr (std::is_enum_v<T>) {
-    for (const auto& [value, name] : names(field)) {
-      if (value == field) return std::string(name);
-    }
-    return nullptr;
+    return std::string(to_word(field));
   } else if constexpr (IsOptional<T>::value) {
     return field ? to_json(*field) : Json("auto");
   } else if constexpr (IsNamedList<T>::value) {

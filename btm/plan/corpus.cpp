@@ -1,0 +1,113 @@
+#include "btm/plan/corpus.h"
+
+#include <algorithm>
+
+#include "btm/core/files.h"
+#include "btm/core/interrupt.h"
+#include "btm/core/log.h"
+#include "btm/data/bpe_train.h"
+
+namespace btm {
+namespace {
+
+// What the tokenizer was made from; kept beside it, because tokenizer.json doesn't say.
+fs::path recipe_file(const ForestPaths& paths) {
+  return paths.tokenizer() / "recipe.json";
+}
+
+Json wanted_recipe(const Plan& plan) {
+  if (!plan.tokenizer.from.empty()) return {{"sha256", Tokenizer::load(plan.tokenizer.from).sha256()}};
+  return {{"vocab_size", plan.tokenizer.vocab_size}, {"sample_bytes", plan.tokenizer.sample_bytes}};
+}
+
+void check_unchanged(const Json& made, const Json& wanted, const ForestPaths& paths) {
+  for (const auto& [key, value] : wanted.items()) {
+    if (made.value(key, Json()) == value) continue;
+    throw input_error(
+        "tokenizer.{}: the forest's tokenizer was made with {}, the plan now says {}; every token and model depends on "
+        "it: set it back, or grow another forest (this one is {})",
+        key == "sha256" ? "from" : key, made.contains(key) ? made[key].dump() : "other settings", value.dump(),
+        paths.root.string());
+  }
+}
+
+Tokenizer make_tokenizer(const Plan& plan, int threads) {
+  if (!plan.tokenizer.from.empty()) return Tokenizer::load(plan.tokenizer.from);
+  NamedList<TextSettings> texts;
+  for (const std::string& name : domains_of_role(plan, Role::train)) {
+    texts.emplace_back(name, find_domain(plan, name).text);
+  }
+  return train_bpe(balanced_sample(texts, plan.tokenizer.sample_bytes), plan.tokenizer.vocab_size, threads);
+}
+
+std::int64_t least_tokens(const Plan& plan) {
+  return std::int64_t{plan.model.config.context} + 1;
+}
+
+// The tokens of a domain are still those of its text.
+bool unchanged(const DomainSettings& domain, const std::string& name, const DomainReport& report,
+               const ForestPaths& paths) {
+  std::string files = files_sha256(domain.text, name);
+  if (files == report.files_sha256) return true;
+  DomainReport now;
+  std::string text_sha256 = text_identity(domain.text, name, now);
+  if (text_sha256 != report.text_sha256) return false;
+  DomainReport updated = report;  // same documents in files that were touched, moved or split
+  updated.files_sha256 = files;
+  save_domain_report(paths.tokens(name), updated);
+  return true;
+}
+
+}  // namespace
+
+Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, int threads) {
+  Json wanted = wanted_recipe(plan);
+  if (fs::exists(recipe_file(paths))) {
+    Json made = Json::parse(read_file(recipe_file(paths)), nullptr, false);
+    if (made.is_discarded()) throw input_error("{}: not JSON; the file is damaged", recipe_file(paths).string());
+    check_unchanged(made, wanted, paths);
+    return Tokenizer::load(paths.tokenizer());
+  }
+  log_info(plan.tokenizer.from.empty() ? fmt::format("tokenizer: training {} tokens", plan.tokenizer.vocab_size)
+                                       : fmt::format("tokenizer: {}", plan.tokenizer.from));
+  Tokenizer tokenizer = make_tokenizer(plan, threads);
+  FolderWriter folder(paths.tokenizer());
+  tokenizer.save(folder.path());
+  write_file(folder.path() / "recipe.json", wanted.dump(2) + "\n");
+  folder.publish();
+  return tokenizer;
+}
+
+std::vector<DomainReport> ensure_tokens(const Plan& plan, const ForestPaths& paths, const Tokenizer& tokenizer,
+                                        const std::set<std::string>& in_use, int threads) {
+  std::vector<DomainReport> reports;
+  for (const auto& [name, domain] : plan.domains) {
+    throw_if_interrupted();
+    fs::path folder = paths.tokens(name);
+    if (fs::exists(folder)) {
+      DomainReport report = load_domain_report(folder);
+      if (unchanged(domain, name, report, paths)) {
+        reports.push_back(report);
+        continue;
+      }
+      if (in_use.contains(name)) {
+        throw input_error(
+            "domains.{}: its text has changed since models were trained on it ({} train documents then); put the old "
+            "text back, or give the new text a domain of its own",
+            name, report.train.documents);
+      }
+    }
+    make_folders(folder.parent_path());
+    DomainReport report = prepare_domain(domain.text, name, tokenizer, folder, least_tokens(plan), threads);
+    log_info(fmt::format("tokens: {:<20} {:>8} train  {:>8} dev  {:>8} test  ({} documents{})", name,
+                         format_count(static_cast<double>(report.train.tokens)),
+                         format_count(static_cast<double>(report.dev.tokens)),
+                         format_count(static_cast<double>(report.test.tokens)),
+                         report.train.documents + report.dev.documents + report.test.documents,
+                         report.duplicates ? fmt::format(", {} duplicates dropped", report.duplicates) : ""));
+    reports.push_back(report);
+  }
+  return reports;
+}
+
+}  // namespace btm

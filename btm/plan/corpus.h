@@ -1,0 +1,24 @@
+// The part of growing that makes tokens out of text: tokenizer/ and tokens/ of a forest.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "btm/data/prepare.h"
+#include "btm/data/tokenizer.h"
+#include "btm/forest/paths.h"
+#include "btm/plan/plan.h"
+
+namespace btm {
+
+// Makes the forest's tokenizer if it has none: trained on the train domains of the plan, or taken from tokenizer.from.
+// Throws Error(input) if there is one that the plan's settings would not give.
+Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, int threads);
+
+// Makes the tokens of every domain that has none, in the order of the plan. Where the text files have changed since:
+// tokens that no model was trained on (`in_use`) are made again, others are Error(input).
+std::vector<DomainReport> ensure_tokens(const Plan& plan, const ForestPaths& paths, const Tokenizer& tokenizer,
+                                        const std::set<std::string>& in_use, int threads);
+
+}  // namespace btm

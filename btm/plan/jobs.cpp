@@ -1,0 +1,79 @@
+#include "btm/plan/jobs.h"
+
+#include "btm/core/hash.h"
+#include "btm/version.h"
+
+namespace btm {
+namespace {
+
+// Settings that change when something is measured or saved, but not the weights.
+constexpr const char* kWithoutEffectOnWeights[] = {"dev_every", "dev_tokens", "checkpoint_minutes", "keep_checkpoints"};
+
+const DomainReport& report_of(const std::vector<DomainReport>& reports, const std::string& domain) {
+  for (const DomainReport& report : reports) {
+    if (report.name == domain) return report;
+  }
+  throw failure("domain {} has no tokens yet", domain);
+}
+
+}  // namespace
+
+Json recipe_of(const ModelTask& task, const ModelConfig& model, const std::vector<DomainReport>& domains,
+               const std::string& tokenizer_sha256) {
+  Json recipe;
+  recipe["model"] = settings_json(model);
+  recipe["tokenizer_sha256"] = tokenizer_sha256;
+  recipe["parents"] = Json::array();
+  for (const Parent& parent : task.parents) {
+    recipe["parents"].push_back({{"name", parent.name}, {"weight", parent.weight}, {"sha256", parent.sha256}});
+  }
+  if (!task.init_sha256.empty()) recipe["init_sha256"] = task.init_sha256;
+  if (!task.branch.is_null()) recipe["branch"] = task.branch;
+  recipe["domains"] = Json::object();
+  for (const std::string& domain : task.domains) recipe["domains"][domain] = report_of(domains, domain).train_sha256;
+  recipe["tokens"] = task.tokens;
+  recipe["training"] = settings_json(task.training);
+  for (const char* key : kWithoutEffectOnWeights) recipe["training"].erase(key);
+  return recipe;
+}
+
+TrainingJob job_of(const ModelTask& task, const ModelConfig& model, const std::vector<DomainReport>& domains,
+                   const ForestPaths& paths, const std::filesystem::path& init, const std::string& init_sha256,
+                   int threads) {
+  TrainingJob job;
+  job.name = task.name;
+  job.init = init;
+  job.init_sha256 = init_sha256;
+  job.tokenizer = paths.tokenizer();
+  job.model = model;
+  job.training = task.training;
+  job.tokens = task.tokens;
+  job.threads = threads;
+  for (const std::string& domain : task.domains) {
+    job.data.push_back({domain, paths.tokens(domain), report_of(domains, domain).train_sha256});
+  }
+  return job;
+}
+
+ExpertInfo info_of(const ModelTask& task, const Json& recipe, const std::string& tokenizer_sha256,
+                   const TrainingResult& result, const std::string& weights_sha256) {
+  ExpertInfo info;
+  info.name = task.name;
+  info.kind = task.kind;
+  info.domains = task.domains;
+  info.cycle = task.cycle;
+  info.parents = task.parents;
+  info.weights_sha256 = weights_sha256;
+  info.tokenizer_sha256 = tokenizer_sha256;
+  info.recipe_sha256 = sha256_hex(recipe.dump());
+  info.recipe = recipe;
+  info.tokens = result.tokens;
+  info.updates = result.updates;
+  info.flops = result.flops;
+  info.device_seconds = result.device_seconds;
+  info.dev_loss = result.dev_loss;
+  info.tool_version = kVersion;
+  return info;
+}
+
+}  // namespace btm

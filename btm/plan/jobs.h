@@ -1,0 +1,42 @@
+// From the plan to the training of each model: its recipe (what the weights depend on) and its job (how it runs here).
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "btm/data/prepare.h"
+#include "btm/forest/expert.h"
+#include "btm/forest/paths.h"
+#include "btm/plan/plan.h"
+#include "btm/train/trainer.h"
+
+namespace btm {
+
+// One model to train: the seed, an expert or a comparison.
+struct ModelTask {
+  std::string name;
+  std::string kind;  // seed, expert, dense
+  int cycle = 0;
+  std::vector<std::string> domains;
+  std::vector<Parent> parents;  // none: random weights, or those of init_sha256
+  std::string init_sha256;      // of a checkpoint from outside the forest (model.from); else ""
+  Json branch;                  // BranchSettings, for experts
+  std::int64_t tokens = 0;
+  TrainingSettings training;
+};
+
+// What the weights of the task's model depend on, in a fixed order of keys; no paths, no times, no thread counts.
+Json recipe_of(const ModelTask& task, const ModelConfig& model, const std::vector<DomainReport>& domains,
+               const std::string& tokenizer_sha256);
+
+// The job file for the trainer. `init` is the folder with the initial weights; empty: random.
+TrainingJob job_of(const ModelTask& task, const ModelConfig& model, const std::vector<DomainReport>& domains,
+                   const ForestPaths& paths, const std::filesystem::path& init, const std::string& init_sha256,
+                   int threads);
+
+// expert.json of a finished run.
+ExpertInfo info_of(const ModelTask& task, const Json& recipe, const std::string& tokenizer_sha256,
+                   const TrainingResult& result, const std::string& weights_sha256);
+
+}  // namespace btm

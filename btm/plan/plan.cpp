@@ -1,0 +1,210 @@
+#include "btm/plan/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "btm/core/files.h"
+#include "btm/model/checkpoint.h"
+
+namespace btm {
+namespace {
+
+// Brown et al. 2020 (2005.14165), table 2.1, with the paper's context (Li et al. 2022, section 3.1).
+const std::map<std::string, ModelConfig>& presets() {
+  auto shape = [](int layers, int width, int heads) {
+    ModelConfig config;
+    config.layers = layers;
+    config.width = width;
+    config.heads = heads;
+    config.context = 1024;
+    return config;
+  };
+  static const std::map<std::string, ModelConfig> table = {{"gpt3-small", shape(12, 768, 12)},
+                                                           {"gpt3-medium", shape(24, 1024, 16)},
+                                                           {"gpt3-large", shape(24, 1536, 16)},
+                                                           {"gpt3-xl", shape(24, 2048, 16)}};
+  return table;
+}
+
+// Gives the map at `key` of `node` every entry of `defaults` that it doesn't set itself.
+void inherit(const YAML::Node& defaults, YAML::Node node, const char* key) {
+  if (!defaults.IsMap() || !node.IsMap()) return;
+  YAML::Node own = node[key];
+  if (own.IsDefined() && !own.IsMap()) return;  // a wrong type, which the reader reports
+  for (const auto& item : defaults) {
+    if (!own[item.first.Scalar()].IsDefined()) own[item.first.Scalar()] = item.second;
+  }
+}
+
+// `training` goes down to the seed and the cycles; the comparisons take the first cycle's, as the dense model continues
+// the seed with the same schedule as the experts do.
+void hand_training_down(YAML::Node root) {
+  YAML::Node training = root["training"];
+  if (root["seed"].IsMap()) inherit(training, root["seed"], "training");
+  YAML::Node of_experts = training;
+  if (root["cycles"].IsSequence()) {
+    for (YAML::Node cycle : root["cycles"]) inherit(training, cycle, "training");
+    if (root["cycles"].size() > 0 && root["cycles"][0].IsMap()) of_experts = root["cycles"][0]["training"];
+  }
+  if (root["compare"].IsScalar()) root["compare"] = std::vector<std::string>{root["compare"].Scalar()};
+  if (!root["compare"].IsSequence()) return;
+  for (std::size_t i = 0; i < root["compare"].size(); ++i) {
+    if (root["compare"][i].IsScalar()) {
+      YAML::Node entry(YAML::NodeType::Map);
+      entry["model"] = root["compare"][i].Scalar();
+      root["compare"][i] = entry;
+    }
+    inherit(of_experts, root["compare"][i], "training");
+  }
+}
+
+void apply_preset(const YAML::Node& root, Plan& plan) {
+  YAML::Node name = root["model"].IsMap() ? root["model"]["preset"] : YAML::Node();
+  if (!name.IsDefined() || !name.IsScalar() || name.Scalar().empty()) return;
+  auto preset = presets().find(name.Scalar());
+  if (preset == presets().end()) {
+    throw input_error("model.preset: '{}' is not known; take gpt3-small, gpt3-medium, gpt3-large or gpt3-xl",
+                      name.Scalar());
+  }
+  plan.model.config = preset->second;
+}
+
+void take_shape_of_checkpoint(const YAML::Node& root, Plan& plan) {
+  if (plan.model.from.empty()) return;
+  for (const auto& item : root["model"]) {
+    if (item.first.Scalar() != "from") {
+      throw input_error("model.{}: the shape comes from model.from ({}); leave this key out", item.first.Scalar(),
+                        plan.model.from);
+    }
+  }
+  plan.model.config = load_config(plan.model.from);
+  if (plan.tokenizer.from.empty()) plan.tokenizer.from = plan.model.from;
+}
+
+void check_training(const TrainingSettings& s, const std::string& where) {
+  auto positive = [&where](const char* key, double value) {
+    if (!(value > 0)) throw input_error("{}.{} must be more than 0, found {}", where, key, value);
+  };
+  positive("batch_tokens", static_cast<double>(s.batch_tokens));
+  positive("learning_rate", s.learning_rate);
+  positive("epsilon", s.epsilon);
+  auto share = [&where](const char* key, double value) {
+    if (value < 0 || value > 1) throw input_error("{}.{} must be from 0 to 1, found {}", where, key, value);
+  };
+  share("warmup", s.warmup);
+  share("final_learning_rate", s.final_learning_rate);
+  if (s.beta1 < 0 || s.beta1 >= 1 || s.beta2 < 0 || s.beta2 >= 1) {
+    throw input_error("{}.beta1 and beta2 must be from 0 to less than 1, found {} and {}", where, s.beta1, s.beta2);
+  }
+  if (s.keep_checkpoints < 1) throw input_error("{}.keep_checkpoints must be at least 1", where);
+}
+
+void check_domains(const Plan& plan) {
+  if (plan.domains.empty()) throw input_error("domains: none given; name at least one body of text");
+  std::set<std::string> seen;
+  for (const auto& [name, domain] : plan.domains) {
+    bool plain = !name.empty() && name.find_first_not_of(
+                                      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789_-.") == std::string::npos;
+    if (!plain || name[0] == '.') {
+      throw input_error("domains: '{}' can't be a folder's name; use letters, digits, _ and -", name);
+    }
+    if (name == "all" || name == "seed")
+      throw input_error("domains: '{}' is a word of the plan; rename the domain", name);
+    if (!seen.insert(name).second) throw input_error("domains: '{}' is there twice", name);
+    if (domain.text.text.empty()) throw input_error("domains.{}.text is missing: give files, folders or globs", name);
+  }
+  if (domains_of_role(plan, Role::train).empty()) throw input_error("domains: none has role train");
+}
+
+void check_cycles(const Plan& plan) {
+  std::vector<std::string> train = domains_of_role(plan, Role::train);
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < plan.cycles.size(); ++i) {
+    const CycleSettings& cycle = plan.cycles[i];
+    std::string where = fmt::format("cycles[{}]", i);
+    if (cycle.experts.empty()) throw input_error("{}.experts: none given", where);
+    for (const std::string& name : cycle.experts) {
+      if (std::find(train.begin(), train.end(), name) == train.end()) {
+        std::string nearest = nearest_word(name, train);
+        throw input_error("{}.experts: '{}' is not a train domain{}", where, name,
+                          nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+      }
+      if (!seen.insert(name).second) throw input_error("{}.experts: '{}' has an expert already", where, name);
+    }
+    if (cycle.tokens <= 0) throw input_error("{}.tokens must be more than 0", where);
+    bool needs_experts = cycle.branch.from == BranchKind::uniform || cycle.branch.from == BranchKind::argmax ||
+                         cycle.branch.from == BranchKind::posterior;
+    if (i == 0 && needs_experts && cycle.branch.weights.empty()) {
+      throw input_error("{}.branch: the first cycle has no experts to branch from; use seed or random", where);
+    }
+    for (const auto& [name, weight] : cycle.branch.weights) {
+      if (weight < 0) throw input_error("{}.branch.weights.{}: {} is negative", where, name, weight);
+    }
+    check_training(cycle.training, where + ".training");
+  }
+}
+
+void check_seed(const Plan& plan) {
+  std::vector<std::string> train = domains_of_role(plan, Role::train);
+  for (const std::string& name : plan.seed.domains) {
+    if (name != "all" && std::find(train.begin(), train.end(), name) == train.end()) {
+      throw input_error("seed.domains: '{}' is not a train domain", name);
+    }
+  }
+  if (plan.seed.tokens < 0 || (plan.seed.tokens == 0 && plan.model.from.empty())) {
+    throw input_error("seed.tokens must be more than 0 (0 only with model.from)");
+  }
+  check_training(plan.seed.training, "seed.training");
+}
+
+}  // namespace
+
+void read_scalar(BranchSettings& s, const std::string& word) {
+  settings_detail::read(YAML::Node(word), s.from, "branch");
+}
+
+std::vector<std::string> domains_of_role(const Plan& plan, Role role) {
+  std::vector<std::string> result;
+  for (const auto& [name, domain] : plan.domains) {
+    if (domain.role == role) result.push_back(name);
+  }
+  return result;
+}
+
+const DomainSettings& find_domain(const Plan& plan, const std::string& name) {
+  for (const auto& [domain_name, domain] : plan.domains) {
+    if (domain_name == name) return domain;
+  }
+  throw input_error("domain '{}' is not in the plan", name);
+}
+
+Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  YAML::Node root = parse_yaml(read_file(file), file.string());
+  if (!root.IsMap()) throw input_error("{}: a plan is a map of settings; see examples/", file.string());
+  for (const std::string& assignment : overrides) apply_override(root, assignment);
+  if (!root["seed"].IsDefined()) root["seed"] = YAML::Node(YAML::NodeType::Map);
+  hand_training_down(root);
+  Plan plan;
+  apply_preset(root, plan);
+  read_settings(root, plan, file.string());
+  try {
+    if (plan.forest.empty()) throw input_error("forest is missing: the folder to grow in");
+    take_shape_of_checkpoint(root, plan);
+    check_training(plan.training, "training");
+    check_domains(plan);
+    check_seed(plan);
+    check_cycles(plan);
+    ModelConfig config = plan.model.config;
+    if (config.vocab_size == 0) config.vocab_size = plan.tokenizer.vocab_size;
+    check_mixtures(plan.evaluate.mixtures);
+    resolve(config);  // throws where the shape can't be
+    if (plan.launcher.workers && *plan.launcher.workers < 1) throw input_error("launcher.workers must be at least 1");
+  } catch (const Error& e) {
+    throw Error(e.cause(), file.string() + ": " + e.what());
+  }
+  return plan;
+}
+
+}  // namespace btm

@@ -1,0 +1,174 @@
+// forest.yaml as structs: what the user asks for.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "btm/core/settings.h"
+#include "btm/data/prepare.h"
+#include "btm/mixture/evaluate.h"
+#include "btm/model/config.h"
+#include "btm/train/settings.h"
+
+namespace btm {
+
+enum class Role { train, novel };
+inline std::array<std::pair<Role, std::string_view>, 2> names(Role) {
+  return {{{Role::train, "train"}, {Role::novel, "novel"}}};
+}
+
+struct DomainSettings {
+  TextSettings text;
+  Role role = Role::train;
+};
+template <class F>
+void visit(DomainSettings& s, F&& f) {
+  visit(s.text, f);
+  f("role", s.role, "train, or novel: only evaluated on");
+}
+
+struct TokenizerSettings {
+  std::string from;
+  int vocab_size = 8192;
+  std::int64_t sample_bytes = 8'000'000;
+};
+template <class F>
+void visit(TokenizerSettings& s, F&& f) {
+  f("from", s.from, "take this tokenizer.json (or the folder that holds it); empty: train one on the train domains");
+  f("vocab_size", s.vocab_size, "of the tokenizer to train");
+  f("sample_bytes", s.sample_bytes, "text per domain to train it on");
+}
+
+struct ModelSettings {
+  std::string preset;
+  std::string from;
+  ModelConfig config;
+};
+template <class F>
+void visit(ModelSettings& s, F&& f) {
+  f("preset", s.preset, "gpt3-small, gpt3-medium, gpt3-large or gpt3-xl: the paper's shapes; the keys below change it");
+  f("from", s.from, "Hugging Face checkpoint folder: its shape and weights");
+  visit(s.config, f);
+}
+
+struct SeedSettings {
+  std::int64_t tokens = 4'000'000;
+  std::vector<std::string> domains = {"all"};
+  TrainingSettings training;
+};
+template <class F>
+void visit(SeedSettings& s, F&& f) {
+  f("tokens", s.tokens, "to train the seed on; 0 with model.from: that checkpoint is the seed");
+  f("domains", s.domains, "its corpus, balanced; all: every train domain");
+  f("training", s.training, "what differs from `training` above");
+}
+
+enum class BranchKind { seed, uniform, argmax, posterior, random };
+inline std::array<std::pair<BranchKind, std::string_view>, 5> names(BranchKind) {
+  return {{{BranchKind::seed, "seed"},
+           {BranchKind::uniform, "uniform"},
+           {BranchKind::argmax, "argmax"},
+           {BranchKind::posterior, "posterior"},
+           {BranchKind::random, "random"}}};
+}
+
+struct BranchSettings {
+  BranchKind from = BranchKind::seed;
+  NamedList<double> weights;
+  int top_k = 0;
+  int sequences = 100;
+};
+template <class F>
+void visit(BranchSettings& s, F&& f) {
+  f("from", s.from,
+    "initial weights: seed; the experts' uniform or posterior-weighted average; argmax: the likeliest one; random: "
+    "none");
+  f("weights", s.weights, "explicit instead: {NAME: WEIGHT, ...} over seed and experts");
+  f("top_k", s.top_k, "posterior: keep the k largest weights; 0: all");
+  f("sequences", s.sequences, "posterior, argmax: train sequences of the new domain that estimate it");
+}
+void read_scalar(BranchSettings& s, const std::string& word);
+
+struct CycleSettings {
+  std::vector<std::string> experts;
+  std::int64_t tokens = 1'000'000;
+  BranchSettings branch;
+  TrainingSettings training;
+};
+template <class F>
+void visit(CycleSettings& s, F&& f) {
+  f("experts", s.experts, "train domains; each gets an expert of its name");
+  f("tokens", s.tokens, "per expert");
+  f("branch", s.branch, "where the experts start");
+  f("training", s.training, "what differs from `training` above");
+}
+
+enum class Baseline { dense };
+inline std::array<std::pair<Baseline, std::string_view>, 1> names(Baseline) {
+  return {{{Baseline::dense, "dense"}}};
+}
+
+struct ComparisonSettings {
+  Baseline model = Baseline::dense;
+  TrainingSettings training;
+};
+template <class F>
+void visit(ComparisonSettings& s, F&& f) {
+  f("model", s.model, "dense: the seed trained on all train domains for as many tokens as all experts together");
+  f("training", s.training, "what differs from the first cycle's training");
+}
+
+enum class LauncherKind { local };
+inline std::array<std::pair<LauncherKind, std::string_view>, 1> names(LauncherKind) {
+  return {{{LauncherKind::local, "local"}}};
+}
+
+struct LauncherSettings {
+  LauncherKind kind = LauncherKind::local;
+  std::optional<int> workers;
+};
+template <class F>
+void visit(LauncherSettings& s, F&& f) {
+  f("kind", s.kind, "local: processes on this machine");
+  f("workers", s.workers, "experts trained at once; auto: as many as cores, which they split");
+}
+
+struct Plan {
+  std::string forest;
+  TokenizerSettings tokenizer;
+  ModelSettings model;
+  TrainingSettings training;
+  NamedList<DomainSettings> domains;
+  SeedSettings seed;
+  std::vector<CycleSettings> cycles;
+  EvaluateSettings evaluate;
+  std::vector<ComparisonSettings> compare;
+  LauncherSettings launcher;
+};
+template <class F>
+void visit(Plan& s, F&& f) {
+  f("forest", s.forest, "folder of the forest");
+  f("tokenizer", s.tokenizer, "byte-level BPE");
+  f("model", s.model, "shape of every model");
+  f("training", s.training, "of every model, unless its own part says otherwise");
+  f("domains", s.domains, "bodies of text by provenance");
+  f("seed", s.seed, "step 0: the first ancestor");
+  f("cycles", s.cycles, "each branches and trains experts");
+  f("evaluate", s.evaluate, "the results table");
+  f("compare", s.compare, "baselines of equal training compute");
+  f("launcher", s.launcher, "where the training runs");
+}
+
+// Reads the file, puts the overrides ("key.path=value") in, hands `training` down to the parts that don't set it, and
+// checks what can be checked without reading text. Throws Error(input).
+Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+
+std::vector<std::string> domains_of_role(const Plan& plan, Role role);
+const DomainSettings& find_domain(const Plan& plan, const std::string& name);
+
+}  // namespace btm

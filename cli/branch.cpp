@@ -1,0 +1,79 @@
+#include "btm/plan/branch.h"
+
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include "btm/core/files.h"
+#include "btm/forest/forest.h"
+#include "btm/model/checkpoint.h"
+#include "cli/command.h"
+
+namespace btm {
+namespace {
+
+struct Options {
+  std::string forest, domain, from = "seed", output;
+  std::vector<std::string> weights;
+  int top_k = 0, sequences = 100;
+  bool json = false;
+};
+
+BranchSettings settings_of(const Options& options) {
+  YAML::Node node;
+  node["from"] = options.from;
+  node["top_k"] = options.top_k;
+  node["sequences"] = options.sequences;
+  for (const std::string& entry : options.weights) {
+    auto equals = entry.find('=');
+    if (equals == std::string::npos) throw input_error("--weights {}: write NAME=WEIGHT", entry);
+    node["weights"][entry.substr(0, equals)] = entry.substr(equals + 1);
+  }
+  BranchSettings settings;
+  read_settings(node, settings, "btm branch");
+  return settings;
+}
+
+void run(const Options& options) {
+  BranchSettings settings = settings_of(options);
+  Forest forest = open_forest(options.forest);
+  std::vector<const ExpertInfo*> candidates;
+  for (const ExpertInfo& expert : forest.experts) candidates.push_back(&expert);
+  bool estimates =
+      settings.weights.empty() && (settings.from == BranchKind::posterior || settings.from == BranchKind::argmax);
+  if (estimates && !fs::exists(forest.paths.tokens(options.domain))) {
+    throw input_error("{}: the forest has no tokens of domain '{}'; make them with btm prepare",
+                      forest.paths.root.string(), options.domain);
+  }
+  int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  std::vector<Parent> parents = branch_parents(settings, forest, candidates, options.domain, threads);
+  std::filesystem::path folder = branch_weights(parents, forest.paths, options.output);
+  Json json = {{"weights", folder.string()}, {"parents", settings_json(parents)}};
+  if (options.json) {
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  for (const Parent& parent : parents) fmt::print("{:7.4f}  {}\n", parent.weight, parent.name);
+  fmt::print("initial weights: {}\n", folder.empty() ? "random" : folder.string());
+}
+
+}  // namespace
+
+void add_branch(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("branch", "Make the initial weights of a new expert out of existing ones");
+  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
+  command->add_option("DOMAIN", options->domain, "The new expert's domain, with tokens in the forest")->required();
+  command->add_option("--from", options->from, "seed, uniform, argmax, posterior or random")->capture_default_str();
+  command->add_option("--weights", options->weights, "Explicit instead: NAME=WEIGHT, several times (seed is a name)");
+  command->add_option("--top-k", options->top_k, "posterior: keep the k largest weights; 0: all");
+  command->add_option("--sequences", options->sequences, "posterior, argmax: sequences of the domain that estimate it")
+      ->capture_default_str();
+  command->add_option("--output", options->output, "New folder for an average; one parent alone needs none")
+      ->required();
+  command->add_flag("--json", options->json, "Print as JSON");
+  command->footer("\nExample: btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace btm

@@ -1,0 +1,68 @@
+// The program: a table of commands, and the one place where an Error becomes a message and an exit code.
+#include <malloc.h>
+
+#include <array>
+#include <exception>
+
+#include "btm/core/error.h"
+#include "btm/core/interrupt.h"
+#include "btm/core/log.h"
+#include "btm/version.h"
+#include "cli/command.h"
+
+namespace {
+
+// Buffers of some 10 MiB are freed and taken again all the time; glibc would unmap them at every free.
+void keep_freed_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2'000'000'000);
+}
+
+int run(int argc, char** argv) {
+  using namespace btm;
+  CLI::App app{"Branch-Train-Merge: grow a forest of expert language models, mix them, take them away as one.", "btm"};
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(1);
+  app.fallthrough();
+  bool verbose = false, quiet = false;
+  app.add_flag("-v,--verbose", verbose, "Say more");
+  app.add_flag("-q,--quiet", quiet, "Say nothing but results and errors");
+  app.parse_complete_callback([&] {
+    set_log_level(quiet ? LogLevel::quiet : verbose ? LogLevel::verbose : LogLevel::normal);
+  });
+  app.footer("\nStart with `btm grow examples/demo/forest.yaml`. `btm COMMAND --help` says all about a command.");
+
+  for (auto add : {add_grow, add_prepare, add_branch, add_train, add_merge, add_remove, add_ls, add_show, add_lineage,
+                   add_evaluate, add_posterior, add_average, add_generate, add_tokenize, add_report, add_doctor}) {
+    add(app);
+  }
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    app.exit(e);
+    return static_cast<int>(Cause::input);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  keep_freed_memory();
+  btm::catch_interrupts();
+  try {
+    return run(argc, argv);
+  } catch (const btm::Error& e) {
+    fmt::print(stderr, "btm: {}\n", e.what());
+    return static_cast<int>(e.cause());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "btm: not enough memory; choose a smaller model, batch or number of workers\n");
+    return static_cast<int>(btm::Cause::input);
+  } catch (const std::exception& e) {  // of a library: only the first line is for people, the rest is a backtrace
+    std::string message = e.what();
+    fmt::print(stderr, "btm: {}\n", message.substr(0, message.find('\n')));
+    return static_cast<int>(btm::Cause::failed);
+  }
+}
