@@ -16,9 +16,9 @@ namespace btm {
 // Immutable once made; any number of threads may encode and decode with one Tokenizer at once.
 class Tokenizer {
  public:
-  // Reads DIR/tokenizer.json (or the file itself). Supported: model BPE (byte-level alphabet), pre-tokenizers ByteLevel,
-  // Split with a regex, and Sequences of these; normalizers none and NFC; added tokens. Throws Error(input) naming the
-  // file and the part that is broken or not supported.
+  // Reads DIR/tokenizer.json (or the file itself). Supported: model BPE (byte-level alphabet), pre-tokenizers
+  // ByteLevel, Split with a regex, and Sequences of these; normalizers none and NFC; added tokens. Throws Error(input)
+  // naming the file and the part that is broken or not supported.
   static Tokenizer load(const std::filesystem::path& path);
   static Tokenizer parse(std::string_view json, const std::string& name);
 
@@ -26,17 +26,18 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  // The ids that `tokenizers` gives for encode(text, add_special_tokens=False). Invalid UTF-8 is the caller's to replace.
+  // The ids that `tokenizers` gives for encode(text, add_special_tokens=False). Invalid UTF-8 is the caller's to
+  // replace.
   std::vector<TokenId> encode(std::string_view text) const;
   void encode(std::string_view text, std::vector<TokenId>& ids) const;  // appends
   // Bytes of the ids joined; may be invalid UTF-8 where a character is cut. Special tokens are left out if asked.
   std::string decode(std::span<const TokenId> ids, bool skip_special = true) const;
 
-  int vocab_size() const;                           // highest id + 1
-  TokenId end_of_text() const;                      // `<|endoftext|>` or the file's equivalent; -1 if it has none
-  int byte_length(TokenId id) const;                // bytes of text that the token stands for; 0 for special tokens
-  const std::string& json() const;                  // the file's bytes
-  const std::string& sha256() const;                // of json(): the tokenizer's identity
+  int vocab_size() const;                             // highest id + 1
+  TokenId end_of_text() const;                        // `<|endoftext|>` or the file's equivalent; -1 if it has none
+  int byte_length(TokenId id) const;                  // bytes of text that the token stands for; 0 for special tokens
+  const std::string& json() const;                    // the file's bytes
+  const std::string& sha256() const;                  // of json(): the tokenizer's identity
   void save(const std::filesystem::path& dir) const;  // tokenizer.json + tokenizer_config.json
 
  private:
@@ -46,6 +47,7 @@ class Tokenizer {
 };
 
 // Encodes many texts at once on `threads` threads; result i is of text i.
-std::vector<std::vector<TokenId>> encode_all(const Tokenizer& tokenizer, std::span<const std::string> texts, int threads);
+std::vector<std::vector<TokenId>> encode_all(const Tokenizer& tokenizer, std::span<const std::string> texts,
+                                             int threads);
 
 }  // namespace btm

@@ -1,0 +1,224 @@
+#include "btm/data/tokenizer.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "btm/core/error.h"
+#include "btm/core/files.h"
+#include "btm/core/hash.h"
+#include "btm/data/normalizer.h"
+#include "btm/data/tokenizer_file.h"
+#include "btm/data/unicode.h"
+
+namespace btm {
+namespace {
+
+constexpr const char* kFile = "tokenizer.json";
+constexpr const char* kConfigFile = "tokenizer_config.json";
+
+// What model families call the token between documents, when neither GPT-2's nor the config's name is there.
+constexpr std::array<std::string_view, 4> kEndNames = {"<|end_of_text|>", "</s>", "<eos>", "[EOS]"};
+
+// Memory of one encode call.
+struct Scratch {
+  BpeScratch bpe;
+  std::string normalized;
+  std::vector<TextPart> raw, parts;
+};
+
+// The `eos_token` of a tokenizer_config.json, which is a string or an added token written out; empty if none.
+std::string end_token_of(const std::string& config) {
+  const auto root = nlohmann::json::parse(config, nullptr, false);
+  if (!root.is_object() || !root.contains("eos_token")) return {};
+  const auto& token = root.at("eos_token");
+  if (token.is_object()) return token.value("content", "");
+  return token.is_string() ? token.get<std::string>() : "";
+}
+
+std::string make_config(const std::string& end) {
+  nlohmann::ordered_json root;
+  root["tokenizer_class"] = "PreTrainedTokenizerFast";
+  root["clean_up_tokenization_spaces"] = false;
+  if (!end.empty()) root["bos_token"] = root["eos_token"] = end;
+  return root.dump(2) + "\n";
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  TokenizerFile file;
+  AddedTokenFinder raw, normalized;  // tokens looked for before and after normalisation
+  std::vector<bool> special;         // by id
+  TokenId end = -1;
+  std::string json, sha256, config;
+
+  mutable std::mutex mutex;
+  mutable std::vector<std::unique_ptr<Scratch>> idle;  // kept between calls for their word caches
+
+  std::unique_ptr<Scratch> borrow() const {
+    const std::lock_guard lock(mutex);
+    if (idle.empty()) return std::make_unique<Scratch>();
+    auto scratch = std::move(idle.back());
+    idle.pop_back();
+    return scratch;
+  }
+  void give_back(std::unique_ptr<Scratch> scratch) const {
+    const std::lock_guard lock(mutex);
+    idle.push_back(std::move(scratch));
+  }
+
+  void find_added();
+  void find_end();
+  void encode(std::string_view text, Scratch& scratch, std::vector<TokenId>& ids) const;
+};
+
+void Tokenizer::Impl::find_added() {
+  special.resize(file.pieces.size());
+  std::string buffer;
+  for (const AddedToken& token : file.added) {
+    special[static_cast<std::size_t>(token.id)] = token.special;
+    const bool change = token.normalized && file.nfc;
+    (token.normalized ? normalized : raw).add(token, change ? nfc(token.content, buffer) : token.content);
+  }
+}
+
+void Tokenizer::Impl::find_end() {
+  std::vector<std::string> names = {"<|endoftext|>", end_token_of(config)};
+  names.insert(names.end(), kEndNames.begin(), kEndNames.end());
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(file.added, name, &AddedToken::content);
+    if (found == file.added.end()) continue;
+    end = found->id;
+    return;
+  }
+}
+
+void Tokenizer::Impl::encode(std::string_view text, Scratch& scratch, std::vector<TokenId>& ids) const {
+  const auto take = [&](std::string_view word) { file.bpe.encode(word, scratch.bpe, ids); };
+  scratch.raw.clear();
+  raw.split(text, scratch.raw);
+  for (const TextPart& outer : scratch.raw) {
+    if (outer.id >= 0) {
+      ids.push_back(outer.id);
+      continue;
+    }
+    scratch.parts.clear();
+    normalized.split(file.nfc ? nfc(outer.text, scratch.normalized) : outer.text, scratch.parts);
+    for (const TextPart& part : scratch.parts) {
+      if (part.id >= 0) {
+        ids.push_back(part.id);
+      } else {
+        file.words.split(part.text, take);
+      }
+    }
+  }
+}
+
+Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+Tokenizer Tokenizer::load(const fs::path& path) {
+  const fs::path file = fs::is_directory(path) ? path / kFile : path;
+  Tokenizer made = parse(read_file(file), file.string());
+  const fs::path config = file.parent_path() / kConfigFile;
+  if (fs::exists(config)) {
+    made.impl_->config = read_file(config);
+    made.impl_->find_end();
+  }
+  return made;
+}
+
+Tokenizer Tokenizer::parse(std::string_view json, const std::string& name) {
+  auto impl = std::make_unique<Impl>();
+  impl->file = parse_tokenizer_file(json, name);
+  impl->json = json;
+  impl->sha256 = sha256_hex(json);
+  impl->find_added();
+  impl->find_end();
+  return Tokenizer(std::move(impl));
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
+  std::vector<TokenId> ids;
+  encode(text, ids);
+  return ids;
+}
+
+void Tokenizer::encode(std::string_view text, std::vector<TokenId>& ids) const {
+  if (const std::size_t bad = find_invalid_utf8(text); bad != text.npos) {
+    throw input_error("text to encode is not UTF-8 at byte {}; replace the invalid bytes first", bad);
+  }
+  auto scratch = impl_->borrow();
+  impl_->encode(text, *scratch, ids);
+  impl_->give_back(std::move(scratch));
+}
+
+std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
+  std::string bytes;
+  for (const TokenId id : ids) {
+    if (id < 0 || id >= vocab_size()) {
+      throw input_error("token id {} is not in the vocabulary, which ends at {}", id, vocab_size() - 1);
+    }
+    const auto index = static_cast<std::size_t>(id);
+    if (!(skip_special && impl_->special[index])) bytes += impl_->file.pieces[index];
+  }
+  return bytes;
+}
+
+int Tokenizer::vocab_size() const {
+  return static_cast<int>(impl_->file.pieces.size());
+}
+TokenId Tokenizer::end_of_text() const {
+  return impl_->end;
+}
+
+int Tokenizer::byte_length(TokenId id) const {
+  const auto index = static_cast<std::size_t>(id);
+  return impl_->special.at(index) ? 0 : static_cast<int>(impl_->file.pieces.at(index).size());
+}
+
+const std::string& Tokenizer::json() const {
+  return impl_->json;
+}
+const std::string& Tokenizer::sha256() const {
+  return impl_->sha256;
+}
+
+void Tokenizer::save(const fs::path& dir) const {
+  make_folders(dir);
+  const std::string end = impl_->end >= 0 ? impl_->file.pieces[static_cast<std::size_t>(impl_->end)] : "";
+  write_file(dir / kFile, impl_->json);
+  write_file(dir / kConfigFile, impl_->config.empty() ? make_config(end) : impl_->config);
+}
+
+std::vector<std::vector<TokenId>> encode_all(const Tokenizer& tokenizer, std::span<const std::string> texts,
+                                             int threads) {
+  std::vector<std::vector<TokenId>> ids(texts.size());
+  std::atomic<std::size_t> next = 0;
+  std::exception_ptr failed;
+  std::mutex mutex;
+  const auto work = [&] {
+    try {
+      for (std::size_t i = next++; i < texts.size(); i = next++) tokenizer.encode(texts[i], ids[i]);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      failed = std::current_exception();
+      next = texts.size();
+    }
+  };
+  std::vector<std::jthread> workers;
+  for (int i = 1; i < threads; ++i) workers.emplace_back(work);
+  work();
+  workers.clear();
+  if (failed) std::rethrow_exception(failed);
+  return ids;
+}
+
+}  // namespace btm

@@ -1,0 +1,145 @@
+#include "btm/data/unicode.h"
+
+#include <array>
+#include <cstring>
+
+namespace btm {
+namespace {
+
+constexpr std::uint32_t kLimit = 0x110000;
+constexpr std::array<std::string_view, 29> kNames = {"Cn", "Cc", "Cf", "Co", "Ll", "Lm", "Lo", "Lt", "Lu", "Mc",
+                                                     "Me", "Mn", "Nd", "Nl", "No", "Pc", "Pd", "Pe", "Pf", "Pi",
+                                                     "Po", "Ps", "Sc", "Sk", "Sm", "So", "Zl", "Zp", "Zs"};
+
+// The property White_Space, which is \s in Oniguruma and in Rust's regex.
+constexpr CodeRange kSpaces[] = {{0x9, 0xd},       {0x20, 0x20},     {0x85, 0x85},     {0xa0, 0xa0},
+                                 {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f},
+                                 {0x205f, 0x205f}, {0x3000, 0x3000}};
+
+// Characters of \w in Rust's regex (Unicode TR18: Alphabetic, M, Nd, Pc, Join_Control) that their category does not
+// show.
+constexpr CodeRange kOtherWord[] = {
+    {0x200c, 0x200d}, {0x24b6, 0x24e9}, {0x1f130, 0x1f149}, {0x1f150, 0x1f169}, {0x1f170, 0x1f189}};
+
+std::uint8_t class_of(std::string_view category) {
+  switch (category[0]) {
+    case 'L':
+      return kLetter | kWord;
+    case 'N':
+      return kNumber | (category == "No" ? 0 : kWord);
+    case 'M':
+      return kWord;
+    default:
+      return category == "Pc" ? kWord : 0;
+  }
+}
+
+template <class Take>
+void for_each_range(Take take) {
+  const auto table = category_table();
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const std::uint32_t end = i + 1 < table.size() ? table[i + 1] >> 5 : kLimit;
+    take(table[i] >> 5, end, kNames[table[i] & 31]);
+  }
+}
+
+std::vector<std::uint8_t> make_classes() {
+  std::vector<std::uint8_t> classes(kLimit);
+  for_each_range([&](std::uint32_t begin, std::uint32_t end, std::string_view category) {
+    std::memset(classes.data() + begin, class_of(category), end - begin);
+  });
+  const auto set = [&](std::span<const CodeRange> ranges, std::uint8_t bit) {
+    for (const auto& [first, last] : ranges) {
+      for (std::uint32_t value = first; value <= last; ++value) classes[value] |= bit;
+    }
+  };
+  set(kSpaces, kSpace);
+  set(kOtherWord, kWord);
+  classes['\r'] |= kNewline;
+  classes['\n'] |= kNewline;
+  return classes;
+}
+
+}  // namespace
+
+std::vector<CodeRange> ranges_of(std::string_view property) {
+  if (property == "space") return {std::begin(kSpaces), std::end(kSpaces)};
+  std::vector<CodeRange> ranges;
+  for_each_range([&](std::uint32_t begin, std::uint32_t end, std::string_view category) {
+    if (property.empty() || property.size() > 2 || !category.starts_with(property)) return;
+    if (!ranges.empty() && ranges.back().second + 1 == begin) {
+      ranges.back().second = end - 1;
+    } else {
+      ranges.emplace_back(begin, end - 1);
+    }
+  });
+  return ranges;
+}
+
+std::vector<CodeRange> complement(const std::vector<CodeRange>& ranges) {
+  std::vector<CodeRange> rest;
+  std::uint32_t next = 0;
+  for (const auto& [first, last] : ranges) {
+    if (first > next) rest.emplace_back(next, first - 1);
+    next = last + 1;
+  }
+  if (next < kLimit) rest.emplace_back(next, kLimit - 1);
+  return rest;
+}
+
+const std::uint8_t* char_classes() {
+  static const std::vector<std::uint8_t> classes = make_classes();
+  return classes.data();
+}
+
+void append_utf8(std::uint32_t value, std::string& text) {
+  const auto tail = [&](int shift) { text += static_cast<char>(0x80 | (value >> shift & 0x3f)); };
+  if (value < 0x80) {
+    text += static_cast<char>(value);
+  } else if (value < 0x800) {
+    text += static_cast<char>(0xc0 | value >> 6);
+    tail(0);
+  } else if (value < 0x10000) {
+    text += static_cast<char>(0xe0 | value >> 12);
+    tail(6);
+    tail(0);
+  } else {
+    text += static_cast<char>(0xf0 | value >> 18);
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
+std::size_t find_invalid_utf8(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  const std::size_t size = text.size();
+  std::size_t at = 0;
+  while (at < size) {
+    std::uint64_t eight;
+    if (at + 8 <= size && (std::memcpy(&eight, bytes + at, 8), (eight & 0x8080808080808080u) == 0)) {
+      at += 8;
+      continue;
+    }
+    const unsigned char lead = bytes[at];
+    if (lead < 0x80) {
+      ++at;
+      continue;
+    }
+    const std::size_t length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    if (length == 0 || at + length > size) return at;
+    for (std::size_t i = 1; i < length; ++i) {
+      if ((bytes[at + i] & 0xc0) != 0x80) return at;
+    }
+    // Overlong forms, surrogates, and values past U+10FFFF show in the second byte.
+    const unsigned char second = bytes[at + 1];
+    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
+        (lead == 0xf4 && second > 0x8f)) {
+      return at;
+    }
+    at += length;
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace btm
