@@ -1,0 +1,79 @@
+#include "btm/model/config.h"
+
+#include "btm/model/parameters.h"
+
+namespace btm {
+namespace {
+
+constexpr int kHiddenMultiple = 32;  // Llama's feed-forward width is rounded up to it
+
+constexpr int kLargest = 1 << 24;  // of any extent; keeps products of two within 64 bits many times over
+
+void check_range(int value, int smallest, const char* name) {
+  if (value < smallest || value > kLargest) {
+    throw input_error("model.{} is {}; it must be between {} and {}", name, value, smallest, kLargest);
+  }
+}
+
+void check_ranges(const ModelConfig& c) {
+  check_range(c.layers, 1, "layers");
+  check_range(c.width, 1, "width");
+  check_range(c.heads, 1, "heads");
+  check_range(c.context, 1, "context");
+  check_range(c.kv_heads, 0, "kv_heads");
+  check_range(c.hidden, 0, "hidden");
+  check_range(c.vocab_size, 0, "vocab_size");
+  if (!(c.norm_epsilon > 0)) throw input_error("model.norm_epsilon is {}; it must be above 0", c.norm_epsilon);
+  if (!(c.rope_theta > 0)) throw input_error("model.rope_theta is {}; it must be above 0", c.rope_theta);
+}
+
+void check_heads(const ModelConfig& c) {
+  if (c.width % c.heads != 0) {
+    throw input_error("model.width {} is not a multiple of model.heads {}; change one of them", c.width, c.heads);
+  }
+  if (c.kv_heads == 0 || c.kv_heads == c.heads) return;
+  if (c.architecture == Architecture::gpt2) {
+    throw input_error("model.kv_heads {} with {} heads: gpt2 has no grouped-query attention; use llama or kv_heads 0",
+                      c.kv_heads, c.heads);
+  }
+  if (c.heads % c.kv_heads != 0) {
+    throw input_error("model.heads {} is not a multiple of model.kv_heads {}", c.heads, c.kv_heads);
+  }
+}
+
+}  // namespace
+
+ModelConfig resolve(ModelConfig c) {
+  check_ranges(c);
+  check_heads(c);
+  bool llama = c.architecture == Architecture::llama;
+  if (llama && (c.width / c.heads) % 2 != 0) {
+    throw input_error("model.width {} over model.heads {} is {} per head; rotary positions need an even number",
+                      c.width, c.heads, c.width / c.heads);
+  }
+  if (c.kv_heads == 0) c.kv_heads = c.heads;
+  if (c.hidden == 0) {
+    int third = (8 * c.width + 2) / 3;
+    c.hidden = llama ? (third + kHiddenMultiple - 1) / kHiddenMultiple * kHiddenMultiple : 4 * c.width;
+  }
+  if (!c.tied_embeddings) c.tied_embeddings = !llama;
+  return c;
+}
+
+std::int64_t parameter_count(const ModelConfig& config) {
+  std::int64_t count = 0;
+  for (const auto& slice : parameter_layout(config)) count += slice.size;
+  return count;
+}
+
+double forward_flops_per_token(const ModelConfig& config) {
+  ModelConfig c = resolve(config);
+  double width = c.width, hidden = c.hidden;
+  double queries_and_output = 2 * width * width;
+  double keys_and_values = 2 * width * (width / c.heads) * c.kv_heads;
+  double feed_forward = (c.architecture == Architecture::llama ? 3 : 2) * width * hidden;
+  double matmul = c.layers * (queries_and_output + keys_and_values + feed_forward) + width * c.vocab_size;
+  return 2 * matmul + 2.0 * c.layers * c.context * width;
+}
+
+}  // namespace btm

@@ -1,0 +1,195 @@
+// config.json of GPT2LMHeadModel and LlamaForCausalLM, as transformers 4 and 5 write and read it.
+#include <initializer_list>
+
+#include "btm/model/config.h"
+
+namespace btm {
+namespace {
+
+// Typed access to the keys of one config.json, with its name in messages.
+class Fields {
+ public:
+  Fields(const Json& config, const std::string& name) : config_(config), name_(name) {}
+
+  bool has(const char* key) const { return config_.contains(key) && !config_.at(key).is_null(); }
+
+  int integer(const char* key) const {
+    if (!has(key)) throw input_error("{}: \"{}\" is missing", name_, key);
+    return integer(key, 0);
+  }
+  int integer(const char* key, int missing) const {
+    if (!has(key)) return missing;
+    const Json& value = config_.at(key);
+    if (!value.is_number_integer() || value < 0 || value > (1 << 30)) wrong(key, "a whole number");
+    return value.get<int>();
+  }
+  double number(const char* key, double missing) const {
+    if (!has(key)) return missing;
+    if (!config_.at(key).is_number()) wrong(key, "a number");
+    return config_.at(key).get<double>();
+  }
+  bool flag(const char* key, bool missing) const {
+    if (!has(key)) return missing;
+    if (!config_.at(key).is_boolean()) wrong(key, "true or false");
+    return config_.at(key).get<bool>();
+  }
+  std::string text(const char* key, const char* missing) const {
+    if (!has(key)) return missing;
+    if (!config_.at(key).is_string()) wrong(key, "a text");
+    return config_.at(key).get<std::string>();
+  }
+  const Json& at(const char* key) const { return config_.at(key); }
+  const std::string& name() const { return name_; }
+
+  void require_flag(const char* key, bool needed) const {
+    if (flag(key, needed) != needed) unsupported(key, needed ? "true" : "false");
+  }
+  void require_text(const char* key, std::initializer_list<const char*> supported) const {
+    std::string value = text(key, *supported.begin());
+    for (const char* word : supported) {
+      if (value == word) return;
+    }
+    unsupported(key, *supported.begin());
+  }
+  [[noreturn]] void unsupported(const char* key, const std::string& supported) const {
+    throw input_error("{}: \"{}\": {} is not supported; only {} is", name_, key, at(key).dump(), supported);
+  }
+
+ private:
+  [[noreturn]] void wrong(const char* key, const char* expected) const {
+    throw input_error("{}: \"{}\" is {}; expected {}", name_, key, at(key).dump(), expected);
+  }
+
+  const Json& config_;
+  std::string name_;
+};
+
+ModelConfig read_gpt2(const Fields& f) {
+  f.require_text("activation_function", {"gelu_new", "gelu_pytorch_tanh"});  // two names of the tanh form
+  f.require_flag("scale_attn_weights", true);
+  f.require_flag("scale_attn_by_inverse_layer_idx", false);
+  f.require_flag("add_cross_attention", false);
+  ModelConfig c;
+  c.architecture = Architecture::gpt2;
+  c.layers = f.integer("n_layer");
+  c.width = f.integer("n_embd");
+  c.heads = f.integer("n_head");
+  c.hidden = f.integer("n_inner", 0);
+  c.context = f.integer("n_positions");
+  c.vocab_size = f.integer("vocab_size");
+  c.norm_epsilon = f.number("layer_norm_epsilon", 1e-5);
+  c.tied_embeddings = f.flag("tie_word_embeddings", true);
+  return c;
+}
+
+// The base of the plain rotary frequencies: "rope_theta" of transformers 4, "rope_parameters" of 5.
+double read_rope(const Fields& f) {
+  double theta = f.number("rope_theta", 10000);
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    if (!f.has(key)) continue;
+    if (!f.at(key).is_object()) f.unsupported(key, "the default");
+    Fields rope(f.at(key), f.name() + ": " + key);
+    if (rope.text("rope_type", "default") != "default" || rope.text("type", "default") != "default") {
+      f.unsupported(key, "rope_type default");
+    }
+    if (rope.number("partial_rotary_factor", 1) != 1) f.unsupported(key, "partial_rotary_factor 1");
+    theta = rope.number("rope_theta", theta);
+  }
+  if (f.number("partial_rotary_factor", 1) != 1) f.unsupported("partial_rotary_factor", "1");
+  return theta;
+}
+
+ModelConfig read_llama(const Fields& f) {
+  f.require_text("hidden_act", {"silu", "swish"});  // two names of one function
+  f.require_flag("attention_bias", false);
+  f.require_flag("mlp_bias", false);
+  ModelConfig c;
+  c.architecture = Architecture::llama;
+  c.layers = f.integer("num_hidden_layers");
+  c.width = f.integer("hidden_size");
+  c.heads = f.integer("num_attention_heads");
+  c.kv_heads = f.integer("num_key_value_heads", c.heads);
+  c.hidden = f.integer("intermediate_size");
+  c.context = f.integer("max_position_embeddings", 2048);
+  c.vocab_size = f.integer("vocab_size");
+  c.norm_epsilon = f.number("rms_norm_eps", 1e-6);
+  c.rope_theta = read_rope(f);
+  c.tied_embeddings = f.flag("tie_word_embeddings", false);
+  if (f.has("head_dim") && c.heads > 0 && f.integer("head_dim") * c.heads != c.width) {
+    f.unsupported("head_dim", "hidden_size / num_attention_heads");
+  }
+  return c;
+}
+
+Json gpt2_json(const ModelConfig& c) {
+  return {{"architectures", {"GPT2LMHeadModel"}},
+          {"model_type", "gpt2"},
+          {"n_layer", c.layers},
+          {"n_embd", c.width},
+          {"n_head", c.heads},
+          {"n_inner", c.hidden},
+          {"n_positions", c.context},
+          {"n_ctx", c.context},
+          {"vocab_size", c.vocab_size},
+          {"activation_function", "gelu_new"},
+          {"layer_norm_epsilon", c.norm_epsilon},
+          {"tie_word_embeddings", *c.tied_embeddings},
+          {"scale_attn_weights", true},
+          {"scale_attn_by_inverse_layer_idx", false},
+          {"embd_pdrop", 0.0},
+          {"attn_pdrop", 0.0},
+          {"resid_pdrop", 0.0}};
+}
+
+Json llama_json(const ModelConfig& c) {
+  return {{"architectures", {"LlamaForCausalLM"}},
+          {"model_type", "llama"},
+          {"num_hidden_layers", c.layers},
+          {"hidden_size", c.width},
+          {"num_attention_heads", c.heads},
+          {"num_key_value_heads", c.kv_heads},
+          {"head_dim", c.width / c.heads},
+          {"intermediate_size", c.hidden},
+          {"max_position_embeddings", c.context},
+          {"vocab_size", c.vocab_size},
+          {"hidden_act", "silu"},
+          {"rms_norm_eps", c.norm_epsilon},
+          {"rope_theta", c.rope_theta},
+          {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", c.rope_theta}}},
+          {"tie_word_embeddings", *c.tied_embeddings},
+          {"attention_bias", false},
+          {"mlp_bias", false},
+          {"attention_dropout", 0.0}};
+}
+
+}  // namespace
+
+Json hugging_face_config(const ModelConfig& config, int end_of_text) {
+  ModelConfig c = resolve(config);
+  Json json = c.architecture == Architecture::gpt2 ? gpt2_json(c) : llama_json(c);
+  json["initializer_range"] = 0.02;
+  json["bos_token_id"] = end_of_text;
+  json["eos_token_id"] = end_of_text;
+  json["use_cache"] = true;
+  json["torch_dtype"] = "float32";  // transformers 4
+  json["dtype"] = "float32";        // transformers 5
+  return json;
+}
+
+ModelConfig from_hugging_face(const Json& config, const std::string& name) {
+  if (!config.is_object()) throw input_error("{}: not a JSON object", name);
+  Fields f(config, name);
+  if (!f.has("model_type")) throw input_error("{}: \"model_type\" is missing", name);
+  std::string type = f.text("model_type", "");
+  if (type != "gpt2" && type != "llama") f.unsupported("model_type", "gpt2 or llama");
+  if (f.has("quantization_config")) f.unsupported("quantization_config", "a checkpoint without it");
+  ModelConfig c = type == "gpt2" ? read_gpt2(f) : read_llama(f);
+  if (c.vocab_size == 0) throw input_error("{}: \"vocab_size\" is 0", name);
+  try {
+    return resolve(c);
+  } catch (const Error& e) {
+    throw input_error("{}: {}", name, e.what());
+  }
+}
+
+}  // namespace btm

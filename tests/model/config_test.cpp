@@ -1,0 +1,162 @@
+#include "btm/model/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "btm/model/parameters.h"
+
+namespace btm {
+namespace {
+
+using ::testing::HasSubstr;
+
+ModelConfig small(Architecture architecture) {
+  ModelConfig c;
+  c.architecture = architecture;
+  c.layers = 2;
+  c.width = 96;
+  c.heads = 3;
+  c.context = 40;
+  c.vocab_size = 500;
+  return c;
+}
+
+template <class F>
+std::string message_of(F&& call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::input);
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Resolve, FillsInWhatIsLeftOut) {
+  ModelConfig gpt2 = resolve(small(Architecture::gpt2));
+  EXPECT_EQ(gpt2.kv_heads, 3);
+  EXPECT_EQ(gpt2.hidden, 384);
+  EXPECT_TRUE(*gpt2.tied_embeddings);
+  ModelConfig llama = resolve(small(Architecture::llama));
+  EXPECT_EQ(llama.hidden, 256);  // 8/3 x 96
+  EXPECT_FALSE(*llama.tied_embeddings);
+  llama = small(Architecture::llama);
+  llama.width = 99 * 6;
+  EXPECT_EQ(resolve(llama).hidden, 1600);  // 1584 rounded up to 32
+}
+
+TEST(Resolve, RefusesShapesThatCannotBe) {
+  auto message = [](auto change, Architecture architecture = Architecture::gpt2) {
+    ModelConfig c = small(architecture);
+    change(c);
+    return message_of([&] { resolve(c); });
+  };
+  EXPECT_THAT(message([](auto& c) { c.heads = 5; }), HasSubstr("width 96 is not a multiple of model.heads 5"));
+  EXPECT_THAT(message([](auto& c) { c.heads = 0; }), HasSubstr("model.heads is 0"));
+  EXPECT_THAT(message([](auto& c) { c.layers = -1; }), HasSubstr("model.layers is -1"));
+  EXPECT_THAT(message([](auto& c) { c.kv_heads = 1; }), HasSubstr("gpt2 has no grouped-query attention"));
+  EXPECT_THAT(message([](auto& c) { c.kv_heads = 2; }, Architecture::llama), HasSubstr("not a multiple of"));
+  EXPECT_THAT(message([](auto& c) { c.heads = 32; }, Architecture::llama), HasSubstr("even number"));
+  EXPECT_THAT(message([](auto& c) { c.norm_epsilon = 0; }), HasSubstr("norm_epsilon"));
+}
+
+TEST(ParameterLayout, IsDenseAndNamedAsInTransformers) {
+  for (Architecture architecture : {Architecture::gpt2, Architecture::llama}) {
+    ModelConfig c = small(architecture);
+    std::int64_t end = 0;
+    for (const auto& slice : parameter_layout(c)) {
+      EXPECT_EQ(slice.offset, end) << slice.name;
+      EXPECT_EQ(slice.decay, slice.shape.size() == 2) << slice.name;
+      end += slice.size;
+    }
+    EXPECT_EQ(end, parameter_count(c));
+  }
+  // wte, wpe, two blocks of 12 w^2 + 13 w, final norm
+  EXPECT_EQ(parameter_count(small(Architecture::gpt2)), 540 * 96 + 2 * (12 * 96 * 96 + 13 * 96) + 2 * 96);
+  EXPECT_EQ(parameter_layout(small(Architecture::gpt2))[4].name, "transformer.h.0.attn.c_attn.weight");
+  EXPECT_EQ(parameter_layout(small(Architecture::llama)).back().name, "lm_head.weight");
+}
+
+TEST(ForwardFlops, AreTwicePerMatrixElementAndCausal) {
+  ModelConfig c = small(Architecture::gpt2);
+  EXPECT_DOUBLE_EQ(forward_flops_per_token(c), 2.0 * (2 * 12 * 96 * 96 + 500 * 96) + 2.0 * 2 * 40 * 96);
+  c = small(Architecture::llama);
+  c.kv_heads = 1;
+  double block = 2 * 96 * 96 + 2 * 96 * 32 + 3 * 96 * 256;
+  EXPECT_DOUBLE_EQ(forward_flops_per_token(c), 2.0 * (2 * block + 500 * 96) + 2.0 * 2 * 40 * 96);
+}
+
+TEST(HuggingFaceConfig, ComesBackAsWritten) {
+  for (Architecture architecture : {Architecture::gpt2, Architecture::llama}) {
+    for (bool tied : {false, true}) {
+      ModelConfig c = small(architecture);
+      c.tied_embeddings = tied;
+      c.norm_epsilon = 1e-6;
+      if (architecture == Architecture::llama) {
+        c.kv_heads = 1;
+        c.rope_theta = 500000;
+      }
+      c = resolve(c);
+      Json json = Json::parse(hugging_face_config(c, 0).dump());
+      EXPECT_EQ(settings_json(from_hugging_face(json, "config.json")), settings_json(c));
+    }
+  }
+}
+
+TEST(HuggingFaceConfig, RefusesWhatWouldBeComputedDifferently) {
+  auto message = [](Architecture architecture, const char* key, const Json& value) {
+    Json json = hugging_face_config(small(architecture), 0);
+    json[key] = value;
+    return message_of([&] { from_hugging_face(json, "folder/config.json"); });
+  };
+  const auto gpt2 = Architecture::gpt2, llama = Architecture::llama;
+  EXPECT_THAT(message(gpt2, "activation_function", "relu"),
+              HasSubstr("folder/config.json: \"activation_function\": \"relu\" is not supported; only gelu_new is"));
+  EXPECT_THAT(message(gpt2, "scale_attn_by_inverse_layer_idx", true), HasSubstr("only false is"));
+  EXPECT_THAT(message(gpt2, "model_type", "bloom"), HasSubstr("only gpt2 or llama is"));
+  EXPECT_THAT(message(gpt2, "n_layer", "two"), HasSubstr("\"n_layer\" is \"two\"; expected a whole number"));
+  EXPECT_THAT(message(gpt2, "n_embd", nullptr), HasSubstr("\"n_embd\" is missing"));
+  EXPECT_THAT(message(gpt2, "n_head", 5), HasSubstr("folder/config.json: model.width 96 is not a multiple"));
+  EXPECT_THAT(message(llama, "attention_bias", true), HasSubstr("only false is"));
+  EXPECT_THAT(message(llama, "hidden_act", "gelu"), HasSubstr("only silu is"));
+  EXPECT_THAT(message(llama, "head_dim", 64), HasSubstr("only hidden_size / num_attention_heads is"));
+  EXPECT_THAT(message(llama, "rope_scaling", Json{{"rope_type", "llama3"}}), HasSubstr("only rope_type default is"));
+  EXPECT_THAT(message(llama, "rope_parameters", Json{{"rope_type", "yarn"}}), HasSubstr("only rope_type default is"));
+  EXPECT_THAT(message_of([] { from_hugging_face(Json::array(), "c.json"); }), HasSubstr("not a JSON object"));
+}
+
+TEST(HuggingFaceConfig, ReadsTheRotaryBaseOfBothVersions) {
+  Json json = hugging_face_config(small(Architecture::llama), 0);
+  json.erase("rope_parameters");
+  json["rope_theta"] = 5e5;
+  EXPECT_EQ(from_hugging_face(json, "c").rope_theta, 5e5);  // transformers 4
+  json.erase("rope_theta");
+  json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 2e4}};
+  EXPECT_EQ(from_hugging_face(json, "c").rope_theta, 2e4);  // transformers 5
+  json.erase("rope_parameters");
+  EXPECT_EQ(from_hugging_face(json, "c").rope_theta, 1e4);
+}
+
+TEST(RandomModel, HasTheDeviationsOfGpt2) {
+  ModelConfig c = small(Architecture::gpt2);
+  Model model = random_model(c, 7), same = random_model(c, 7), other = random_model(c, 8);
+  EXPECT_EQ(std::memcmp(model.parameters.data(), same.parameters.data(), model.parameters.size() * 4), 0);
+  EXPECT_NE(std::memcmp(model.parameters.data(), other.parameters.data(), model.parameters.size() * 4), 0);
+  for (const auto& slice : parameter_layout(c)) {
+    auto values = model.parameters.span().subspan(slice.offset, slice.size);
+    double square = 0;
+    for (float v : values) square += double(v) * v;
+    double deviation = std::sqrt(square / double(values.size()));
+    if (slice.shape.size() == 1) {
+      EXPECT_EQ(deviation, slice.name.ends_with(".weight") ? 1 : 0) << slice.name;
+    } else {
+      double expected = slice.name.ends_with("c_proj.weight") ? 0.02 / std::sqrt(4.0) : 0.02;
+      EXPECT_NEAR(deviation / expected, 1, 0.05) << slice.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace btm
