@@ -2,20 +2,36 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <utility>
 #include <vector>
+
+#include "btm/core/settings.h"
 
 namespace btm {
 
 struct WeightedFolder {
   std::filesystem::path folder;
   double weight = 0;
+  std::string name = {};  // how average.json calls it; empty: the folder as given
+};
+
+struct AverageOptions {
+  int threads = 0;    // 0: one for each core; the bytes written don't depend on it
+  bool quiet = true;  // no progress on stderr
 };
 
 // Writes config.json, generation_config.json, tokenizer files (of the first source), model.safetensors and average.json
-// (sources with weights and hashes) into the existing folder `output`, one tensor at a time (memory is bounded by the
-// largest tensor), accumulated in double, in the order of the sources. Weights are normalised to sum to 1. Throws
-// Error(input): no sources, negative weights or sum 0, tensors of other names or shapes, other tokenizer.
-void average_checkpoints(const std::vector<WeightedFolder>& sources, const std::filesystem::path& output);
+// into the existing folder `output`. Any Hugging Face safetensors folders will do, sharded or not; each tensor keeps
+// the dtype it has in the first source, and tensors that aren't floating point must be equal in all. Weights are
+// normalised to sum to 1; the sum is accumulated in double in the order of the sources and rounded once. Memory: one
+// block of a few MiB. Sources of weight 0 are checked like the others, but their floating-point numbers are not read.
+//
+// Throws Error(input): no sources, weights negative, not finite or of sum 0, tensors of other names or shapes, another
+// config.json or tokenizer.json, NaN or infinite numbers.
+//
+// Gives the content of average.json: {"sources": [{"folder", "weight", "sha256"}]}, sha256 as in weights_sha256().
+Json average_checkpoints(const std::vector<WeightedFolder>& sources, const std::filesystem::path& output,
+                         const AverageOptions& options = {});
 
 }  // namespace btm

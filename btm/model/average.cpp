@@ -1,0 +1,169 @@
+#include "btm/model/average.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <future>
+#include <thread>
+
+#include "btm/core/error.h"
+#include "btm/core/interrupt.h"
+#include "btm/core/progress.h"
+#include "btm/model/average_check.h"
+#include "btm/model/checkpoint.h"
+#include "btm/model/weight_files.h"
+
+namespace btm {
+namespace {
+
+constexpr std::size_t kStripe = 2048;          // numbers a thread sums at once: 16 KiB of doubles stay in its L1 cache
+constexpr std::size_t kBlock = kStripe << 10;  // numbers averaged between two writes: 8 MiB of float32
+constexpr std::size_t kParallel = kStripe << 4;  // fewer are not worth starting threads
+
+// One tensor of all sources of weight > 0, in their order.
+struct Summands {
+  const TensorInfo* result;
+  std::vector<const TensorView*> tensors;
+  std::vector<double> weights;
+};
+
+bool average_stripe(const Summands& summands, std::size_t begin, std::size_t size, char* bytes) {
+  std::array<double, kStripe> sums;
+  std::span<double> sum(sums.data(), size);
+  std::ranges::fill(sum, -0.0);  // the zero that keeps the sign of a zero added to it
+  for (std::size_t i = 0; i < summands.tensors.size(); ++i) {
+    const TensorView& tensor = *summands.tensors[i];
+    std::size_t width = byte_size(tensor.dtype);
+    add_weighted(tensor.dtype, tensor.bytes.substr(begin * width, size * width), summands.weights[i], sum);
+  }
+  return from_double(summands.result->dtype, sum, bytes);
+}
+
+// Stripes are handed out by a counter; each is a function of the sources alone, so the bytes don't depend on who did
+// it.
+bool average_block(const Summands& summands, std::size_t begin, std::size_t size, int threads, std::string& bytes) {
+  std::size_t width = byte_size(summands.result->dtype);
+  bytes.resize(size * width);
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> finite = true;
+  auto work = [&] {
+    for (std::size_t at; (at = next.fetch_add(kStripe)) < size;) {
+      std::size_t count = std::min(kStripe, size - at);
+      if (!average_stripe(summands, begin + at, count, bytes.data() + at * width)) finite = false;
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (int i = 1; i < threads && size >= kParallel; ++i) others.emplace_back(work);
+    work();
+  }
+  return finite;
+}
+
+Error not_finite(const std::vector<WeightFiles>& sources, const std::string& name) {
+  for (const WeightFiles& source : sources) {
+    const TensorView& tensor = *source.find(name);
+    std::vector<float> values(static_cast<std::size_t>(element_count(tensor)));
+    if (!to_float(tensor.dtype, tensor.bytes, values)) {
+      return input_error("{}: tensor {} holds NaN or infinite numbers", source.folder.string(), name);
+    }
+  }
+  return input_error("tensor {}: the average has numbers too large for {}", name,
+                     dtype_name(sources.front().find(name)->dtype));
+}
+
+std::vector<double> normalised(const std::vector<WeightedFolder>& sources) {
+  double sum = 0;
+  for (const WeightedFolder& source : sources) {
+    if (!std::isfinite(source.weight) || source.weight < 0) {
+      throw input_error("{}: weight {} is not a number >= 0", source.folder.string(), source.weight);
+    }
+    sum += source.weight;
+  }
+  if (!(sum > 0) || !std::isfinite(sum)) throw input_error("the weights of an average can't sum to {}", sum);
+  std::vector<double> weights;
+  for (const WeightedFolder& source : sources) weights.push_back(source.weight / sum);
+  return weights;
+}
+
+Summands gather(const std::vector<WeightFiles>& sources, const std::vector<double>& weights, const TensorView& first) {
+  Summands summands{&first, {}, {}};
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (weights[i] == 0) continue;
+    summands.tensors.push_back(sources[i].find(first.name));
+    summands.weights.push_back(weights[i]);
+  }
+  return summands;
+}
+
+// The first source's tensors as its files have them, wide numbers first so that every tensor stays aligned.
+std::vector<const TensorView*> output_order(const WeightFiles& first) {
+  std::vector<const TensorView*> order;
+  for (const SafetensorsFile& file : first.files) {
+    for (const TensorView& tensor : file.tensors) order.push_back(&tensor);
+  }
+  std::ranges::stable_sort(order, std::greater{}, [](const TensorView* tensor) { return byte_size(tensor->dtype); });
+  return order;
+}
+
+void write_average(const std::vector<WeightFiles>& sources, const std::vector<double>& weights, const fs::path& path,
+                   const AverageOptions& options) {
+  auto order = output_order(sources.front());
+  double total = 0, done = 0;
+  std::vector<TensorInfo> infos;
+  for (const TensorView* tensor : order) {
+    infos.push_back(*tensor);
+    total += static_cast<double>(tensor->bytes.size());
+  }
+  int threads = options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+  Progress progress("average", total, options.quiet);
+  SafetensorsWriter writer(path, infos);
+  std::string bytes;
+  for (const TensorView* tensor : order) {
+    if (!is_float(tensor->dtype)) {
+      writer.write(tensor->bytes);
+      continue;
+    }
+    Summands summands = gather(sources, weights, *tensor);
+    auto size = static_cast<std::size_t>(element_count(*tensor));
+    for (std::size_t at = 0; at < size; at += kBlock) {
+      throw_if_interrupted();
+      if (!average_block(summands, at, std::min(kBlock, size - at), threads, bytes)) {
+        throw not_finite(sources, tensor->name);
+      }
+      writer.write(bytes);
+      progress.update(done += static_cast<double>(bytes.size()));
+    }
+  }
+  writer.publish();
+  progress.finish();
+}
+
+}  // namespace
+
+Json average_checkpoints(const std::vector<WeightedFolder>& sources, const fs::path& output,
+                         const AverageOptions& options) {
+  if (sources.empty()) throw input_error("an average needs at least one source");
+  auto weights = normalised(sources);
+  std::vector<WeightFiles> files;
+  for (const WeightedFolder& source : sources) files.push_back(open_weights(source.folder));
+  for (const WeightFiles& other : files) check_averageable(files.front(), other);
+
+  std::vector<std::future<std::string>> hashes;  // beside the sums, which mostly wait for memory
+  for (const WeightedFolder& source : sources) {
+    hashes.push_back(std::async(std::launch::async, [&source] { return weights_sha256(source.folder); }));
+  }
+  write_average(files, weights, output / kWeightsFile, options);
+  copy_companions(sources.front().folder, output);
+  Json record = {{"sources", Json::array()}};
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    record["sources"].push_back({{"folder", sources[i].name.empty() ? sources[i].folder.string() : sources[i].name},
+                                 {"weight", weights[i]},
+                                 {"sha256", hashes[i].get()}});
+  }
+  write_file(output / "average.json", record.dump(2) + "\n");
+  return record;
+}
+
+}  // namespace btm

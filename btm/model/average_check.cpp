@@ -1,0 +1,97 @@
+#include "btm/model/average_check.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "btm/core/error.h"
+#include "btm/core/settings.h"
+
+namespace btm {
+namespace {
+
+constexpr const char* kConfigFile = "config.json";
+constexpr const char* kTokenizerFile = "tokenizer.json";
+
+// Settings of config.json that may differ: where the model came from, how it is stored, how it was trained.
+constexpr std::array<std::string_view, 8> kFreeSettings{
+    "_name_or_path", "transformers_version", "torch_dtype",   "dtype",
+    "use_cache",     "initializer_range",    "architectures", "gradient_checkpointing"};
+
+// Hugging Face's names for what belongs to a model beside its weights.
+constexpr std::array<std::string_view, 11> kCompanions{
+    kConfigFile,  "generation_config.json",  kTokenizerFile,      "tokenizer_config.json",
+    "vocab.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+    "merges.txt", "tokenizer.model",         "chat_template.json"};
+
+bool is_free(std::string_view setting) {
+  return std::ranges::find(kFreeSettings, setting) != kFreeSettings.end() || setting.ends_with("dropout") ||
+         setting.ends_with("pdrop");
+}
+
+Json read_config(const fs::path& folder) {
+  Json json = Json::parse(read_file(folder / kConfigFile), nullptr, false);
+  if (!json.is_object()) throw input_error("{}: not a JSON object", (folder / kConfigFile).string());
+  return json;
+}
+
+void check_configs(const fs::path& first, const fs::path& other) {
+  Json a = read_config(first), b = read_config(other);
+  for (const auto& [key, value] : a.items()) {
+    if (is_free(key) || !b.contains(key) || b[key] == value) continue;
+    throw input_error("{} can't be averaged with {}: its config.json has {} = {}, the other has {}", other.string(),
+                      first.string(), key, b[key].dump(), value.dump());
+  }
+}
+
+void check_tokenizers(const fs::path& first, const fs::path& other) {
+  bool has = fs::exists(first / kTokenizerFile);
+  if (has != fs::exists(other / kTokenizerFile)) {
+    throw input_error("{} can't be averaged with {}: only one of them has a {}", other.string(), first.string(),
+                      kTokenizerFile);
+  }
+  if (has && MappedFile(first / kTokenizerFile).bytes() != MappedFile(other / kTokenizerFile).bytes()) {
+    throw input_error("{} can't be averaged with {}: it has another {}, so the same token means other text",
+                      other.string(), first.string(), kTokenizerFile);
+  }
+}
+
+void check_tensors(const WeightFiles& first, const WeightFiles& other) {
+  auto refuse = [&](const std::string& name, const std::string& what) {
+    return input_error("{} can't be averaged with {}: tensor {} {}", other.folder.string(), first.folder.string(), name,
+                       what);
+  };
+  for (const TensorView* a : first.tensors) {
+    const TensorView* b = other.find(a->name);
+    if (!b) throw refuse(a->name, "is missing");
+    if (a->shape != b->shape) {
+      throw refuse(a->name, fmt::format("has shape {}, expected {}", shape_text(b->shape), shape_text(a->shape)));
+    }
+    if (is_float(a->dtype) != is_float(b->dtype)) {
+      throw refuse(a->name, fmt::format("has dtype {}, expected {}", dtype_name(b->dtype), dtype_name(a->dtype)));
+    }
+    if (!is_float(a->dtype) && (a->dtype != b->dtype || a->bytes != b->bytes)) {
+      throw refuse(a->name, fmt::format("({}) has other values, and only floating-point tensors have a mean",
+                                        dtype_name(a->dtype)));
+    }
+  }
+  for (const TensorView* b : other.tensors) {
+    if (!first.find(b->name)) throw refuse(b->name, "is only in this one");
+  }
+}
+
+}  // namespace
+
+void check_averageable(const WeightFiles& first, const WeightFiles& other) {
+  check_configs(first.folder, other.folder);
+  check_tensors(first, other);
+  check_tokenizers(first.folder, other.folder);
+}
+
+void copy_companions(const fs::path& from, const fs::path& to) {
+  for (std::string_view name : kCompanions) {
+    if (fs::exists(from / name)) write_file(to / name, read_file(from / name));
+  }
+}
+
+}  // namespace btm

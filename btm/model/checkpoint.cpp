@@ -1,0 +1,131 @@
+#include "btm/model/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+#include <string_view>
+
+#include "btm/core/error.h"
+#include "btm/core/files.h"
+#include "btm/core/hash.h"
+#include "btm/model/weight_files.h"
+
+namespace btm {
+namespace {
+
+constexpr const char* kConfigFile = "config.json";
+constexpr const char* kGenerationFile = "generation_config.json";
+
+// What transformers puts before the names of the body's tensors; checkpoints of the body alone lack it.
+constexpr std::array<std::string_view, 2> kPrefixes{"transformer.", "model."};
+
+// Masks and rotary frequencies that older versions of transformers saved; all are functions of the config.
+constexpr std::array<std::string_view, 4> kBufferEndings{".attn.bias", ".attn.masked_bias",
+                                                         ".self_attn.rotary_emb.inv_freq", ".self_attn.masked_bias"};
+
+std::string without_prefix(const std::string& name) {
+  for (std::string_view prefix : kPrefixes) {
+    if (name.starts_with(prefix)) return name.substr(prefix.size());
+  }
+  return name;
+}
+
+const TensorView* find_tensor(const WeightFiles& weights, const std::string& name) {
+  const TensorView* tensor = weights.find(name);
+  return tensor ? tensor : weights.find(without_prefix(name));
+}
+
+bool ignorable(const std::string& name, const ModelConfig& config) {
+  if (name == "lm_head.weight") return config.tied_embeddings.value_or(false);
+  return std::ranges::any_of(kBufferEndings, [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+void check_tensor(const fs::path& folder, const TensorView* found, const ParameterSlice& slice) {
+  if (!found) {
+    throw input_error("{}: tensor {} with shape {} is missing", folder.string(), slice.name, shape_text(slice.shape));
+  }
+  const TensorView& tensor = *found;
+  if (tensor.shape != slice.shape) {
+    throw input_error("{}: tensor {} has shape {}, but {} asks for {}", folder.string(), tensor.name,
+                      shape_text(tensor.shape), kConfigFile, shape_text(slice.shape));
+  }
+  if (!is_float(tensor.dtype)) {
+    throw input_error("{}: tensor {} has dtype {}; expected F32, BF16 or F16 (quantized checkpoints are not supported)",
+                      folder.string(), tensor.name, dtype_name(tensor.dtype));
+  }
+}
+
+void refuse_unknown(const WeightFiles& weights, const std::vector<ParameterSlice>& layout, const ModelConfig& config) {
+  std::set<std::string> known;
+  for (const ParameterSlice& slice : layout) known.insert({slice.name, without_prefix(slice.name)});
+  for (const TensorView* tensor : weights.tensors) {
+    if (!known.contains(tensor->name) && !ignorable(tensor->name, config)) {
+      throw input_error("{}: tensor {} with shape {} has no place in the model of {}", weights.folder.string(),
+                        tensor->name, shape_text(tensor->shape), kConfigFile);
+    }
+  }
+}
+
+Json generation_config(int end_of_text) {
+  Json json = {{"_from_model_config", true}};
+  if (end_of_text >= 0) {
+    json["bos_token_id"] = end_of_text;
+    json["eos_token_id"] = end_of_text;
+  }
+  return json;
+}
+
+}  // namespace
+
+void save_model(const fs::path& folder, const Model& model, int end_of_text) {
+  auto layout = parameter_layout(model.config);
+  std::vector<TensorInfo> tensors;
+  for (const ParameterSlice& slice : layout) tensors.push_back({slice.name, Dtype::f32, slice.shape});
+  SafetensorsWriter writer(folder / kWeightsFile, tensors);
+  for (const ParameterSlice& slice : layout) {
+    writer.write({reinterpret_cast<const char*>(model.parameters.data() + slice.offset),
+                  static_cast<std::size_t>(slice.size) * sizeof(float)});
+  }
+  writer.publish();
+  write_file(folder / kConfigFile, hugging_face_config(model.config, end_of_text).dump(2) + "\n");
+  write_file(folder / kGenerationFile, generation_config(end_of_text).dump(2) + "\n");
+}
+
+ModelConfig load_config(const fs::path& folder) {
+  fs::path path = folder / kConfigFile;
+  Json json = Json::parse(read_file(path), nullptr, false);
+  if (!json.is_object()) throw input_error("{}: not a JSON object", path.string());
+  return from_hugging_face(json, path.string());
+}
+
+Model load_model(const fs::path& folder) {
+  Model model{load_config(folder), {}};
+  auto layout = parameter_layout(model.config);
+  WeightFiles weights = open_weights(folder);
+  refuse_unknown(weights, layout, model.config);
+  std::vector<const TensorView*> sources;
+  for (const ParameterSlice& slice : layout) {
+    sources.push_back(find_tensor(weights, slice.name));
+    check_tensor(folder, sources.back(), slice);
+  }
+  model.parameters = Buffer(static_cast<std::size_t>(parameter_count(model.config)));
+  for (std::size_t i = 0; i < layout.size(); ++i) {
+    std::span<float> values = model.parameters.span().subspan(static_cast<std::size_t>(layout[i].offset),
+                                                              static_cast<std::size_t>(layout[i].size));
+    if (!to_float(sources[i]->dtype, sources[i]->bytes, values)) {
+      throw input_error("{}: tensor {} holds NaN or infinite numbers", folder.string(), sources[i]->name);
+    }
+  }
+  return model;
+}
+
+std::string weights_sha256(const fs::path& folder) {
+  auto paths = weight_paths(folder);
+  if (paths.size() == 1) return sha256_file(paths.front());
+  Sha256 hash;
+  for (const fs::path& path : paths) hash.update(MappedFile(path).bytes());
+  return hash.hex();
+}
+
+}  // namespace btm

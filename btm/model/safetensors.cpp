@@ -1,0 +1,185 @@
+#include "btm/model/safetensors.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "btm/core/error.h"
+#include "btm/core/settings.h"
+
+namespace btm {
+namespace {
+
+constexpr std::uint64_t kLengthBytes = 8;
+constexpr std::uint64_t kMaxHeader = 100'000'000;  // as in Hugging Face's reader
+constexpr std::size_t kAlignment = 8;              // of the first tensor's bytes
+constexpr const char* kMetadata = "__metadata__";
+constexpr std::size_t kMaxDimensions = 32;
+
+Error broken(const fs::path& path, const std::string& what) {
+  return input_error("{}: broken safetensors file: {}", path.string(), what);
+}
+
+// Each top-level name once: the parser itself would keep the last of two without a word.
+Json parse_header(const fs::path& path, std::string_view text) {
+  std::set<std::string> names;
+  std::string twice;
+  auto check = [&](int depth, Json::parse_event_t event, Json& key) {
+    if (depth == 1 && event == Json::parse_event_t::key && !names.insert(key.get<std::string>()).second) {
+      twice = key.get<std::string>();
+    }
+    return true;
+  };
+  Json header;
+  try {
+    header = Json::parse(text, check);
+  } catch (const Json::exception&) {
+    throw broken(path, "its header is not JSON");
+  }
+  if (!header.is_object()) throw broken(path, "its header is not a JSON object");
+  if (!twice.empty()) throw broken(path, fmt::format("tensor {} is there twice", twice));
+  return header;
+}
+
+// A list of whole numbers >= 0; anything else makes `what` false.
+bool read_counts(const Json& json, std::vector<std::int64_t>& counts) {
+  if (!json.is_array()) return false;
+  for (const Json& item : json) {
+    if (!item.is_number_unsigned() || item.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
+      return false;
+    counts.push_back(item.get<std::int64_t>());
+  }
+  return true;
+}
+
+// Bytes of the whole tensor, or -1 if that is no number of bytes a file can have.
+std::int64_t byte_count(const TensorInfo& tensor) {
+  std::int64_t bytes = static_cast<std::int64_t>(byte_size(tensor.dtype));
+  for (std::int64_t size : tensor.shape) {
+    if (__builtin_mul_overflow(bytes, size, &bytes)) return -1;
+  }
+  return bytes;
+}
+
+TensorView parse_tensor(const fs::path& path, const std::string& name, const Json& entry, std::string_view data) {
+  auto wrong = [&](const std::string& what) { return broken(path, fmt::format("tensor {}: {}", name, what)); };
+  if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") || !entry.contains("data_offsets")) {
+    throw wrong("its entry lacks dtype, shape or data_offsets");
+  }
+  TensorView tensor;
+  tensor.name = name;
+  std::string dtype = entry["dtype"].is_string() ? entry["dtype"].get<std::string>() : entry["dtype"].dump();
+  auto known = find_dtype(dtype);
+  if (!known) throw input_error("{}: tensor {}: dtype {} is not supported", path.string(), name, dtype);
+  tensor.dtype = *known;
+  if (!read_counts(entry["shape"], tensor.shape) || tensor.shape.size() > kMaxDimensions) {
+    throw wrong("its shape is not a list of sizes");
+  }
+  std::vector<std::int64_t> range;
+  if (!read_counts(entry["data_offsets"], range) || range.size() != 2 || range[0] > range[1]) {
+    throw wrong("its data_offsets are not a pair begin <= end");
+  }
+  if (std::cmp_greater(range[1], data.size())) {
+    throw wrong(fmt::format("its bytes end at {} of {}: the file is truncated; copy or download it again", range[1],
+                            data.size()));
+  }
+  if (range[1] - range[0] != byte_count(tensor)) {
+    throw wrong(fmt::format("it has {} bytes, but {} {} needs {}", range[1] - range[0], dtype, shape_text(tensor.shape),
+                            byte_count(tensor)));
+  }
+  tensor.bytes = data.substr(static_cast<std::size_t>(range[0]), static_cast<std::size_t>(range[1] - range[0]));
+  return tensor;
+}
+
+void check_coverage(const fs::path& path, const std::vector<TensorView>& tensors, std::string_view data) {
+  const char* end = data.data();
+  for (const TensorView& tensor : tensors) {
+    if (tensor.bytes.data() != end) {
+      throw broken(path, fmt::format("tensor {}: {}", tensor.name,
+                                     tensor.bytes.data() < end ? "its bytes overlap with those of the tensor before"
+                                                               : "there is a gap before its bytes"));
+    }
+    end += tensor.bytes.size();
+  }
+  auto surplus = data.size() - static_cast<std::size_t>(end - data.data());
+  if (surplus) throw broken(path, fmt::format("{} bytes at its end belong to no tensor", surplus));
+}
+
+std::string header_text(const std::vector<TensorInfo>& tensors) {
+  Json header = Json::object();
+  header[kMetadata] = {{"format", "pt"}};  // what transformers asks for before it reads a file
+  std::int64_t offset = 0;
+  for (const TensorInfo& tensor : tensors) {
+    std::int64_t end = offset + byte_count(tensor);
+    header[tensor.name] = {
+        {"dtype", dtype_name(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
+  return text;
+}
+
+}  // namespace
+
+std::int64_t element_count(const TensorInfo& tensor) {
+  std::int64_t count = 1;
+  for (std::int64_t size : tensor.shape) count *= size;
+  return count;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+SafetensorsFile open_safetensors(const fs::path& path) {
+  SafetensorsFile result{path, MappedFile(path), {}};
+  std::string_view bytes = result.file.bytes();
+  std::uint64_t length = 0;
+  if (bytes.size() < kLengthBytes) throw broken(path, fmt::format("it has only {} bytes", bytes.size()));
+  std::memcpy(&length, bytes.data(), kLengthBytes);
+  bytes.remove_prefix(kLengthBytes);
+  if (length > kMaxHeader)
+    throw broken(path, fmt::format("a header of {} bytes; the format allows {}", length, kMaxHeader));
+  if (length > bytes.size()) {
+    throw broken(path,
+                 fmt::format("a header of {} bytes, but only {} are there: the file is truncated; copy or download "
+                             "it again",
+                             length, bytes.size()));
+  }
+  Json header = parse_header(path, bytes.substr(0, length));
+  bytes.remove_prefix(length);
+  for (const auto& [name, entry] : header.items()) {
+    if (name != kMetadata) result.tensors.push_back(parse_tensor(path, name, entry, bytes));
+  }
+  std::ranges::stable_sort(result.tensors, [](const TensorView& a, const TensorView& b) {
+    return std::pair(a.bytes.data(), a.bytes.size()) < std::pair(b.bytes.data(), b.bytes.size());
+  });
+  check_coverage(path, result.tensors, bytes);
+  return result;
+}
+
+SafetensorsWriter::SafetensorsWriter(const fs::path& path, const std::vector<TensorInfo>& tensors) : file_(path) {
+  std::string header = header_text(tensors);
+  std::uint64_t length = header.size();
+  file_.write({reinterpret_cast<const char*>(&length), sizeof length});
+  file_.write(header);
+  for (const TensorInfo& tensor : tensors) missing_ += static_cast<std::uint64_t>(byte_count(tensor));
+}
+
+void SafetensorsWriter::write(std::string_view bytes) {
+  if (bytes.size() > missing_) throw failure("a safetensors file got {} bytes too many", bytes.size() - missing_);
+  missing_ -= bytes.size();
+  file_.write(bytes);
+}
+
+void SafetensorsWriter::publish() {
+  if (missing_) throw failure("a safetensors file got {} bytes too few", missing_);
+  file_.publish();
+}
+
+}  // namespace btm
