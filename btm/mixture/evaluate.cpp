@@ -1,0 +1,303 @@
+#include "btm/mixture/evaluate.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "btm/core/error.h"
+#include "btm/core/files.h"
+#include "btm/core/format.h"
+#include "btm/core/interrupt.h"
+#include "btm/core/log.h"
+#include "btm/core/progress.h"
+#include "btm/data/tokenizer.h"
+#include "btm/mixture/evaluation_rows.h"
+#include "btm/model/checkpoint.h"
+
+namespace btm {
+
+namespace {
+
+constexpr const char* kDense = "dense";
+
+// k of "top_k"; 0 if the name is of another kind.
+int top_k_of(const std::string& mixture) {
+  if (!mixture.starts_with("top_") || mixture.size() == 4 || mixture.size() > 8) return 0;
+  std::string digits = mixture.substr(4);
+  return digits.find_first_not_of("0123456789") == std::string::npos ? std::stoi(digits) : 0;
+}
+
+// Models beside the experts that a forest may have.
+struct Beside {
+  std::optional<Member> seed, dense;
+  std::optional<ExpertInfo> dense_info;
+};
+
+Beside find_beside(const Forest& forest) {
+  Beside beside;
+  if (forest.seed) beside.seed = single_member(kSeedName, forest.paths.seed(), forest.seed->weights_sha256);
+  auto folder = forest.paths.comparison(kDense);
+  if (std::filesystem::exists(folder / "expert.json")) {
+    beside.dense_info = load_expert(folder);
+    beside.dense = single_member(kDense, folder, beside.dense_info->weights_sha256);
+  }
+  return beside;
+}
+
+Json training_of(const std::vector<const ExpertInfo*>& models) {
+  std::int64_t tokens = 0;
+  double flops = 0, seconds = 0;
+  for (const ExpertInfo* model : models) {
+    tokens += model->tokens;
+    flops += model->flops;
+    seconds += model->device_seconds;
+  }
+  return {{"tokens", tokens}, {"flops", flops}, {"device_seconds", seconds}};
+}
+
+// One model to score, and the texts to score it on.
+struct ScoringTask {
+  const Member* member;
+  std::vector<const Text*> texts;
+};
+
+// Loads one model after the other and scores what the store lacks.
+void score_missing(const ScoreStore& store, std::vector<ScoringTask> tasks, bool quiet) {
+  double total = 0, done = 0;
+  for (ScoringTask& task : tasks) {
+    std::erase_if(task.texts, [&](const Text* text) { return store.has(*task.member, *text); });
+    for (const Text* text : task.texts) total += static_cast<double>(text->targets());
+  }
+  if (total == 0) return;
+  Progress progress("scoring", total, quiet);
+  for (const auto& [member, texts] : tasks) {
+    if (texts.empty()) continue;
+    Model model = load_member(*member);
+    for (const Text* text : texts) {
+      throw_if_interrupted();
+      if (store.has(*member, *text)) continue;  // an average that another domain has, too
+      progress.update(done, member->name + " on " + text->name);
+      store.score(*member, model, *text);
+      done += static_cast<double>(text->targets());
+    }
+  }
+  progress.finish();
+}
+
+class Table {
+ public:
+  Table(const Forest& forest, const EvaluateSettings& settings, Evaluation evaluation, bool quiet)
+      : forest_(forest),
+        settings_(settings),
+        evaluation_(std::move(evaluation)),
+        beside_(find_beside(forest)),
+        quiet_(quiet) {
+    std::vector<const ExpertInfo*> all;
+    if (forest.seed) all.push_back(&*forest.seed);
+    for (const ExpertInfo& expert : forest.experts) all.push_back(&expert);
+    forest_training_ = training_of(all);
+  }
+
+  Json build() {
+    score_models();
+    for (const DomainTexts& texts : evaluation_.texts) {
+      Scores dev = dev_scores(evaluation_, texts);
+      cached_.push_back(cached_prior(dev, 1));
+      auto& losses = dev_losses_.emplace_back();
+      for (std::size_t j = 0; j < evaluation_.experts.size(); ++j) losses.push_back(mean_loss(dev.of(j)));
+    }
+    add_models_beside();
+    std::set<std::string> seen;
+    for (const std::string& mixture : settings_.mixtures) {
+      throw_if_interrupted();
+      if (seen.insert(mixture).second) add_mixture(mixture);
+    }
+    add_single_experts();
+    return {{"domains", domains()}, {"rows", rows_}};
+  }
+
+ private:
+  void score_models() {
+    std::vector<ScoringTask> tasks;
+    auto add = [&](const Member& member, bool dev) {
+      ScoringTask& task = tasks.emplace_back(ScoringTask{&member, {}});
+      for (const DomainTexts& texts : evaluation_.texts) {
+        if (dev) task.texts.push_back(&texts.dev);
+        task.texts.push_back(&texts.test);
+      }
+    };
+    for (const Member& expert : evaluation_.experts) add(expert, true);
+    if (beside_.seed) add(*beside_.seed, false);
+    if (beside_.dense) add(*beside_.dense, false);
+    score_missing(*evaluation_.store, std::move(tasks), quiet_);
+  }
+
+  void add(const Row& row, const Json& training) { rows_.push_back(row_json(evaluation_, row, training)); }
+
+  void add_models_beside() {
+    auto always = [](const Member& member) { return [&member](std::size_t) -> const Member& { return member; }; };
+    if (beside_.seed) add(member_row(evaluation_, kSeedName, always(*beside_.seed)), training_of({&*forest_.seed}));
+    if (beside_.dense) {
+      std::vector<const ExpertInfo*> parts{&*beside_.dense_info};
+      if (forest_.seed) parts.push_back(&*forest_.seed);
+      add(member_row(evaluation_, kDense, always(*beside_.dense)), training_of(parts));
+    }
+  }
+
+  void add_mixture(const std::string& mixture) {
+    if (mixture == "ensemble") {
+      add(mixture_row(evaluation_, mixture, settings_.weights, 0), forest_training_);
+    } else if (mixture == "ensemble_cached") {
+      add(mixture_row(evaluation_, mixture, {PriorKind::cached, 1.0}, 0), forest_training_);
+    } else if (int k = top_k_of(mixture); k > 0) {
+      if (k >= static_cast<int>(evaluation_.experts.size())) {
+        log_detail(fmt::format("{} left out: with {} experts it is the ensemble", mixture, evaluation_.experts.size()));
+        return;
+      }
+      add(mixture_row(evaluation_, mixture, settings_.weights, k), forest_training_);
+    } else if (mixture == "average_uniform") {
+      add_averages(mixture, std::vector(cached_.size(), uniform_prior(evaluation_.experts.size())));
+    } else if (mixture == "average_posterior") {
+      add_averages(mixture, cached_);
+    } else {
+      auto weights = cached_;
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        weights[i].assign(weights[i].size(), 0);
+        weights[i][static_cast<std::size_t>(largest(cached_[i], 1).front())] = 1;
+      }
+      add_averages(mixture, weights);
+    }
+  }
+
+  // One plain LM per domain: the experts' average with the domain's weights.
+  void add_averages(const std::string& name, const std::vector<std::vector<double>>& weights) {
+    std::vector<Member> averages;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      averages.push_back(average_member(name, evaluation_.experts, weights[i]));
+    }
+    std::vector<ScoringTask> tasks;
+    for (std::size_t i = 0; i < averages.size(); ++i) {
+      bool same = i > 0 && averages[i].identity == averages[i - 1].identity;
+      if (!same) tasks.push_back({&averages[i], {}});
+      tasks.back().texts.push_back(&evaluation_.texts[i].test);
+    }
+    score_missing(*evaluation_.store, std::move(tasks), quiet_);
+    Row row = member_row(evaluation_, name, [&](std::size_t i) -> const Member& { return averages[i]; });
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      Json shares = Json::object();
+      for (std::size_t j = 0; j < weights[i].size(); ++j) shares[evaluation_.experts[j].name] = weights[i][j];
+      row.domains[i].detail = {{"weights", shares}};
+    }
+    add(row, forest_training_);
+  }
+
+  // The best single expert and the best one per domain, both by dev loss.
+  void add_single_experts() {
+    std::vector<double> sums(evaluation_.experts.size(), 0.0);
+    bool any_train = std::any_of(evaluation_.texts.begin(), evaluation_.texts.end(),
+                                 [](const DomainTexts& texts) { return texts.role == "train"; });
+    for (std::size_t i = 0; i < evaluation_.texts.size(); ++i) {
+      if (any_train && evaluation_.texts[i].role != "train") continue;
+      for (std::size_t j = 0; j < sums.size(); ++j) sums[j] += dev_losses_[i][j];
+    }
+    auto least = [this](const std::vector<double>& losses) -> const Member& {
+      return evaluation_
+          .experts[static_cast<std::size_t>(std::min_element(losses.begin(), losses.end()) - losses.begin())];
+    };
+    add(member_row(evaluation_, "best_single", [&](std::size_t) -> const Member& { return least(sums); }),
+        forest_training_);
+    add(member_row(evaluation_, "oracle", [&](std::size_t i) -> const Member& { return least(dev_losses_[i]); }),
+        forest_training_);
+  }
+
+  Json domains() const {
+    Json json = Json::object();
+    for (const DomainTexts& texts : evaluation_.texts) {
+      json[texts.name] = {{"role", texts.role}, {"tokens", texts.test.targets()}, {"bytes", texts.test_bytes}};
+    }
+    return json;
+  }
+
+  const Forest& forest_;
+  const EvaluateSettings& settings_;
+  Evaluation evaluation_;
+  Beside beside_;
+  bool quiet_;
+  Json forest_training_;
+  std::vector<std::vector<double>> cached_;      // [texts][experts]
+  std::vector<std::vector<double>> dev_losses_;  // [texts][experts], nats per token
+  Json rows_ = Json::array();
+};
+
+void check(const Forest& forest, const EvaluateSettings& settings) {
+  check_mixtures(settings.mixtures);
+  if (forest.experts.empty()) {
+    throw input_error("{} has no experts yet; grow it first: btm grow forest.yaml", forest.paths.root.string());
+  }
+  if (settings.tokens_per_domain < 1)
+    throw input_error("tokens_per_domain is {}, but must be at least 1", settings.tokens_per_domain);
+  if (settings.dev_sequences < 1)
+    throw input_error("dev_sequences is {}, but must be at least 1", settings.dev_sequences);
+}
+
+}  // namespace
+
+void check_mixtures(const std::vector<std::string>& mixtures) {
+  const std::vector<std::string> known = {"ensemble",        "ensemble_cached", "top_1",
+                                          "top_2",           "top_4",           "top_8",
+                                          "average_uniform", "average_argmax",  "average_posterior"};
+  for (const std::string& mixture : mixtures) {
+    if (top_k_of(mixture) > 0 || std::find(known.begin(), known.end(), mixture) != known.end()) continue;
+    std::string near = nearest_word(mixture, known);
+    throw input_error(
+        "unknown mixture {}{}; there are ensemble, ensemble_cached, top_K, average_uniform, average_argmax, "
+        "average_posterior",
+        mixture, near.empty() ? "" : fmt::format(" (did you mean {}?)", near));
+  }
+}
+
+std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {
+  std::vector<EvaluationDomain> train, novel;
+  std::set<std::string> trained;
+  for (const ExpertInfo& expert : forest.experts) trained.insert(expert.domains.begin(), expert.domains.end());
+  auto folder = forest.paths.tokens("");
+  std::set<std::string> names;
+  if (std::filesystem::is_directory(folder)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (std::filesystem::exists(entry.path() / "test.idx")) names.insert(entry.path().filename().string());
+    }
+  }
+  for (const std::string& name : names) {
+    if (trained.contains(name)) {
+      train.push_back({name, "train"});
+    } else {
+      novel.push_back({name, "novel"});
+    }
+  }
+  train.insert(train.end(), novel.begin(), novel.end());
+  return train;
+}
+
+Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
+                     const std::vector<EvaluationDomain>& domains, const std::vector<EvaluationText>& texts,
+                     int threads, bool quiet) {
+  check(forest, settings);
+  Evaluation evaluation;
+  evaluation.threads = std::max(1, threads);
+  for (const ExpertInfo& expert : forest.experts) {
+    evaluation.experts.push_back(single_member(expert.name, forest.paths.expert(expert.name), expert.weights_sha256));
+  }
+  int window = load_config(evaluation.experts.front().sources.front().folder).context;
+  evaluation.texts = load_texts(forest.paths, Tokenizer::load(forest.paths.tokenizer()), settings, domains, texts,
+                                window, evaluation.threads);
+  if (evaluation.texts.empty()) {
+    throw input_error("{} has no tokens to evaluate on; give a text: --text NAME=PATH", forest.paths.root.string());
+  }
+  ScoreStore store(forest.paths.results() / "scores", window, evaluation.threads);
+  evaluation.store = &store;
+  Json json = Table(forest, settings, std::move(evaluation), quiet).build();
+  write_file(forest.paths.evaluation(), json.dump(2) + "\n");
+  return json;
+}
+
+}  // namespace btm

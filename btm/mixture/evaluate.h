@@ -1,0 +1,58 @@
+// The evaluation of a forest: every form of it on every domain, one table.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "btm/core/settings.h"
+#include "btm/forest/forest.h"
+#include "btm/mixture/prior.h"
+
+namespace btm {
+
+struct EvaluateSettings {
+  std::int64_t tokens_per_domain = 50'000;
+  int dev_sequences = 100;  // as in the paper, section 4.3
+  std::vector<std::string> mixtures = {"ensemble",        "top_1",           "top_2",          "top_4",
+                                       "ensemble_cached", "average_uniform", "average_argmax", "average_posterior"};
+  PriorSettings weights;
+};
+template <class F>
+void visit(EvaluateSettings& s, F&& f) {
+  f("tokens_per_domain", s.tokens_per_domain, "of the test text, from its start");
+  f("dev_sequences", s.dev_sequences, "sequences of a domain's dev text that set the weights of a mixture for it");
+  f("mixtures", s.mixtures,
+    "ensemble; top_1, top_2, ...: the k experts of largest prior; ensemble_cached: as in the paper; average_uniform, "
+    "average_argmax, average_posterior: one plain LM");
+  visit(s.weights, f);
+}
+
+struct EvaluationDomain {
+  std::string name;
+  std::string role;  // train or novel
+};
+
+// Text that is not in the plan; scored as a novel domain.
+struct EvaluationText {
+  std::string name;
+  std::string path;  // file, folder or glob
+};
+
+// Domains with tokens in the forest: those that some expert was trained on are train, all others novel.
+std::vector<EvaluationDomain> evaluation_domains(const Forest& forest);
+
+// Throws Error(input) for a name that is no mixture, naming the nearest.
+void check_mixtures(const std::vector<std::string>& mixtures);
+
+// Scores every expert, the seed and the comparisons on dev sample and test text of every domain (one model in memory at
+// a time; scores are kept in results/scores/, so only what is new is scored), mixes and averages them, and writes
+// results/evaluation.json, which it also returns (format: docs/formats.md). The rows are the mixtures of the settings
+// and, where there are such models, seed, dense, best_single and oracle. Throws Error(input): no experts, no domains, a
+// domain without text, unknown mixture.
+Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
+                     const std::vector<EvaluationDomain>& domains, const std::vector<EvaluationText>& texts,
+                     int threads, bool quiet);
+
+}  // namespace btm

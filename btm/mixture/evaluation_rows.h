@@ -1,0 +1,48 @@
+// The rows of the results table, each a form of the forest (or a model beside it) on every domain.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "btm/core/settings.h"
+#include "btm/mixture/evaluation_texts.h"
+#include "btm/mixture/member.h"
+#include "btm/mixture/prior.h"
+#include "btm/mixture/score_store.h"
+
+namespace btm {
+
+// All that rows are computed from. Scores of the experts on dev and test are in the store already.
+struct Evaluation {
+  const ScoreStore* store = nullptr;
+  std::vector<Member> experts;
+  std::vector<DomainTexts> texts;
+  int threads = 1;
+};
+
+Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts);
+
+struct DomainResult {
+  double loss = 0;     // nats, all targets of the test text
+  double seconds = 0;  // that the forward passes took
+  Json detail;         // what was chosen for the domain: weights, expert
+};
+
+struct Row {
+  std::string model;
+  Json settings = Json::object();
+  double experts_per_token = 1;
+  std::vector<DomainResult> domains;  // as Evaluation::texts
+};
+
+// All experts (k = 0), or the k of largest prior, mixed with weights out of each domain's dev sample.
+Row mixture_row(const Evaluation& evaluation, const std::string& name, const PriorSettings& settings, int k);
+
+// One plain LM per domain. `choose(i)` is the model for texts[i]; its test scores are in the store.
+Row member_row(const Evaluation& evaluation, const std::string& name,
+               const std::function<const Member&(std::size_t)>& choose);
+
+Json row_json(const Evaluation& evaluation, const Row& row, const Json& training);
+
+}  // namespace btm

@@ -1,0 +1,28 @@
+// The samples that an evaluation looks at: of every domain a dev sample, which sets weights, and a test text, which is
+// scored.
+#pragma once
+
+#include <vector>
+
+#include "btm/data/tokenizer.h"
+#include "btm/mixture/evaluate.h"
+#include "btm/mixture/score_store.h"
+
+namespace btm {
+
+struct DomainTexts {
+  std::string name;
+  std::string role;
+  Text dev, test;
+  std::int64_t test_bytes = 0;  // that the targets of `test` stand for
+};
+
+// Domains out of tokens/DOMAIN. Other texts: their own dev and test documents where both have kLeastWindows windows,
+// else the text laid end to end, its first part (a quarter, at most the dev sample) as dev. Throws Error(input) for a
+// text of fewer than two test tokens and for a name used twice.
+inline constexpr int kLeastWindows = 10;
+std::vector<DomainTexts> load_texts(const ForestPaths& paths, const Tokenizer& tokenizer,
+                                    const EvaluateSettings& settings, const std::vector<EvaluationDomain>& domains,
+                                    const std::vector<EvaluationText>& texts, int window, int threads);
+
+}  // namespace btm

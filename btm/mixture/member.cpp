@@ -1,0 +1,52 @@
+#include "btm/mixture/member.h"
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "btm/core/error.h"
+#include "btm/core/hash.h"
+#include "btm/model/checkpoint.h"
+
+namespace btm {
+
+Member single_member(const std::string& name, const std::filesystem::path& folder, const std::string& weights_sha256) {
+  return {name, {{folder, 1, name}}, weights_sha256};
+}
+
+Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights) {
+  double sum = std::accumulate(weights.begin(), weights.end(), 0.0), kept = 0;
+  for (double weight : weights) kept += weight < kLeastShare * sum ? 0 : weight;
+  if (!(kept > 0)) throw input_error("the weights of the average {} sum to {}", name, sum);
+  Member average{name, {}, {}};
+  std::string identity = "average";
+  for (std::size_t j = 0; j < members.size(); ++j) {
+    if (weights[j] < kLeastShare * sum) continue;
+    average.sources.push_back({members[j].sources.front().folder, weights[j] / kept, members[j].name});
+    identity += fmt::format("\n{} {}", members[j].identity, weights[j] / kept);
+    average.identity = members[j].identity;
+  }
+  if (average.sources.size() > 1) average.identity = sha256_hex(identity);
+  return average;
+}
+
+Model load_member(const Member& member) {
+  if (member.sources.size() == 1) return load_model(member.sources.front().folder);
+  Model average;
+  std::vector<double> sum;
+  for (const auto& [folder, weight, name] : member.sources) {
+    Model model = load_model(folder);
+    if (sum.empty()) sum.resize(model.parameters.size());
+    if (model.parameters.size() != sum.size()) {
+      throw input_error("{}: {} parameters, but the models before it have {}: unequal shapes can't be averaged",
+                        folder.string(), model.parameters.size(), sum.size());
+    }
+    const float* parameters = model.parameters.data();
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += weight * parameters[i];
+    average = std::move(model);  // its buffer takes the sum in the end
+  }
+  for (std::size_t i = 0; i < sum.size(); ++i) average.parameters.data()[i] = static_cast<float>(sum[i]);
+  return average;
+}
+
+}  // namespace btm

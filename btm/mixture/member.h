@@ -1,0 +1,29 @@
+// What can be scored or run as one language model: a checkpoint folder, or the average of several.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "btm/model/average.h"
+#include "btm/model/parameters.h"
+
+namespace btm {
+
+struct Member {
+  std::string name;
+  std::vector<WeightedFolder> sources;
+  std::string identity;  // SHA-256 of the weights, or of what they are made of
+};
+
+Member single_member(const std::string& name, const std::filesystem::path& folder, const std::string& weights_sha256);
+
+// Weights below kLeastShare of the sum are dropped, the others normalised.
+inline constexpr double kLeastShare = 1e-3;
+Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights);
+
+// One source after the other: the memory of two models, and one in double. Throws Error(input): unequal shapes.
+Model load_member(const Member& member);
+
+}  // namespace btm

@@ -1,0 +1,56 @@
+// Where the weights of a mixture come from: a dev sample of the target domain, never its test text.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "btm/core/settings.h"
+#include "btm/mixture/posterior.h"
+
+namespace btm {
+
+enum class PriorKind {
+  fitted,    // maximum likelihood on the dev sample: prior by EM, then forgetting factor and evidence from a small grid
+  cached,    // the paper's: moving average of the posterior after each dev sequence, then fixed
+  uniform,   // needs no dev sample
+  updating,  // the cached average carried on along the text itself
+};
+inline std::array<std::pair<PriorKind, std::string_view>, 4> names(PriorKind) {
+  return {{{PriorKind::fitted, "fitted"},
+           {PriorKind::cached, "cached"},
+           {PriorKind::uniform, "uniform"},
+           {PriorKind::updating, "updating"}}};
+}
+
+struct PriorSettings {
+  PriorKind posterior = PriorKind::fitted;
+  std::optional<double> forgetting;  // auto: fitted chooses, the others take 1 (exact Bayes)
+};
+
+template <class F>
+void visit(PriorSettings& s, F&& f) {
+  f("posterior", s.posterior, "prior of a mixture: fitted, cached, uniform or updating");
+  f("forgetting", s.forgetting, "g from 0 (last token only) to 1 (exact Bayes); auto: fitted chooses, else 1");
+}
+
+std::vector<double> uniform_prior(std::size_t experts);
+
+// Starts uniform and moves by kPriorStep towards the posterior after each window of the sample (exact Bayes within the
+// window for forgetting = 1).
+std::vector<double> cached_prior(const Scores& sample, double forgetting);
+
+// Maximum likelihood weights of a fixed mixture, by EM; the share kPriorFloor is spread evenly over the experts so that
+// none is shut out. Uniform for an empty sample.
+inline constexpr double kPriorFloor = 0.02;
+std::vector<double> fitted_prior(const Scores& sample);
+
+// The weights that the settings give for a domain with this dev sample.
+MixtureWeights choose_weights(const PriorSettings& settings, const Scores& sample);
+
+// The k experts of largest prior, in the order of the forest; ties go to the earlier one.
+std::vector<int> largest(const std::vector<double>& prior, int k);
+
+}  // namespace btm

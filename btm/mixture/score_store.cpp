@@ -1,0 +1,81 @@
+#include "btm/mixture/score_store.h"
+
+#include <chrono>
+#include <cstring>
+#include <optional>
+
+#include "btm/core/error.h"
+#include "btm/core/files.h"
+#include "btm/core/hash.h"
+#include "btm/core/settings.h"
+#include "btm/mixture/scores.h"
+
+namespace btm {
+
+namespace {
+
+// Raised when scores of the same weights and tokens would come out different.
+constexpr int kFormat = 1;
+
+template <class T>
+std::string_view bytes_of(const std::vector<T>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+}
+
+std::optional<StoredScores> read_stored(const std::filesystem::path& path, std::int64_t targets) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  std::string bytes = read_file(path);
+  std::size_t end = bytes.find('\n');
+  Json head = Json::parse(bytes.substr(0, end), nullptr, false);
+  if (end == std::string::npos || !head.is_object()) return std::nullopt;
+  StoredScores stored;
+  stored.log_probs.resize(static_cast<std::size_t>(targets));
+  std::string_view values = std::string_view(bytes).substr(end + 1);
+  if (values.size() != targets * sizeof(float) || head.value("xxh3", std::uint64_t{0}) != xxh3(values)) {
+    return std::nullopt;
+  }
+  std::memcpy(stored.log_probs.data(), values.data(), values.size());
+  stored.seconds = head.value("seconds", 0.0);
+  return stored;
+}
+
+}  // namespace
+
+Text make_text(std::string name, std::vector<TokenId> tokens) {
+  std::string sha256 = sha256_hex(bytes_of(tokens));
+  return {std::move(name), std::move(tokens), std::move(sha256)};
+}
+
+ScoreStore::ScoreStore(std::filesystem::path folder, int window, int threads)
+    : folder_(std::move(folder)), window_(window), threads_(threads) {
+  make_folders(folder_);
+}
+
+std::filesystem::path ScoreStore::path(const Member& member, const Text& text) const {
+  std::string key = fmt::format("{}\n{}\n{}\n{}", kFormat, member.identity, text.sha256, window_);
+  return folder_ / (sha256_hex(key).substr(0, 32) + ".scores");
+}
+
+bool ScoreStore::has(const Member& member, const Text& text) const {
+  return text.targets() == 0 || read_stored(path(member, text), text.targets()).has_value();
+}
+
+void ScoreStore::score(const Member& member, const Model& model, const Text& text) const {
+  auto start = std::chrono::steady_clock::now();
+  std::vector<float> log_probs = score_text(model, member.name, text.tokens, window_, threads_);
+  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  Json head = {{"model", member.name}, {"text", text.name},  {"targets", text.targets()},
+               {"window", window_},    {"seconds", seconds}, {"xxh3", xxh3(bytes_of(log_probs))}};
+  write_file(path(member, text), head.dump() + "\n" + std::string(bytes_of(log_probs)));
+}
+
+StoredScores ScoreStore::read(const Member& member, const Text& text) const {
+  if (text.targets() == 0) return {};
+  auto stored = read_stored(path(member, text), text.targets());
+  if (!stored)
+    throw failure("{}: the scores of {} on {} are gone or damaged", path(member, text).string(), member.name,
+                  text.name);
+  return *std::move(stored);
+}
+
+}  // namespace btm

@@ -1,0 +1,48 @@
+// Scores on disk by what they are a function of, so that nothing is scored twice.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "btm/core/token.h"
+#include "btm/mixture/member.h"
+
+namespace btm {
+
+// A sample of a domain's text.
+struct Text {
+  std::string name;  // for messages
+  std::vector<TokenId> tokens;
+  std::string sha256;  // of the tokens
+
+  std::int64_t targets() const { return tokens.empty() ? 0 : static_cast<std::int64_t>(tokens.size()) - 1; }
+};
+
+Text make_text(std::string name, std::vector<TokenId> tokens);
+
+struct StoredScores {
+  std::vector<float> log_probs;  // [targets]
+  double seconds = 0;            // that scoring took
+};
+
+// FOLDER/KEY.scores: a JSON line, then the float32 log-probabilities. The key is over weights, tokens and window. A
+// file that is damaged counts as not there.
+class ScoreStore {
+ public:
+  ScoreStore(std::filesystem::path folder, int window, int threads);
+
+  int window() const { return window_; }
+  bool has(const Member& member, const Text& text) const;
+  // Scores the text under the loaded model and keeps the result.
+  void score(const Member& member, const Model& model, const Text& text) const;
+  StoredScores read(const Member& member, const Text& text) const;  // throws failure if not there
+
+ private:
+  std::filesystem::path path(const Member& member, const Text& text) const;
+  std::filesystem::path folder_;
+  int window_, threads_;
+};
+
+}  // namespace btm
