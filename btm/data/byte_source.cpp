@@ -1,0 +1,52 @@
+#include "btm/data/byte_source.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "btm/core/error.h"
+
+namespace btm {
+namespace {
+
+class File : public ByteSource {
+ public:
+  explicit File(std::string name) : name_(std::move(name)) {
+    descriptor_ = ::open(name_.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor_ < 0) throw input_error("{}: can't be read: {}", name_, std::strerror(errno));
+    ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_SEQUENTIAL);
+  }
+  ~File() override { ::close(descriptor_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  std::size_t read(std::span<char> out) override {
+    ssize_t n;
+    do {
+      n = ::read(descriptor_, out.data(), out.size());
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) throw input_error("{}: can't be read: {}", name_, std::strerror(errno));
+    position_ += n;
+    return static_cast<std::size_t>(n);
+  }
+
+  std::int64_t position() const override { return position_; }
+
+ private:
+  std::string name_;
+  int descriptor_;
+  std::int64_t position_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path) {
+  auto file = std::make_unique<File>(path.string());
+  if (path.extension() == ".gz") return unpack_gzip(std::move(file), path.string());
+  if (path.extension() == ".zst") return unpack_zstd(std::move(file), path.string());
+  return file;
+}
+
+}  // namespace btm

@@ -1,0 +1,162 @@
+#include "btm/data/file_list.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <set>
+
+#include "btm/core/error.h"
+#include "btm/core/format.h"
+
+namespace btm {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_hidden(const fs::path& path) {
+  return path.filename().string().starts_with('.');
+}
+
+bool has_wildcard(std::string_view name) {
+  return name.find_first_of("*?[") != std::string_view::npos;
+}
+
+// {a,b} written out, nested ones too; a brace without a comma or a partner stands for itself.
+void expand_braces(const std::string& pattern, std::vector<std::string>& out) {
+  for (std::size_t open = pattern.find('{'); open != std::string::npos; open = pattern.find('{', open + 1)) {
+    std::vector<std::size_t> marks{open};  // the brace, the commas of its level, the closing brace
+    int depth = 0;
+    for (std::size_t i = open; i < pattern.size(); ++i) {
+      if (pattern[i] == '{') ++depth;
+      if (pattern[i] == ',' && depth == 1) marks.push_back(i);
+      if (pattern[i] == '}' && --depth == 0) {
+        marks.push_back(i);
+        break;
+      }
+    }
+    if (depth != 0 || marks.size() < 3) continue;
+    for (std::size_t i = 0; i + 1 < marks.size(); ++i) {
+      expand_braces(pattern.substr(0, open) + pattern.substr(marks[i] + 1, marks[i + 1] - marks[i] - 1) +
+                        pattern.substr(marks.back() + 1),
+                    out);
+    }
+    return;
+  }
+  out.push_back(pattern);
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code status;
+  for (fs::directory_iterator it(folder.empty() ? "." : folder, status), end; !status && it != end;
+       it.increment(status)) {
+    entries.push_back(folder.empty() ? it->path().filename() : it->path());
+  }
+  if (status) throw input_error("{}: can't be read: {}", folder.string(), status.message());
+  return entries;
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path.empty() ? "." : path, ignored);
+}
+
+bool is_real_folder(const fs::path& path) {
+  std::error_code ignored;
+  return is_folder(path) && !fs::is_symlink(path, ignored);
+}
+
+void add_below(const fs::path& folder, std::set<fs::path>& files) {
+  for (const fs::path& entry : entries_of(folder)) {
+    if (is_hidden(entry)) continue;
+    if (is_real_folder(entry)) {
+      add_below(entry, files);
+    } else if (!is_folder(entry)) {
+      files.insert(entry);
+    }
+  }
+}
+
+// Matches parts[at..] below `base`.
+void walk(const fs::path& base, const std::vector<std::string>& parts, std::size_t at, std::set<fs::path>& found) {
+  if (at == parts.size()) {
+    found.insert(base);
+  } else if (parts[at] == "**") {
+    walk(base, parts, at + 1, found);
+    if (!is_folder(base)) return;
+    for (const fs::path& entry : entries_of(base)) {
+      if (!is_hidden(entry) && is_real_folder(entry)) walk(entry, parts, at, found);
+    }
+  } else if (!has_wildcard(parts[at])) {
+    std::error_code ignored;
+    if (fs::exists(base / parts[at], ignored)) walk(base / parts[at], parts, at + 1, found);
+  } else if (is_folder(base)) {
+    for (const fs::path& entry : entries_of(base)) {
+      if (::fnmatch(parts[at].c_str(), entry.filename().c_str(), FNM_PERIOD) == 0) walk(entry, parts, at + 1, found);
+    }
+  }
+}
+
+std::set<fs::path> glob(const std::string& pattern) {
+  std::vector<std::string> parts;
+  for (const fs::path& part : fs::path(pattern).relative_path()) {
+    if (!part.empty()) parts.push_back(part.string());
+  }
+  std::set<fs::path> found;
+  walk(fs::path(pattern).root_path(), parts, 0, found);
+  return found;
+}
+
+// "did you mean ...": where the pattern leaves what exists, the nearest name of that folder.
+std::string nearest_existing(const std::string& pattern) {
+  const fs::path path(pattern);
+  fs::path there = path.root_path();
+  for (const fs::path& part : path.relative_path()) {
+    std::error_code ignored;
+    if (!has_wildcard(part.string()) && fs::exists(there / part, ignored)) {
+      there /= part;
+      continue;
+    }
+    if (!is_folder(there) || has_wildcard(part.string())) break;
+    std::vector<std::string> names;
+    for (const fs::path& entry : entries_of(there)) names.push_back(entry.filename().string());
+    const std::string near = nearest_word(part.string(), names);
+    if (!near.empty()) return fmt::format("; did you mean {}?", (there / near).string());
+    break;
+  }
+  if (there.empty()) return "; paths are taken from the current folder";
+  return fmt::format("; what exists is {}", there.string());
+}
+
+}  // namespace
+
+std::vector<fs::path> find_files(const std::vector<std::string>& patterns, const std::string& where) {
+  std::set<fs::path> files;
+  for (const std::string& pattern : patterns) {
+    std::error_code ignored;
+    std::set<fs::path> matches;
+    if (fs::exists(pattern, ignored)) {  // also a name with [ or { in it
+      matches.insert(fs::path(pattern).lexically_normal());
+    } else {
+      std::vector<std::string> plain;
+      expand_braces(pattern, plain);
+      for (const std::string& one : plain) matches.merge(glob(fs::path(one).lexically_normal().string()));
+    }
+    const std::size_t before = files.size();
+    for (const fs::path& match : matches) {
+      if (is_folder(match)) {
+        add_below(match, files);
+      } else {
+        files.insert(match);
+      }
+    }
+    if (matches.empty()) throw input_error("{}: {}: no such file{}", where, pattern, nearest_existing(pattern));
+    if (files.size() == before && std::ranges::all_of(matches, is_folder)) {
+      throw input_error("{}: {}: the folder has no files", where, pattern);
+    }
+  }
+  if (files.empty()) throw input_error("{}: no text is named; set `text` to files, folders or globs", where);
+  return {files.begin(), files.end()};
+}
+
+}  // namespace btm

@@ -1,0 +1,109 @@
+#include "btm/data/text_file.h"
+
+#include <algorithm>
+#include <array>
+
+#include "btm/core/error.h"
+#include "btm/data/json_line.h"
+#include "btm/data/utf8.h"
+
+namespace btm {
+namespace {
+
+constexpr std::size_t kLongFile = 100'000;         // a plain text file beyond this many bytes is cut into pieces
+constexpr std::size_t kPiece = 20'000;             // bytes; a piece ends at the first line end behind them ...
+constexpr std::size_t kLongestPiece = 2 * kPiece;  // ... or here at the latest
+constexpr std::size_t kLargestDocument = 1 << 30;
+constexpr std::size_t kBinaryProbe = 8192;
+constexpr double kControlShare = 0.1;  // of the probe: more control characters than this are no text
+
+bool ends_with_one_of(const std::string& name, std::initializer_list<std::string_view> endings) {
+  return std::ranges::any_of(endings, [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+bool is_json_lines(std::filesystem::path path) {
+  if (ends_with_one_of(path.string(), {".gz", ".zst"})) path.replace_extension();
+  return ends_with_one_of(path.string(), {".jsonl", ".ndjson"});
+}
+
+void refuse_binary(std::string_view head, const std::string& name) {
+  if (head.starts_with("\xff\xfe") || head.starts_with("\xfe\xff")) {
+    throw input_error("{}: UTF-16 text; turn it into UTF-8 with: iconv -f UTF-16 -t UTF-8", name);
+  }
+  const auto controls = std::ranges::count_if(head, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte == 0x7f || (byte < 0x20 && (byte < 0x08 || byte > 0x0d) && byte != 0x1b);  // \b \t \n \v \f \r, escape
+  });
+  if (head.find('\0') == std::string_view::npos &&
+      static_cast<double>(controls) <= kControlShare * static_cast<double>(head.size())) {
+    return;
+  }
+  const bool packed = ends_with_one_of(name, {".bz2", ".xz", ".zip", ".tar", ".7z", ".parquet", ".lz4"});
+  throw input_error("{}: a binary file; {}leave it out with a glob such as \"FOLDER/**/*.txt\"", name,
+                    packed ? "unpack it (.gz and .zst are read as they are), or " : "");
+}
+
+// Where the piece at the start of `text` ends.
+std::size_t piece_end(std::string_view text) {
+  if (text.size() <= kPiece * 3 / 2) return text.size();  // fewer than were asked for: the end of the file
+  const std::string_view candidates = text.substr(0, kLongestPiece);
+  const std::size_t line = candidates.find('\n', kPiece - 1);
+  if (line != std::string_view::npos) return line + 1;
+  if (text.size() < kLongestPiece) return text.size();
+  const std::size_t space = candidates.rfind(' ');
+  if (space != std::string_view::npos && space >= kPiece) return space + 1;
+  return whole_characters(text, kLongestPiece - 1);
+}
+
+}  // namespace
+
+TextFile::TextFile(const std::filesystem::path& path, const TextSettings& settings, bool cut_long)
+    : records_(open_source(path), path.string()), delimiter_(settings.split_documents_on), field_(settings.text_field) {
+  refuse_binary(records_.peek(kBinaryProbe), records_.name());
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (records_.peek(kByteOrderMark.size()) == kByteOrderMark) records_.skip(kByteOrderMark.size());
+  if (is_json_lines(path)) {
+    kind_ = Kind::json_lines;
+  } else if (!delimiter_.empty()) {
+    kind_ = Kind::delimited;
+  } else if (cut_long && records_.peek(kLongFile + 1).size() > kLongFile) {
+    kind_ = Kind::pieces;
+  }
+}
+
+bool TextFile::next(std::string& text) {
+  return kind_ == Kind::json_lines ? next_line(text) : next_plain(text);
+}
+
+bool TextFile::next_line(std::string& text) {
+  std::string_view line;
+  while (records_.until("\n", line)) {
+    ++line_;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    line_text_ = line;
+    if (repair_utf8(line_text_)) ++repaired_;
+    if (std::string problem = json_line_text(line_text_, field_, text); !problem.empty()) {
+      throw input_error("{}:{}: {}", records_.name(), line_, problem);
+    }
+    return true;
+  }
+  return false;
+}
+
+bool TextFile::next_plain(std::string& text) {
+  std::string_view record;
+  if (kind_ == Kind::delimited) {
+    if (!records_.until(delimiter_, record)) return false;
+    text = record;
+  } else {
+    record = records_.peek(kind_ == Kind::pieces ? kLongestPiece : kLargestDocument);
+    if (record.empty()) return false;
+    if (kind_ == Kind::pieces) record = record.substr(0, piece_end(record));
+    text = record;
+    records_.skip(record.size());
+  }
+  if (repair_utf8(text)) ++repaired_;
+  return true;
+}
+
+}  // namespace btm

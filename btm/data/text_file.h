@@ -1,0 +1,53 @@
+// The documents of one file, one after the other.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "btm/core/settings.h"
+#include "btm/data/record_reader.h"
+
+namespace btm {
+
+struct TextSettings {
+  std::vector<std::string> text;    // files, folders and globs
+  std::string split_documents_on;   // for plain text files: a document ends here; "": a file is a document
+  std::string text_field = "text";  // for JSON lines
+};
+
+template <class F>
+void visit(TextSettings& s, F&& f) {
+  f("text", s.text, "files, folders or globs: .txt, .jsonl, sources; plain, .gz or .zst");
+  f("split_documents_on", s.split_documents_on,
+    "in plain text files a document ends here; empty: a file is a document");
+  f("text_field", s.text_field, "field of a JSON line that holds the text");
+}
+
+// JSON lines (.jsonl, .ndjson, both also with .gz or .zst) give a document a line, blank lines aside. Any other file is
+// plain text: one document, or several if split_documents_on is set. A plain text file of more than 100,000 bytes
+// without that setting is cut at line ends into pieces of about 20,000 bytes, so that a book in one file has documents
+// to train on and to measure with; `cut_long` false keeps it whole.
+class TextFile {
+ public:
+  // Throws Error(input): unreadable, or binary.
+  TextFile(const std::filesystem::path& path, const TextSettings& settings, bool cut_long = true);
+
+  // The next document, valid UTF-8; false at the end. Throws Error(input) with file (and line): truncated or corrupt
+  // packing, broken JSON, a JSON line without the field.
+  bool next(std::string& text);
+
+  std::int64_t repaired() const { return repaired_; }            // documents in which bytes were replaced by U+FFFD
+  std::int64_t position() const { return records_.position(); }  // bytes of the file read so far
+
+ private:
+  bool next_line(std::string& text);
+  bool next_plain(std::string& text);
+  enum class Kind { json_lines, delimited, whole, pieces };
+  RecordReader records_;
+  std::string delimiter_, field_, line_text_;
+  Kind kind_ = Kind::whole;
+  std::int64_t line_ = 0, repaired_ = 0;
+};
+
+}  // namespace btm
