@@ -5,7 +5,7 @@
 #include "btm/core/files.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
-#include "btm/data/bpe_train.h"
+#include "btm/data/sample.h"
 
 namespace btm {
 namespace {
@@ -50,11 +50,11 @@ bool unchanged(const DomainSettings& domain, const std::string& name, const Doma
   std::string files = files_sha256(domain.text, name);
   if (files == report.files_sha256) return true;
   DomainReport now;
-  std::string text_sha256 = text_identity(domain.text, name, now);
-  if (text_sha256 != report.text_sha256) return false;
+  read_documents(domain.text, name, now, [](std::string&&, const std::string&, Split) {});
+  if (now.text_sha256 != report.text_sha256) return false;
   DomainReport updated = report;  // same documents in files that were touched, moved or split
   updated.files_sha256 = files;
-  save_domain_report(paths.tokens(name), updated);
+  save_domain_report(updated, paths.tokens(name));
   return true;
 }
 

@@ -240,8 +240,9 @@ class Grower {
 
   void publish(const ModelTask& task) {
     fs::path run = paths_.run(task.name);
-    TrainingResult result = load_result(run);
-    ExpertInfo info = info_of(task, recipe(task), tokenizer_sha256_, result, weights_sha256(run / "model"));
+    std::optional<TrainingResult> result = load_result(run);
+    if (!result) throw failure("{}: its worker ended well but left no result.json", run.string());
+    ExpertInfo info = info_of(task, recipe(task), tokenizer_sha256_, *result, weights_sha256(run / "model"));
     if (task.kind == "expert") {
       merge_expert(paths_, run, info);
     } else {
@@ -249,8 +250,8 @@ class Grower {
     }
     remove_folder(run);
     ++outcome_.trained;
-    log_info(fmt::format("{}: dev loss {:.3f} after {} tokens, {}", task.name, result.dev_loss,
-                         format_count(static_cast<double>(result.tokens)), format_duration(result.device_seconds)));
+    log_info(fmt::format("{}: dev loss {:.3f} after {} tokens, {}", task.name, result->dev_loss,
+                         format_count(static_cast<double>(result->tokens)), format_duration(result->device_seconds)));
   }
 
   // ---- evaluation

@@ -82,6 +82,13 @@ void take_shape_of_checkpoint(const YAML::Node& root, Plan& plan) {
   if (plan.tokenizer.from.empty()) plan.tokenizer.from = plan.model.from;
 }
 
+void apply_text_root(Plan& plan) {
+  for (auto& [name, domain] : plan.domains) {
+    for (std::string& path : domain.text.text) path = std::filesystem::path(plan.text_root) / path;
+  }
+  plan.text_root.clear();  // the plan as resolved has whole paths
+}
+
 void check_training(const TrainingSettings& s, const std::string& where) {
   auto positive = [&where](const char* key, double value) {
     if (!(value > 0)) throw input_error("{}.{} must be more than 0, found {}", where, key, value);
@@ -196,6 +203,7 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
     check_domains(plan);
     check_seed(plan);
     check_cycles(plan);
+    apply_text_root(plan);
     ModelConfig config = plan.model.config;
     if (config.vocab_size == 0) config.vocab_size = plan.tokenizer.vocab_size;
     check_mixtures(plan.evaluate.mixtures);

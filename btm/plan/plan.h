@@ -143,6 +143,7 @@ struct Plan {
   TokenizerSettings tokenizer;
   ModelSettings model;
   TrainingSettings training;
+  std::string text_root;
   NamedList<DomainSettings> domains;
   SeedSettings seed;
   std::vector<CycleSettings> cycles;
@@ -156,6 +157,7 @@ void visit(Plan& s, F&& f) {
   f("tokenizer", s.tokenizer, "byte-level BPE");
   f("model", s.model, "shape of every model");
   f("training", s.training, "of every model, unless its own part says otherwise");
+  f("text_root", s.text_root, "folder that the domains' relative paths start from; empty: where btm runs");
   f("domains", s.domains, "bodies of text by provenance");
   f("seed", s.seed, "step 0: the first ancestor");
   f("cycles", s.cycles, "each branches and trains experts");

@@ -1,0 +1,81 @@
+#include "btm/plan/launcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <set>
+
+#include "btm/core/error.h"
+#include "tests/support/temporary_folder.h"
+
+namespace btm {
+namespace {
+
+// A worker that is a shell script: called as `SCRIPT train RUN --quiet`.
+LocalLauncher launcher_of(const test::TemporaryFolder& folder, const std::string& body, int workers) {
+  auto script = folder.write("worker", "#!/bin/sh\nrun=$2\n" + body);
+  ::chmod(script.c_str(), 0755);
+  return {script, workers, true};
+}
+
+std::vector<LaunchedRun> runs_of(const test::TemporaryFolder& folder, int count) {
+  std::vector<LaunchedRun> runs;
+  for (int i = 0; i < count; ++i) {
+    std::string name = "run" + std::to_string(i);
+    std::filesystem::create_directories(folder / name);
+    runs.push_back({name, folder / name});
+  }
+  return runs;
+}
+
+TEST(Launcher, RunsAllAndTellsOfEach) {
+  test::TemporaryFolder folder;
+  LocalLauncher launcher = launcher_of(folder, "echo hello > $run/output", 2);
+  std::set<std::string> done;
+  launch(launcher, "test", runs_of(folder, 5), [&](const LaunchedRun& run) { done.insert(run.name); });
+  EXPECT_EQ(done.size(), 5u);
+  EXPECT_EQ(test::read(folder / "run3" / "output"), "hello\n");
+}
+
+TEST(Launcher, KeepsToTheNumberOfWorkers) {
+  test::TemporaryFolder folder;
+  // Each worker counts the ones alive at its start.
+  LocalLauncher launcher = launcher_of(
+      folder, "d=$(dirname $run)/alive; mkdir -p $d; : > $d/$$; ls $d | wc -l > $run/count; sleep 0.3; rm $d/$$", 2);
+  launch(launcher, "test", runs_of(folder, 5), [](const LaunchedRun&) {});
+  for (int i = 0; i < 5; ++i) EXPECT_LE(std::stoi(test::read(folder / ("run" + std::to_string(i)) / "count")), 2);
+}
+
+TEST(Launcher, FailureNamesTheRunItsLastLineAndItsLogAndStopsTheOthers) {
+  test::TemporaryFolder folder;
+  LocalLauncher launcher = launcher_of(
+      folder,
+      "case $run in *run0) sleep 0.2; echo first; echo 'btm: no such data' >&2; exit 2;; *) exec sleep 60;; esac", 2);
+  auto start = std::chrono::steady_clock::now();
+  try {
+    launch(launcher, "test", runs_of(folder, 2), [](const LaunchedRun&) {});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::input);
+    EXPECT_THAT(e.what(), testing::AllOf(testing::HasSubstr("run0"), testing::HasSubstr("no such data"),
+                                         testing::HasSubstr("log.txt")));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << "the other worker was waited for";
+}
+
+TEST(Launcher, KilledWorkerIsAFailureThatSaysHowToGoOn) {
+  test::TemporaryFolder folder;
+  LocalLauncher launcher = launcher_of(folder, "kill -9 $$", 1);
+  try {
+    launch(launcher, "test", runs_of(folder, 1), [](const LaunchedRun&) {});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::failed);
+    EXPECT_THAT(e.what(), testing::AllOf(testing::HasSubstr("signal 9"), testing::HasSubstr("btm grow")));
+  }
+}
+
+}  // namespace
+}  // namespace btm

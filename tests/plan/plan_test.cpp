@@ -1,0 +1,109 @@
+#include "btm/plan/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/temporary_folder.h"
+
+namespace btm {
+namespace {
+
+constexpr char kPlan[] = R"(
+forest: out
+model: {layers: 2, width: 96, heads: 3, context: 64}
+training: {batch_tokens: 4k, learning_rate: 2e-3, clip: 0.5}
+domains:
+  python: {text: python/*.py}
+  rust: {text: [a.rs, b.rs]}
+  ruby: {text: ruby, role: novel}
+seed: {tokens: 1M, training: {schedule: constant}}
+cycles:
+  - {experts: [python], tokens: 100k, branch: seed, training: {learning_rate: 1e-3}}
+  - {experts: rust, tokens: 50k, branch: {from: posterior, top_k: 1}}
+compare: [dense]
+)";
+
+Plan load(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  test::TemporaryFolder folder;
+  return load_plan(folder.write("forest.yaml", text), overrides);
+}
+
+std::string message(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  try {
+    load(text, overrides);
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::input);
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Plan, TrainingIsHandedDown) {
+  Plan plan = load(kPlan);
+  EXPECT_EQ(plan.seed.training.batch_tokens, 4000);
+  EXPECT_EQ(plan.seed.training.schedule, ScheduleKind::constant);
+  EXPECT_EQ(plan.cycles[0].training.clip, 0.5);
+  EXPECT_EQ(plan.cycles[0].training.learning_rate, 1e-3);
+  EXPECT_EQ(plan.cycles[0].training.schedule, ScheduleKind::cosine);
+  EXPECT_EQ(plan.cycles[1].training.learning_rate, 2e-3);
+  ASSERT_EQ(plan.compare.size(), 1u);
+  EXPECT_EQ(plan.compare[0].training.learning_rate, 1e-3) << "the dense model trains as the experts do";
+}
+
+TEST(Plan, ReadsDomainsAndShorthands) {
+  Plan plan = load(kPlan);
+  EXPECT_EQ(domains_of_role(plan, Role::train), (std::vector<std::string>{"python", "rust"}));
+  EXPECT_EQ(domains_of_role(plan, Role::novel), std::vector<std::string>{"ruby"});
+  EXPECT_EQ(find_domain(plan, "rust").text.text.size(), 2u);
+  EXPECT_EQ(plan.cycles[1].experts, std::vector<std::string>{"rust"});
+  EXPECT_EQ(plan.cycles[0].branch.from, BranchKind::seed);
+  EXPECT_EQ(plan.cycles[1].branch.top_k, 1);
+}
+
+TEST(Plan, ResolvedPlanReadsBackAsItself) {
+  Plan plan = load(kPlan);
+  Json json = settings_json(plan);
+  EXPECT_EQ(settings_json(load(to_yaml(json))), json);
+}
+
+TEST(Plan, PresetsAreThePapersAndCanBeChanged) {
+  Plan plan = load(kPlan, {"model={preset: gpt3-medium, context: 512}"});
+  EXPECT_EQ(plan.model.config.layers, 24);
+  EXPECT_EQ(plan.model.config.width, 1024);
+  EXPECT_EQ(plan.model.config.context, 512);
+}
+
+TEST(Plan, TextRootIsPutBeforeRelativePaths) {
+  Plan plan = load(kPlan, {"text_root=/texts", "domains.ruby.text=/else/ruby"});
+  EXPECT_EQ(find_domain(plan, "python").text.text[0], "/texts/python/*.py");
+  EXPECT_EQ(find_domain(plan, "ruby").text.text[0], "/else/ruby");
+}
+
+TEST(Plan, OverridesReachListEntries) {
+  EXPECT_EQ(load(kPlan, {"cycles.1.tokens=7k"}).cycles[1].tokens, 7000);
+}
+
+TEST(Plan, ErrorsSayWhatAndWhere) {
+  using testing::HasSubstr;
+  EXPECT_THAT(message(kPlan, {"trainning.clip=1"}), HasSubstr("did you mean 'training'?"));
+  EXPECT_THAT(message(kPlan, {"training.learning_rate=fast"}), HasSubstr("must be a number, found 'fast'"));
+  EXPECT_THAT(message(kPlan, {"training.learning_rate=0"}), HasSubstr("learning_rate must be more than 0"));
+  EXPECT_THAT(message(kPlan, {"training.warmup=3"}), HasSubstr("warmup must be from 0 to 1"));
+  EXPECT_THAT(message(kPlan, {"cycles.0.experts=pyton"}), HasSubstr("did you mean 'python'?"));
+  EXPECT_THAT(message(kPlan, {"cycles.1.experts=python"}), HasSubstr("has an expert already"));
+  EXPECT_THAT(message(kPlan, {"cycles.0.branch=uniform"}), HasSubstr("no experts to branch from"));
+  EXPECT_THAT(message(kPlan, {"cycles.0.branch=unifrom"}), HasSubstr("did you mean 'uniform'?"));
+  EXPECT_THAT(message(kPlan, {"model.heads=5"}), testing::AllOf(HasSubstr("heads"), HasSubstr("96")));
+  EXPECT_THAT(message(kPlan, {"model.preset=gpt9"}), HasSubstr("gpt3-small"));
+  EXPECT_THAT(message(kPlan, {"model={from: /no/such, layers: 2}"}), HasSubstr("model.layers"));
+  EXPECT_THAT(message(kPlan, {"domains.seed.text=x"}), HasSubstr("rename the domain"));
+  EXPECT_THAT(message(kPlan, {"domains.python.text=[]"}), HasSubstr("domains.python.text is missing"));
+  EXPECT_THAT(message(kPlan, {"seed.domains=[ruby]"}), HasSubstr("'ruby' is not a train domain"));
+  EXPECT_THAT(message(kPlan, {"seed.tokens=0"}), HasSubstr("seed.tokens must be more than 0"));
+  EXPECT_THAT(message(kPlan, {"launcher.workers=0"}), HasSubstr("launcher.workers"));
+  EXPECT_THAT(message("[1, 2]"), HasSubstr("a plan is a map of settings"));
+  EXPECT_THAT(message("forest: ''\ndomains: {a: {text: x}}"), HasSubstr("forest is missing"));
+}
+
+}  // namespace
+}  // namespace btm
