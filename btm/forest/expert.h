@@ -1,6 +1,7 @@
 // What a model folder of a forest says of itself: expert.json.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -10,7 +11,7 @@
 namespace btm {
 
 struct Parent {
-  std::string name;    // "seed" or an expert
+  std::string name;  // "seed" or an expert
   double weight = 0;
   std::string sha256;  // of its weights
 };
@@ -25,7 +26,7 @@ struct ExpertInfo {
   std::string name;
   std::string kind;  // seed, expert, dense
   std::vector<std::string> domains;
-  int cycle = 0;     // 0: the seed; experts from 1
+  int cycle = 0;  // 0: the seed; experts from 1
   std::vector<Parent> parents;
   std::string weights_sha256;
   std::string tokenizer_sha256;
@@ -36,7 +37,43 @@ struct ExpertInfo {
   std::string tool_version;
 };
 
-ExpertInfo load_expert(const std::filesystem::path& folder);  // FOLDER/expert.json; throws Error(input)
+// All but `recipe`, which is free JSON and kept verbatim.
+template <class F>
+void visit(ExpertInfo& s, F&& f) {
+  f("name", s.name, "of the expert");
+  f("kind", s.kind, "seed, expert, dense, ...");
+  f("domains", s.domains, "that it was trained on");
+  f("cycle", s.cycle, "0: the seed; experts from 1");
+  f("parents", s.parents, "whose weighted mean it started from");
+  f("weights_sha256", s.weights_sha256, "identity of its weights");
+  f("tokenizer_sha256", s.tokenizer_sha256, "identity of its tokenizer");
+  f("recipe_sha256", s.recipe_sha256, "identity of all that the weights depend on");
+  f("tokens", s.tokens, "trained on");
+  f("updates", s.updates, "of the weights");
+  f("flops", s.flops, "of training");
+  f("device_seconds", s.device_seconds, "threads x wall seconds of training");
+  f("dev_loss", s.dev_loss, "nats per token at the end");
+  f("tool_version", s.tool_version, "of the program that trained it");
+}
+
+std::string recipe_sha256(const Json& recipe);  // of recipe.dump()
+
+// "training.clip is 1.0 there and 0.5 here": the first key (in the order of `there`) that differs; "" if the recipes
+// are equal.
+std::string recipe_difference(const Json& there, const Json& here);
+
+// The whole of expert.json, the recipe last.
+Json expert_json(const ExpertInfo& info);
+
+// FOLDER/expert.json. Throws Error(input): missing, broken, or a recipe that doesn't have its hash.
+ExpertInfo load_expert(const std::filesystem::path& folder);
 void save_expert(const std::filesystem::path& folder, const ExpertInfo& info);
+
+// Reads a struct of settings out of JSON text; `name` heads the messages. Throws Error(input): not JSON, unknown key,
+// wrong type.
+template <class T>
+void read_json_settings(const Json& json, T& settings, const std::string& name) {
+  read_settings(parse_yaml(json.dump(), name), settings, name);
+}
 
 }  // namespace btm

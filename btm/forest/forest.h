@@ -1,7 +1,12 @@
-// The state of a forest: the log of edits replayed, with the lineage of every expert.
+// The state of a forest: the log of edits replayed, with the lineage of every expert; and the two edits.
+//
+// An edit is two steps, in an order that survives a crash between them. Merge: the folder, then the line; a folder
+// without its line is an unfinished merge and is written anew. Remove: the line, then the folder; a folder whose expert
+// was removed is deleted at the next opening.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,38 +15,37 @@
 
 namespace btm {
 
-// One line of log.jsonl: {"edit": "merge"|"remove", "expert": NAME, "recipe_sha256": ..., "weights_sha256": ..., "time": ...}
-struct Edit {
-  std::string edit;
-  std::string expert;
-  std::string recipe_sha256;
-  std::string weights_sha256;
-  std::string time;
-};
-
 struct Forest {
   ForestPaths paths;
-  std::vector<ExpertInfo> experts;   // alive, in the order of their merge
-  std::vector<ExpertInfo> removed;   // known by their last expert.json entry in the log
-  const ExpertInfo* find(const std::string& name) const;
+  std::optional<ExpertInfo> seed;                         // nullopt: not trained yet
+  std::vector<ExpertInfo> experts;                        // alive, in the order of their merge
+  std::vector<ExpertInfo> removed;                        // in the order of their removal; without `recipe`
+  const ExpertInfo* find(const std::string& name) const;  // alive; null if there is none
 };
 
-// Replays log.jsonl and reads each expert.json. A last line without its line end is a torn write and is dropped (with a
-// warning); any other broken line is Error(input) with the line's number. An expert of the log without its folder, or
-// whose hash differs: Error(input).
+// Replays log.jsonl and reads the seed's and each expert's expert.json. Throws Error(input): no folder there, a broken
+// log (see read_edits), an expert of the log without its folder or with other hashes there than in the log. Weights are
+// not hashed.
 Forest open_forest(const std::filesystem::path& root);
 
-// Copies a finished run's model folder, with expert.json and metrics.jsonl, to experts/NAME and logs the merge. Already
-// merged with the same recipe: does nothing. Throws Error(input) for another recipe, another tokenizer or other shapes.
+// The same out of the log alone, for what must work when expert folders are damaged: experts come without `recipe`.
+Forest replay_forest(const std::filesystem::path& root);
+
+// Copies a finished run's model folder (RUN/model), with expert.json and RUN/metrics.jsonl if there, to experts/NAME
+// and logs the merge. Weights are hard-linked where the file system allows. Hashes that `info` lacks are filled in,
+// those that it has are checked; weights of parents are normalised to sum to 1. Merged already with the same recipe:
+// does nothing, or puts the lost folder back. Throws Error(input) for another recipe (naming the first key that
+// differs), another tokenizer or shape than the forest's, unknown parents. The caller holds the forest's lock.
 void merge_expert(const ForestPaths& paths, const std::filesystem::path& run, const ExpertInfo& info);
 
-struct Tainted {
-  std::string name;
-  double share = 0;  // of its initial weights that came from the removed expert, along all paths
-};
-std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name);
+// The same folder format at `target`, not logged: the seed and comparisons. Published already with the same recipe:
+// does nothing; with another: Error(input). The caller holds the forest's lock.
+void publish_model(const std::filesystem::path& target, const std::filesystem::path& run, const ExpertInfo& info);
 
-// Logs the removal and deletes the folders, of the descendants too if asked. Gives the names removed.
+// Logs the removal and deletes the expert's folder and its finished run (runs/NAME, which holds the same weights); with
+// `descendants` also of every living expert with a share of it, youngest first. Gives the names removed: none if it was
+// removed before. Needs only the log, see replay_forest. Throws Error(input) for a name that was never merged. The
+// caller holds the forest's lock.
 std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, bool descendants);
 
 }  // namespace btm

@@ -6,6 +6,8 @@
 
 namespace btm {
 
+inline constexpr char kSeedName[] = "seed";  // the first ancestor, as a parent; no expert may be called so
+
 struct ForestPaths {
   std::filesystem::path root;
 
@@ -18,6 +20,7 @@ struct ForestPaths {
   std::filesystem::path expert(const std::string& name) const { return root / "experts" / name; }
   std::filesystem::path experts() const { return root / "experts"; }
   std::filesystem::path comparison(const std::string& name) const { return root / "comparisons" / name; }
+  std::filesystem::path runs() const { return root / "runs"; }
   std::filesystem::path run(const std::string& name) const { return root / "runs" / name; }
   std::filesystem::path branch(const std::string& name) const { return root / "runs" / name / "init"; }
   std::filesystem::path results() const { return root / "results"; }

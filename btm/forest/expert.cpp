@@ -1,0 +1,79 @@
+#include "btm/forest/expert.h"
+
+#include "btm/core/files.h"
+#include "btm/core/hash.h"
+
+namespace btm {
+namespace {
+
+std::string shown(const Json& value) {
+  constexpr std::size_t kLongest = 60;  // characters; a list of hashes would drown the message
+  std::string text = value.dump();
+  return text.size() > kLongest ? text.substr(0, kLongest) + "..." : text;
+}
+
+std::string difference(const Json& there, const Json& here, const std::string& where) {
+  if (there == here) return "";
+  auto below = [&where](const std::string& key) { return where.empty() ? key : where + "." + key; };
+  if (there.is_object() && here.is_object()) {
+    for (const auto& [key, value] : there.items()) {
+      if (!here.contains(key)) return fmt::format("{} is {} there and missing here", below(key), shown(value));
+      if (std::string found = difference(value, here[key], below(key)); !found.empty()) return found;
+    }
+    for (const auto& [key, value] : here.items()) {
+      if (!there.contains(key)) return fmt::format("{} is missing there and {} here", below(key), shown(value));
+    }
+    return "";  // the same keys in another order
+  }
+  if (there.is_array() && here.is_array() && there.size() == here.size()) {
+    for (std::size_t i = 0; i < there.size(); ++i) {
+      std::string found = difference(there[i], here[i], fmt::format("{}[{}]", where, i));
+      if (!found.empty()) return found;
+    }
+  }
+  return fmt::format("{} is {} there and {} here", where.empty() ? "the recipe" : where, shown(there), shown(here));
+}
+
+}  // namespace
+
+std::string recipe_sha256(const Json& recipe) {
+  return sha256_hex(recipe.dump());
+}
+
+std::string recipe_difference(const Json& there, const Json& here) {
+  return difference(there, here, "");
+}
+
+Json expert_json(const ExpertInfo& info) {
+  Json json = settings_json(info);
+  json["recipe"] = info.recipe;
+  return json;
+}
+
+ExpertInfo load_expert(const fs::path& folder) {
+  fs::path path = folder / "expert.json";
+  Json json;
+  try {
+    json = Json::parse(read_file(path));
+  } catch (const Json::exception& e) {
+    throw input_error("{}: not valid JSON ({}); restore it from a copy of the folder", path.string(), e.what());
+  }
+  if (!json.is_object()) throw input_error("{}: must be a JSON object", path.string());
+  ExpertInfo info;
+  if (auto recipe = json.find("recipe"); recipe != json.end()) {
+    info.recipe = *recipe;
+    json.erase(recipe);
+  }
+  read_json_settings(json, info, path.string());
+  if (std::string hash = recipe_sha256(info.recipe); hash != info.recipe_sha256) {
+    throw input_error("{}: the recipe has the hash {}, but recipe_sha256 is {}; restore the file from a copy",
+                      path.string(), hash, info.recipe_sha256);
+  }
+  return info;
+}
+
+void save_expert(const fs::path& folder, const ExpertInfo& info) {
+  write_file(folder / "expert.json", expert_json(info).dump(2) + "\n");
+}
+
+}  // namespace btm

@@ -1,0 +1,85 @@
+#include "btm/forest/forest.h"
+
+#include <algorithm>
+
+#include "btm/core/files.h"
+#include "btm/core/log.h"
+#include "btm/forest/edit_log.h"
+#include "btm/forest/unfinished.h"
+
+namespace btm {
+namespace {
+
+using Experts = std::vector<ExpertInfo>;
+
+Experts::iterator named(Experts& experts, const std::string& name) {
+  return std::find_if(experts.begin(), experts.end(), [&name](const ExpertInfo& info) { return info.name == name; });
+}
+
+// A removed expert that is merged again with the same weights is the same node of the lineage as before.
+void apply_merge(Forest& forest, const Edit& edit, const std::string& where) {
+  if (forest.find(edit.expert))
+    throw input_error("{}: {} is merged a second time without a removal", where, edit.expert);
+  std::erase_if(forest.removed, [&edit](const ExpertInfo& info) {
+    return info.name == edit.expert && info.weights_sha256 == edit.weights_sha256;
+  });
+  forest.experts.push_back(expert_of(edit));
+}
+
+void apply_remove(Forest& forest, const Edit& edit, const std::string& where) {
+  auto at = named(forest.experts, edit.expert);
+  if (at == forest.experts.end()) throw input_error("{}: {} is removed but not in the forest then", where, edit.expert);
+  forest.removed.push_back(std::move(*at));
+  forest.experts.erase(at);
+}
+
+// The whole expert.json for an expert of the log.
+ExpertInfo read_expert(const ForestPaths& paths, const ExpertInfo& logged) {
+  fs::path folder = paths.expert(logged.name);
+  std::string advice = fmt::format("restore the folder from a copy, or take the expert out: btm remove {} {}",
+                                   paths.root.string(), logged.name);
+  if (!fs::exists(folder / "expert.json")) {
+    throw input_error("{}: missing or without expert.json, but the log says it was merged; {}", folder.string(),
+                      advice);
+  }
+  ExpertInfo info = load_expert(folder);
+  if (info.recipe_sha256 != logged.recipe_sha256 || info.weights_sha256 != logged.weights_sha256) {
+    throw input_error("{}: its hashes are not those of the log (weights {} there, {} in the log); {}",
+                      (folder / "expert.json").string(), info.weights_sha256, logged.weights_sha256, advice);
+  }
+  return info;
+}
+
+}  // namespace
+
+const ExpertInfo* Forest::find(const std::string& name) const {
+  auto at = named(const_cast<Experts&>(experts), name);
+  return at == experts.end() ? nullptr : &*at;
+}
+
+Forest replay_forest(const fs::path& root) {
+  if (!fs::is_directory(root)) {
+    throw input_error(
+        "{}: no forest there (no such folder); give the folder that 'forest' names in forest.yaml, or grow one: btm "
+        "grow forest.yaml",
+        root.string());
+  }
+  Forest forest;
+  forest.paths.root = root;
+  if (fs::exists(forest.paths.seed() / "expert.json")) forest.seed = load_expert(forest.paths.seed());
+  int line = 0;
+  for (const Edit& edit : read_edits(forest.paths.log())) {
+    std::string where = fmt::format("{}: line {}", forest.paths.log().string(), ++line);
+    edit.edit == "merge" ? apply_merge(forest, edit, where) : apply_remove(forest, edit, where);
+  }
+  return forest;
+}
+
+Forest open_forest(const fs::path& root) {
+  Forest forest = replay_forest(root);
+  try_finish_removals(forest);
+  for (ExpertInfo& expert : forest.experts) expert = read_expert(forest.paths, expert);
+  return forest;
+}
+
+}  // namespace btm

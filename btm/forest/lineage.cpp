@@ -1,0 +1,111 @@
+#include "btm/forest/lineage.h"
+
+#include <map>
+
+namespace btm {
+namespace {
+
+// The node that a parent names: the one with its weights, or, where no hash is known, the living or latest of its name.
+int parent_node(const Lineage& lineage, const Parent& parent) {
+  int found = -1;
+  bool found_alive = false;
+  for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
+    const LineageNode& node = lineage.nodes[i];
+    if (node.info.name != parent.name) continue;
+    if (!parent.sha256.empty() && node.info.weights_sha256 == parent.sha256) return i;
+    if (!found_alive) found = i;
+    found_alive = found_alive || !node.removed;
+  }
+  return found;
+}
+
+void add_nodes(Lineage& lineage, const std::vector<ExpertInfo>& experts, bool removed) {
+  for (const ExpertInfo& info : experts) lineage.nodes.push_back({info.name, info, removed, {}, 0});
+}
+
+void make_ids_unique(Lineage& lineage) {
+  constexpr std::size_t kHashDigits = 8;
+  std::map<std::string, int> count;
+  for (const LineageNode& node : lineage.nodes) ++count[node.info.name];
+  for (LineageNode& node : lineage.nodes) {
+    if (node.removed && count[node.info.name] > 1) {
+      node.id = fmt::format("{}@{}", node.info.name, node.info.weights_sha256.substr(0, kHashDigits));
+    }
+  }
+}
+
+// Depth first; `shares` holds -1 where not known yet. A node being visited counts as 0, so a broken log can't loop.
+double share_of(const Lineage& lineage, int node, const std::vector<bool>& counted, std::vector<double>& shares) {
+  if (shares[node] >= 0) return shares[node];
+  shares[node] = 0;
+  double share = 0;
+  for (const LineageEdge& edge : lineage.nodes[node].parents) {
+    share += edge.weight * (counted[edge.parent] ? 1.0 : share_of(lineage, edge.parent, counted, shares));
+  }
+  return shares[node] = share;
+}
+
+}  // namespace
+
+Lineage lineage_of(const Forest& forest) {
+  Lineage lineage;
+  ExpertInfo seed = forest.seed.value_or(ExpertInfo{});
+  seed.name = seed.kind = kSeedName;
+  add_nodes(lineage, {seed}, false);
+  add_nodes(lineage, forest.experts, false);
+  add_nodes(lineage, forest.removed, true);
+  make_ids_unique(lineage);
+  std::vector<int> removed;
+  for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
+    LineageNode& node = lineage.nodes[i];
+    if (node.removed) removed.push_back(i);
+    for (const Parent& parent : node.info.parents) {
+      if (int at = parent_node(lineage, parent); at >= 0) node.parents.push_back({at, parent.weight});
+    }
+  }
+  std::vector<double> taints = shares_of(lineage, removed);
+  for (std::size_t i = 0; i < taints.size(); ++i) lineage.nodes[i].taint = taints[i];
+  return lineage;
+}
+
+std::vector<double> shares_of(const Lineage& lineage, const std::vector<int>& ancestors) {
+  std::vector<bool> counted(lineage.nodes.size(), false);
+  for (int ancestor : ancestors) counted[ancestor] = true;
+  std::vector<double> shares(lineage.nodes.size(), -1.0);
+  for (int i = 0; i < static_cast<int>(shares.size()); ++i) share_of(lineage, i, counted, shares);
+  return shares;
+}
+
+std::vector<int> nodes_named(const Lineage& lineage, const std::string& name) {
+  std::vector<int> found;
+  for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
+    const LineageNode& node = lineage.nodes[i];
+    if (node.info.name != name) continue;
+    if (!node.removed) return {i};
+    found.push_back(i);
+  }
+  return found;
+}
+
+std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name) {
+  Lineage lineage = lineage_of(forest);
+  std::vector<double> shares = shares_of(lineage, nodes_named(lineage, name));
+  std::vector<Tainted> tainted;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    const LineageNode& node = lineage.nodes[i];
+    if (!node.removed && shares[i] > 0) tainted.push_back({node.info.name, shares[i]});
+  }
+  return tainted;
+}
+
+std::string parents_text(const ExpertInfo& info) {
+  if (info.parents.empty()) return info.name == kSeedName ? "" : "random weights";
+  std::string text;
+  for (const Parent& parent : info.parents) {
+    if (parent.weight <= 0) continue;
+    text += fmt::format("{}{:.3g} {}", text.empty() ? "" : " + ", parent.weight, parent.name);
+  }
+  return text;
+}
+
+}  // namespace btm

@@ -1,0 +1,51 @@
+// Who was branched from whom: a directed acyclic graph with the parents' weights on its edges.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "btm/core/settings.h"
+#include "btm/forest/forest.h"
+
+namespace btm {
+
+struct LineageEdge {
+  int parent = 0;  // index of a node
+  double weight = 0;
+};
+
+struct LineageNode {
+  std::string id;  // the name; NAME@HASH for a removed one whose name was used again
+  ExpertInfo info;
+  bool removed = false;
+  std::vector<LineageEdge> parents;
+  double taint = 0;  // share of its initial weights that came from removed experts
+};
+
+struct Lineage {
+  std::vector<LineageNode> nodes;  // the seed, the living experts, the removed ones
+};
+
+Lineage lineage_of(const Forest& forest);
+
+// For every node, the share of its initial weights that came from the nodes of `ancestors`: the sum over all paths up
+// to the first of them of the product of the weights. Linear in the edges.
+std::vector<double> shares_of(const Lineage& lineage, const std::vector<int>& ancestors);
+
+// Nodes of that name: the living one, or else the removed ones; empty if there is none.
+std::vector<int> nodes_named(const Lineage& lineage, const std::string& name);
+
+struct Tainted {
+  std::string name;
+  double share = 0;  // of its initial weights that came from the expert, along all paths
+};
+std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name);  // the living with share > 0
+
+std::string parents_text(const ExpertInfo& info);  // "0.7 python + 0.3 rust"; "random weights" without parents
+
+// The three forms of `btm lineage`.
+std::string lineage_text(const Lineage& lineage);  // a tree for the terminal; each node below its weightiest parent
+Json lineage_json(const Lineage& lineage);         // {"nodes": [...], "edges": [{"from", "to", "weight"}]}
+std::string lineage_dot(const Lineage& lineage);   // Graphviz
+
+}  // namespace btm

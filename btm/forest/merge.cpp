@@ -1,0 +1,198 @@
+#include <algorithm>
+#include <cmath>
+#include <system_error>
+
+#include "btm/core/files.h"
+#include "btm/core/hash.h"
+#include "btm/core/log.h"
+#include "btm/forest/edit_log.h"
+#include "btm/forest/forest.h"
+#include "btm/forest/unfinished.h"
+#include "btm/model/checkpoint.h"
+
+namespace btm {
+namespace {
+
+constexpr std::size_t kLongestName = 200;  // bytes: file systems end at 255, and a temporary ending is added
+
+void check_name(const std::string& name) {
+  bool broken =
+      name.empty() || name.size() > kLongestName || name.front() == '.' || name.ends_with(".tmp") ||
+      std::any_of(name.begin(), name.end(), [](unsigned char c) { return c <= ' ' || c == '/' || c == 0x7f; });
+  if (broken || name == kSeedName) {
+    throw input_error("'{}' can't be the name of an expert; use letters, digits, '-' and '_', and not 'seed'", name);
+  }
+}
+
+// `info` with its hashes, which are found in the model folder or, if it has them already, checked there.
+ExpertInfo with_hashes(ExpertInfo info, const fs::path& model) {
+  auto settle = [&model](std::string& claimed, const std::string& found, const char* what) {
+    if (!claimed.empty() && claimed != found) {
+      throw input_error("{}: the {} has the hash {}, but {} was expected; train the run again", model.string(), what,
+                        found, claimed);
+    }
+    claimed = found;
+  };
+  settle(info.weights_sha256, weights_sha256(model), "weights file");
+  settle(info.tokenizer_sha256, sha256_file(model / "tokenizer.json"), "tokenizer");
+  settle(info.recipe_sha256, recipe_sha256(info.recipe), "recipe");
+  return info;
+}
+
+// Immutable files may share their bytes with the run's; the others are small.
+void place(const fs::path& from, const fs::path& to) {
+  std::error_code status;
+  fs::create_hard_link(from, to, status);
+  if (status) fs::copy_file(from, to, status);
+  if (status) throw input_error("{}: can't be copied to {}: {}", from.string(), to.string(), status.message());
+}
+
+void write_model_folder(const fs::path& target, const fs::path& run, const ExpertInfo& info) {
+  make_folders(target.parent_path());
+  FolderWriter folder(target);
+  for (const auto& entry : fs::directory_iterator(run / "model")) {
+    if (entry.is_regular_file()) place(entry.path(), folder.path() / entry.path().filename());
+  }
+  fs::remove(folder.path() / "expert.json");  // of another model, if RUN/model was itself one of a forest
+  if (fs::path metrics = run / "metrics.jsonl"; fs::exists(metrics)) {
+    write_file(folder.path() / "metrics.jsonl", read_file(metrics));  // a copy: a log is appended to in place
+  }
+  save_expert(folder.path(), info);
+  folder.publish();
+}
+
+void require_model(const fs::path& run) {
+  if (!fs::is_directory(run / "model")) {
+    throw input_error("{}: no finished run (there is no folder 'model' in it); train it: btm train {}", run.string(),
+                      run.string());
+  }
+}
+
+// Whether `there`, published at `folder`, has the recipe of `here`. Throws Error(input) if not.
+void require_same_recipe(const fs::path& folder, const ExpertInfo& there, const ExpertInfo& here,
+                         const std::string& advice) {
+  if (there.recipe_sha256 == recipe_sha256(here.recipe)) return;
+  std::string difference =
+      there.recipe.is_null() ? "its expert.json is lost" : recipe_difference(there.recipe, here.recipe);
+  if (difference.empty()) return;  // only the order of keys differs
+  throw input_error("{}: published before with another recipe: {}; {}", folder.string(), difference, advice);
+}
+
+void check_tokenizer(const ExpertInfo& info, const ExpertInfo& other) {
+  if (info.tokenizer_sha256 == other.tokenizer_sha256) return;
+  throw input_error(
+      "{}: its tokenizer is not the forest's (SHA-256 {}, but {} in '{}'); all experts of a forest share "
+      "one tokenizer: train it with the forest's",
+      info.name, info.tokenizer_sha256, other.tokenizer_sha256, other.name);
+}
+
+void check_shape(const ExpertInfo& info, const fs::path& model, const ExpertInfo& other, const fs::path& other_model) {
+  std::string difference =
+      recipe_difference(settings_json(load_config(other_model)), settings_json(load_config(model)));
+  if (difference.empty()) return;
+  throw input_error(
+      "{}: its shape is not the forest's: compared with '{}', {}; all experts of a forest share one shape", info.name,
+      other.name, difference);
+}
+
+// Tokenizer and shape against the seed's, or the first expert's where the seed is not there.
+void check_kind(const Forest& forest, const ExpertInfo& info, const fs::path& model) {
+  const ForestPaths& paths = forest.paths;
+  auto compare = [&](const ExpertInfo& other, const fs::path& folder) {
+    check_tokenizer(info, other);
+    check_shape(info, model, other, folder);
+  };
+  if (forest.seed) {
+    compare(*forest.seed, paths.seed());
+  } else if (!forest.experts.empty()) {
+    compare(forest.experts.front(), paths.expert(forest.experts.front().name));
+  }
+}
+
+// Hash of a parent's weights, of the latest of that name if none is claimed; "" if there is none such.
+std::string parent_hash(const Forest& forest, const Parent& parent) {
+  auto fits = [&parent](const ExpertInfo& info) {
+    return parent.sha256.empty() || info.weights_sha256 == parent.sha256;
+  };
+  if (parent.name == kSeedName) {
+    return !forest.seed ? parent.sha256 : fits(*forest.seed) ? forest.seed->weights_sha256 : "";
+  }
+  if (const ExpertInfo* alive = forest.find(parent.name); alive && fits(*alive)) return alive->weights_sha256;
+  for (auto at = forest.removed.rbegin(); at != forest.removed.rend(); ++at) {
+    if (at->name == parent.name && fits(*at)) return at->weights_sha256;
+  }
+  return "";
+}
+
+void settle_parents(const Forest& forest, ExpertInfo& info) {
+  double sum = 0;
+  for (Parent& parent : info.parents) {
+    std::string hash = parent_hash(forest, parent);
+    if (hash.empty() && (parent.name != kSeedName || forest.seed)) {
+      throw input_error("{}: its parent '{}'{} is not in the forest's log; merge that one first", info.name,
+                        parent.name, parent.sha256.empty() ? "" : fmt::format(" with the weights {}", parent.sha256));
+    }
+    if (!(parent.weight >= 0) || !std::isfinite(parent.weight)) {
+      throw input_error("{}: the weight of its parent '{}' is {}; it must be 0 or more", info.name, parent.name,
+                        parent.weight);
+    }
+    parent.sha256 = hash;
+    sum += parent.weight;
+  }
+  if (info.parents.empty()) return;
+  if (sum <= 0) throw input_error("{}: the weights of its parents are all 0", info.name);
+  for (Parent& parent : info.parents) parent.weight /= sum;
+}
+
+// Puts the folder of a logged expert back, if it is lost and the run still has its weights.
+void restore_folder(const ForestPaths& paths, const fs::path& run, const ExpertInfo& info, const ExpertInfo& logged) {
+  fs::path folder = paths.expert(info.name);
+  if (fs::exists(folder / "expert.json")) return;
+  require_model(run);
+  ExpertInfo restored = with_hashes(info, run / "model");
+  if (restored.weights_sha256 != logged.weights_sha256) {
+    throw input_error(
+        "{}: missing, and the run's weights are not those that were merged; take the expert out first: "
+        "btm remove {} {}",
+        folder.string(), paths.root.string(), info.name);
+  }
+  restored.parents = logged.parents;
+  write_model_folder(folder, run, restored);
+  log_info(fmt::format("{}: put back from {}", folder.string(), run.string()));
+}
+
+}  // namespace
+
+void merge_expert(const ForestPaths& paths, const fs::path& run, const ExpertInfo& info) {
+  check_name(info.name);
+  Forest forest = replay_forest(paths.root);
+  finish_removals(forest);
+  fs::path folder = paths.expert(info.name);
+  if (const ExpertInfo* logged = forest.find(info.name)) {
+    bool whole = fs::exists(folder / "expert.json");
+    require_same_recipe(
+        folder, whole ? load_expert(folder) : *logged, info,
+        fmt::format("take the old setting back, merge under another name, or remove it first: btm remove {} {}",
+                    paths.root.string(), info.name));
+    restore_folder(paths, run, info, *logged);
+    return;
+  }
+  require_model(run);
+  ExpertInfo whole = with_hashes(info, run / "model");
+  settle_parents(forest, whole);
+  check_kind(forest, whole, run / "model");
+  write_model_folder(folder, run, whole);
+  append_edit(paths.log(), merge_edit(whole));
+}
+
+void publish_model(const fs::path& target, const fs::path& run, const ExpertInfo& info) {
+  if (fs::exists(target / "expert.json")) {
+    require_same_recipe(target, load_expert(target), info,
+                        "take the old setting back, or delete this folder to have it made again");
+    return;
+  }
+  require_model(run);
+  write_model_folder(target, run, with_hashes(info, run / "model"));
+}
+
+}  // namespace btm

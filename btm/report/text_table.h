@@ -1,0 +1,28 @@
+// Tables for terminals and Markdown.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace btm {
+
+enum class Align { left, right };
+
+struct TableColumn {
+  std::string title;
+  Align align = Align::right;
+};
+
+struct TextTable {
+  std::vector<TableColumn> columns;
+  std::vector<std::vector<std::string>> rows;  // short rows are filled with empty cells; an empty row is a rule
+};
+
+std::string to_text(const TextTable& table);      // aligned with spaces, a rule under the head; no trailing spaces
+std::string to_markdown(const TextTable& table);  // pipes in cells are escaped, rules left out
+
+// Columns of a terminal that valid UTF-8 takes: 0 for combining marks, 2 for wide characters. Invalid bytes count 1.
+int display_width(std::string_view text);
+
+}  // namespace btm
