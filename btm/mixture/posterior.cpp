@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "btm/core/error.h"
 
@@ -64,6 +63,9 @@ void Posterior::update_exponents() {
 }
 
 double Posterior::observe(std::span<const float> log_probs) {
+  // Taken from the largest first: whatever the evidence has summed up to, differences keep their digits.
+  double most = *std::max_element(exponents_.begin(), exponents_.end());
+  for (double& exponent : exponents_) exponent -= most;
   double normaliser = log_sum_exp(exponents_);
   for (std::size_t j = 0; j < exponents_.size(); ++j) {
     double log_prob = std::max<double>(log_probs[j], kLeastLogProb);
@@ -76,8 +78,9 @@ double Posterior::observe(std::span<const float> log_probs) {
 }
 
 void Posterior::weights(std::span<double> out) const {
-  double normaliser = log_sum_exp(exponents_);
-  for (std::size_t j = 0; j < exponents_.size(); ++j) out[j] = std::exp(exponents_[j] - normaliser);
+  double most = *std::max_element(exponents_.begin(), exponents_.end()), sum = 0;
+  for (std::size_t j = 0; j < exponents_.size(); ++j) sum += out[j] = std::exp(exponents_[j] - most);
+  for (double& weight : out) weight /= sum;
 }
 
 void Posterior::restart() {
