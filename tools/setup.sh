@@ -42,9 +42,9 @@ install_packages() {
   fi
   as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
   say "installing ${missing[*]}"
-  "${as_root[@]}" update || die "apt-get can't get the package lists (it says why, above). Is there a network?"
+  "${as_root[@]}" update || say "apt-get can't renew its package lists (it says why, above), going on with the old ones"
   "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null ||
-    die "apt-get can't install these packages (it says why, above): ${missing[*]}"
+    die "apt-get can't install these packages (it says why, above; is there a network?): ${missing[*]}"
 }
 
 # ---- Python and torch ----

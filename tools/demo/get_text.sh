@@ -50,9 +50,11 @@ if ! choose || ! download 2>"$work/why"; then
   # The system has no package lists (a fresh container), or older ones than its mirror: get our own.
   mkdir -p "$work"/{lists,archives}/partial
   options+=(-o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work")
-  apt-get "${options[@]}" update || die "can't get the package lists (apt-get says why, above). Is there a network?"
-  choose || die "this distribution has no package $unknown; name another for its domain in $table"
-  download || die "can't download packages (apt-get says why, above)"
+  # Without a network apt-get update only warns, and finds no packages.
+  apt-get "${options[@]}" update || die "apt-get can't get the package lists (it says why, above)"
+  choose || die "no package $unknown: there is no network (then apt-get says so, above), or this distribution lacks it" \
+    "and its domain needs another one in $table"
+  download || die "apt-get can't download packages (it says why, above). Is there a network?"
 fi
 
 while IFS=$'\t' read -r domain _ millions packages rule; do
