@@ -2,16 +2,34 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "btm/core/token.h"
 #include "btm/model/parameters.h"
+#include "btm/model/transformer.h"
 
 namespace btm {
 
-// log p of every target of the stream, in windows of `length` inputs laid end to end: window w predicts
-// tokens[w*length + 1 ... (w+1)*length] and restarts the context. Result: windows x length floats, the stream's first
-// floor((tokens.size() - 1) / length) windows. Windows are split over `threads`; the result does not depend on how many.
+// Scores with buffers allocated once. Windows of `length` inputs are laid end to end: window w predicts
+// tokens[w*length + 1 ... (w+1)*length] and restarts the context. Windows are split over `threads`; the result does not
+// depend on how many.
+class Scorer {
+ public:
+  Scorer(const ModelConfig& config, int length, int threads);  // length <= config.context
+
+  // log p in nats of every target of the first floor((tokens.size() - 1) / length) windows, into log_probs
+  // [windows, length].
+  void score(const float* parameters, std::span<const TokenId> tokens, std::span<float> log_probs);
+
+ private:
+  int length_, threads_, windows_per_call_;
+  std::vector<Transformer> replicas_;
+};
+
+std::size_t scored_windows(std::size_t tokens, int length);  // floor((tokens - 1) / length)
+
+// The same for one stream: windows x length floats.
 std::vector<float> score_stream(const Model& model, const std::vector<TokenId>& tokens, int length, int threads);
 
 }  // namespace btm

@@ -1,0 +1,79 @@
+#include "btm/train/adamw.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "btm/train/adamw_kernels.h"
+#include "btm/train/parallel.h"
+
+namespace btm {
+namespace {
+
+constexpr std::size_t kBlock = 16384;  // floats
+constexpr double kClipEpsilon = 1e-6;  // of torch.nn.utils.clip_grad_norm_
+
+std::size_t total_size(const std::vector<ParameterSlice>& layout) {
+  std::int64_t end = 0;
+  for (const auto& slice : layout) end = std::max(end, slice.offset + slice.size);
+  return static_cast<std::size_t>(end);
+}
+
+}  // namespace
+
+AdamW::AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& settings, int threads)
+    : settings_(settings), threads_(threads), mean_(total_size(layout)), square_(total_size(layout)) {
+  for (const auto& slice : layout) {
+    auto size = static_cast<std::size_t>(slice.size);
+    for (std::size_t at = 0; at < size; at += kBlock) {
+      blocks_.push_back({static_cast<std::size_t>(slice.offset) + at, std::min(kBlock, size - at), slice.decay});
+    }
+  }
+  squares_.resize(blocks_.size());
+}
+
+std::span<const AdamW::Block> AdamW::share(int thread) const {
+  auto t = static_cast<std::size_t>(thread), n = static_cast<std::size_t>(threads_);
+  std::size_t begin = blocks_.size() * t / n, end = blocks_.size() * (t + 1) / n;
+  return std::span(blocks_).subspan(begin, end - begin);
+}
+
+double AdamW::reduce(std::span<float* const> gradients) {
+  parallel(threads_, [&](int thread) {
+    for (const Block& block : share(thread)) {
+      squares_[static_cast<std::size_t>(&block - blocks_.data())] =
+          reduce_gradients(gradients, block.begin, block.size);
+    }
+  });
+  double sum = 0;
+  for (double square : squares_) sum += square;
+  return std::sqrt(sum);
+}
+
+double AdamW::update(float* parameters, std::span<float* const> gradients, double learning_rate, std::int64_t update) {
+  double norm = reduce(gradients);
+  if (!std::isfinite(norm)) return norm;
+
+  auto t = static_cast<double>(update + 1);
+  AdamwScalars scalars;
+  if (settings_.clip > 0) {
+    scalars.gradient_scale = static_cast<float>(std::min(1.0, settings_.clip / (norm + kClipEpsilon)));
+  }
+  scalars.beta1_rest = static_cast<float>(1 - settings_.beta1);
+  scalars.beta2 = static_cast<float>(settings_.beta2);
+  scalars.beta2_rest = static_cast<float>(1 - settings_.beta2);
+  scalars.step = static_cast<float>(learning_rate / (1 - std::pow(settings_.beta1, t)));
+  scalars.inverse_root = static_cast<float>(1 / std::sqrt(1 - std::pow(settings_.beta2, t)));
+  scalars.epsilon = static_cast<float>(settings_.epsilon);
+  AdamwScalars decayed = scalars;
+  decayed.decay = static_cast<float>(1 - learning_rate * settings_.weight_decay);
+
+  parallel(threads_, [&](int thread) {
+    for (const Block& block : share(thread)) {
+      adamw_update(block.decay ? decayed : scalars, parameters + block.begin, mean_.data() + block.begin,
+                   square_.data() + block.begin, gradients[0] + block.begin, block.size);
+    }
+  });
+  return norm;
+}
+
+}  // namespace btm

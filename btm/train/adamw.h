@@ -1,0 +1,44 @@
+// AdamW with clipping of the gradient's global norm, over a model's flat array of parameters.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "btm/core/buffer.h"
+#include "btm/model/parameters.h"
+#include "btm/train/settings.h"
+
+namespace btm {
+
+// As torch.nn.utils.clip_grad_norm_ (factor clip / (norm + 1e-6) where that is below 1; a clip of 0 is none) followed
+// by torch.optim.AdamW with two groups of parameters: weight decay where the slice says so, none elsewhere.
+class AdamW {
+ public:
+  AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& settings, int threads);
+
+  // Update number `update` (from 0) of `parameters` with the sum of `gradients` (one array per replica, summed in their
+  // order; the arrays are zero afterwards). Returns the norm of that sum before clipping; if it is not finite the
+  // parameters stay as they are. The result does not depend on the number of threads. Allocates nothing.
+  double update(float* parameters, std::span<float* const> gradients, double learning_rate, std::int64_t update);
+
+  Buffer& mean() { return mean_; }      // first moment [parameters]
+  Buffer& square() { return square_; }  // second moment [parameters]
+
+ private:
+  struct Block {  // of one slice; small enough that its four arrays stay in the L2 cache
+    std::size_t begin = 0, size = 0;
+    bool decay = false;
+  };
+  // The blocks of thread t.
+  std::span<const Block> share(int thread) const;
+  double reduce(std::span<float* const> gradients);
+
+  TrainingSettings settings_;
+  int threads_;
+  std::vector<Block> blocks_;
+  std::vector<double> squares_;  // [blocks_]
+  Buffer mean_, square_;
+};
+
+}  // namespace btm

@@ -1,0 +1,48 @@
+#include "btm/train/dev_loss.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "btm/core/files.h"
+#include "btm/data/token_store.h"
+
+namespace btm {
+
+DevLoss::DevLoss(const TrainingJob& job) {
+  std::size_t longest = 0;
+  for (const auto& data : job.data) {
+    TokenStore store(fs::path(data.folder) / "dev");
+    std::int64_t size = std::min(store.tokens(), job.training.dev_tokens + 1);
+    if (size < 2) {
+      throw input_error("domain {}: {} has {} dev tokens, at least 2 are needed; give the domain more text",
+                        data.domain, data.folder, store.tokens());
+    }
+    Domain& domain = domains_.emplace_back();
+    domain.tokens.resize(static_cast<std::size_t>(size));
+    store.copy_stream(0, domain.tokens);
+    check_tokens(domain.tokens, job.model.vocab_size, data.domain);
+    domain.window = static_cast<int>(std::min<std::int64_t>(job.model.context, size - 1));
+    scorers_.try_emplace(domain.window, job.model, domain.window, job.threads);
+    longest = std::max(longest, domain.tokens.size());
+  }
+  log_probs_.resize(longest);
+}
+
+double DevLoss::measure(const float* parameters) {
+  double sum = 0;
+  for (const Domain& domain : domains_) {
+    auto size = scored_windows(domain.tokens.size(), domain.window) * static_cast<std::size_t>(domain.window);
+    std::span<float> log_probs(log_probs_.data(), size);
+    scorers_.at(domain.window).score(parameters, domain.tokens, log_probs);
+    sum -= std::accumulate(log_probs.begin(), log_probs.end(), 0.0) / static_cast<double>(size);
+  }
+  return sum / static_cast<double>(domains_.size());
+}
+
+std::int64_t DevLoss::tokens() const {
+  std::int64_t sum = 0;
+  for (const Domain& domain : domains_) sum += static_cast<std::int64_t>(domain.tokens.size()) - 1;
+  return sum;
+}
+
+}  // namespace btm

@@ -1,0 +1,34 @@
+// The loss on the dev tokens of each domain, while training goes on.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "btm/core/token.h"
+#include "btm/train/job.h"
+#include "btm/train/score.h"
+
+namespace btm {
+
+class DevLoss {
+ public:
+  explicit DevLoss(const TrainingJob& job);  // reads the tokens; throws Error(input)
+
+  // Nats per token, mean over the domains, each with the first training.dev_tokens of its dev tokens in windows of the
+  // model's context (shorter where a domain has fewer).
+  double measure(const float* parameters);
+
+  std::int64_t tokens() const;  // that one call scores
+
+ private:
+  struct Domain {
+    std::vector<TokenId> tokens;
+    int window = 0;
+  };
+  std::vector<Domain> domains_;
+  std::map<int, Scorer> scorers_;  // by window
+  std::vector<float> log_probs_;
+};
+
+}  // namespace btm

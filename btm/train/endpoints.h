@@ -1,0 +1,22 @@
+// Where a run starts and what it leaves.
+#pragma once
+
+#include <filesystem>
+
+#include "btm/model/parameters.h"
+#include "btm/train/job.h"
+
+namespace btm {
+
+// The weights that the job starts from; fills in init_sha256 if it is empty. Throws Error(input) if they are of another
+// shape or hash than the job says.
+Model initial_model(TrainingJob& job);
+
+// Throws Error(input) if the job names a tokenizer that can't be read or has more tokens than the model: found at the
+// start rather than when all is trained.
+void check_tokenizer(const TrainingJob& job);
+
+// RUN/model: weights, config and tokenizer, whole or not at all.
+void save_final_model(const std::filesystem::path& run, const TrainingJob& job, const Model& model);
+
+}  // namespace btm

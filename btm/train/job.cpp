@@ -1,0 +1,103 @@
+#include "btm/train/job.h"
+
+#include <algorithm>
+
+#include "btm/core/files.h"
+#include "btm/core/hash.h"
+
+namespace btm {
+namespace {
+
+template <class T>
+T load_yaml(const fs::path& path) {
+  T settings;
+  read_settings(parse_yaml(read_file(path), path.string()), settings, path.string());
+  return settings;
+}
+
+void require(bool holds, const char* key, const std::string& value, const char* expected) {
+  if (!holds) throw input_error("training.{} is {}, expected {}", key, value, expected);
+}
+
+void check_training(const TrainingSettings& s) {
+  auto check = [](const char* key, double value, bool holds, const char* expected) {
+    require(holds, key, fmt::format("{}", value), expected);
+  };
+  check("learning_rate", s.learning_rate, s.learning_rate > 0, "more than 0");
+  check("final_learning_rate", s.final_learning_rate, s.final_learning_rate >= 0 && s.final_learning_rate <= 1,
+        "a share of the peak, from 0 to 1");
+  check("warmup", s.warmup, s.warmup >= 0 && s.warmup <= 1, "a share of all updates, from 0 to 1");
+  check("power", s.power, s.power > 0, "more than 0");
+  check("weight_decay", s.weight_decay, s.weight_decay >= 0, "0 or more");
+  check("beta1", s.beta1, s.beta1 >= 0 && s.beta1 < 1, "from 0 to below 1");
+  check("beta2", s.beta2, s.beta2 >= 0 && s.beta2 < 1, "from 0 to below 1");
+  check("epsilon", s.epsilon, s.epsilon > 0, "more than 0");
+  check("clip", s.clip, s.clip >= 0, "0 (none) or more");
+  check("dev_every", s.dev_every, s.dev_every >= 0, "0 (chosen) or more");
+  check("dev_tokens", static_cast<double>(s.dev_tokens), s.dev_tokens > 0, "at least 1");
+  check("checkpoint_minutes", s.checkpoint_minutes, s.checkpoint_minutes >= 0, "0 (each update) or more");
+  check("keep_checkpoints", s.keep_checkpoints, s.keep_checkpoints > 0, "at least 1");
+}
+
+}  // namespace
+
+TrainingJob load_job(const fs::path& run) {
+  auto job = load_yaml<TrainingJob>(run / "run.yaml");
+  job.model = resolve(job.model);
+  return job;
+}
+
+void save_job(const fs::path& run, const TrainingJob& job) {
+  make_folders(run);
+  write_file(run / "run.yaml", to_yaml(settings_json(job)));
+}
+
+std::optional<TrainingResult> load_result(const fs::path& run) {
+  if (!fs::exists(run / "result.json")) return std::nullopt;
+  return load_yaml<TrainingResult>(run / "result.json");
+}
+
+void save_result(const fs::path& run, const TrainingResult& result) {
+  write_file(run / "result.json", settings_json(result).dump(2) + "\n");
+}
+
+void check_job(const TrainingJob& job) {
+  check_training(job.training);
+  if (job.threads < 1) throw input_error("threads is {}, expected at least 1", job.threads);
+  if (job.data.empty()) throw input_error("data names no domain to train on");
+  if (job.training.batch_tokens < job.model.context) {
+    throw input_error("training.batch_tokens is {}, less than one sequence of {} tokens (model.context); raise it",
+                      job.training.batch_tokens, job.model.context);
+  }
+  if (update_count(job) < 1) {
+    throw input_error("tokens is {}, less than one update of {} (training.batch_tokens); raise it or lower the batch",
+                      job.tokens, job.training.batch_tokens);
+  }
+}
+
+std::string job_sha256(const TrainingJob& job) {
+  Json json = settings_json(job);
+  for (const char* key : {"name", "threads", "tokenizer", "init"}) json.erase(key);
+  for (const char* key : {"dev_every", "dev_tokens", "checkpoint_minutes", "keep_checkpoints"}) {
+    json["training"].erase(key);
+  }
+  for (Json& data : json["data"]) data.erase("folder");
+  return sha256_hex(json.dump());
+}
+
+int batch_sequences(const TrainingJob& job) {
+  return static_cast<int>(job.training.batch_tokens / job.model.context);
+}
+
+std::int64_t update_count(const TrainingJob& job) {
+  return job.tokens / (static_cast<std::int64_t>(batch_sequences(job)) * job.model.context);
+}
+
+void check_tokens(std::span<const TokenId> tokens, int vocab_size, const std::string& domain) {
+  auto [least, most] = std::minmax_element(tokens.begin(), tokens.end());
+  if (least == tokens.end() || (*least >= 0 && *most < vocab_size)) return;
+  throw input_error("{}: token {} is not of the model's vocabulary of {}; the tokens were made with another tokenizer",
+                    domain, *least < 0 ? *least : *most, vocab_size);
+}
+
+}  // namespace btm

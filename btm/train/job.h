@@ -1,0 +1,91 @@
+// What is trained, and what came of it: RUN/run.yaml and RUN/result.json.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "btm/core/token.h"
+#include "btm/model/config.h"
+#include "btm/train/settings.h"
+
+namespace btm {
+
+struct TrainingData {
+  std::string domain;
+  std::string folder;        // holds {train,dev}.{bin,idx}
+  std::string train_sha256;  // checked at the start
+};
+template <class F>
+void visit(TrainingData& s, F&& f) {
+  f("domain", s.domain, "name");
+  f("folder", s.folder, "holds train and dev tokens");
+  f("train_sha256", s.train_sha256, "identity of the train tokens");
+}
+
+// RUN/run.yaml: everything that the final weights depend on.
+struct TrainingJob {
+  std::string name;
+  std::string init;         // checkpoint folder; "": random
+  std::string init_sha256;  // weights_sha256 of it, checked at the start
+  std::string tokenizer;    // folder with tokenizer.json, copied into the result
+  ModelConfig model;        // resolved; must equal init's
+  TrainingSettings training;
+  std::int64_t tokens = 0;  // rounded down to whole updates, at least one
+  std::vector<TrainingData> data;
+  int threads = 1;
+};
+template <class F>
+void visit(TrainingJob& s, F&& f) {
+  f("name", s.name, "of the run");
+  f("init", s.init, "checkpoint folder to start from; empty: random");
+  f("init_sha256", s.init_sha256, "identity of its weights");
+  f("tokenizer", s.tokenizer, "folder with tokenizer.json");
+  f("model", s.model, "shape");
+  f("training", s.training, "how");
+  f("tokens", s.tokens, "to train on");
+  f("data", s.data, "domains, balanced");
+  f("threads", s.threads, "replicas, each on its own thread");
+}
+
+// RUN/result.json
+struct TrainingResult {
+  std::int64_t tokens = 0, updates = 0;
+  double flops = 0;           // training tokens x 3 x forward_flops_per_token
+  double device_seconds = 0;  // over all starts of the run, lost work included; threads x wall seconds
+  double dev_loss = 0;        // nats per token at the end, mean over the domains
+  int threads = 1;
+};
+template <class F>
+void visit(TrainingResult& s, F&& f) {
+  f("tokens", s.tokens, "trained on");
+  f("updates", s.updates, "of the weights");
+  f("flops", s.flops, "of training");
+  f("device_seconds", s.device_seconds, "threads x wall seconds, lost work included");
+  f("dev_loss", s.dev_loss, "nats per token at the end");
+  f("threads", s.threads, "of the run");
+}
+
+TrainingJob load_job(const std::filesystem::path& run);                   // throws Error(input)
+void save_job(const std::filesystem::path& run, const TrainingJob& job);  // makes the folder
+
+std::optional<TrainingResult> load_result(const std::filesystem::path& run);  // nullopt: not done yet
+void save_result(const std::filesystem::path& run, const TrainingResult& result);
+
+// Throws Error(input) naming the first setting that can't be.
+void check_job(const TrainingJob& job);
+
+// SHA-256 of all that the final weights depend on, but for the number of threads.
+std::string job_sha256(const TrainingJob& job);
+
+// Sequences of an update, and updates of the whole job.
+int batch_sequences(const TrainingJob& job);
+std::int64_t update_count(const TrainingJob& job);
+
+// Throws Error(input) if an id is not of the vocabulary.
+void check_tokens(std::span<const TokenId> tokens, int vocab_size, const std::string& domain);
+
+}  // namespace btm

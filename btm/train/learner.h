@@ -1,0 +1,56 @@
+// One model in training: replicas on threads, their gradients, the optimiser and the schedule.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "btm/core/token.h"
+#include "btm/model/parameters.h"
+#include "btm/model/transformer.h"
+#include "btm/train/adamw.h"
+#include "btm/train/settings.h"
+
+namespace btm {
+
+struct UpdateReport {
+  double loss = 0;  // nats per token, mean over the batch, before the update
+  double learning_rate = 0;
+  double gradient_norm = 0;  // before clipping
+};
+
+// Everything is allocated by the constructor. A sequence is config.context tokens long; `sequences` of them are a
+// batch. Replica r of n takes sequences [sequences * r / n, sequences * (r + 1) / n), a few per call, and sums are
+// taken in the order of the replicas, so that equal inputs and thread counts give equal bytes.
+class Learner {
+ public:
+  // The model outlives the learner.
+  Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, int threads);
+
+  // Update number `update` (from 0) on inputs and targets [sequences, context]. With a loss or norm that is not finite
+  // the parameters stay as they are; the caller looks.
+  UpdateReport learn(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::int64_t update);
+
+  AdamW& optimiser() { return optimiser_; }
+
+ private:
+  struct Replica {
+    Transformer transformer;
+    Buffer gradients;
+    double loss = 0;  // summed over its part of the batch
+  };
+  void accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets);
+  std::size_t first_sequence(int thread) const;
+
+  Model& model_;
+  TrainingSettings settings_;
+  std::size_t sequences_;
+  std::int64_t updates_;
+  int threads_;
+  std::size_t sequences_per_call_;
+  AdamW optimiser_;
+  std::vector<Replica> replicas_;
+  std::vector<float*> gradients_;  // of the replicas
+};
+
+}  // namespace btm

@@ -1,0 +1,68 @@
+#include "btm/train/metrics.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include "btm/core/files.h"
+#include "btm/core/log.h"
+
+namespace btm {
+namespace {
+
+Error not_writable(const fs::path& path) {
+  return input_error("{}: can't be written: {}; make room and run the command again", path.string(),
+                     std::strerror(errno));
+}
+
+}  // namespace
+
+MetricsFile::MetricsFile(const fs::path& path, std::int64_t bytes) : path_(path) {
+  file_.reset(std::fopen(path.c_str(), "ae"));
+  if (!file_) throw not_writable(path);
+  std::setvbuf(file_.get(), nullptr, _IONBF, 0);  // lines_ is the buffer
+  if (static_cast<std::int64_t>(fs::file_size(path)) < bytes) {
+    log_warning(fmt::format("{}: lines are missing; those of the rest of the run follow", path.string()));
+  } else if (::ftruncate(::fileno(file_.get()), bytes) != 0) {
+    throw not_writable(path);
+  }
+}
+
+void MetricsFile::add(std::int64_t update, std::int64_t tokens, const UpdateReport& report, double tokens_per_second,
+                      std::optional<double> dev_loss) {
+  auto out = std::back_inserter(lines_);
+  fmt::format_to(
+      out, R"({{"update":{},"tokens":{},"loss":{},"learning_rate":{},"gradient_norm":{},"tokens_per_second":{:.0f})",
+      update, tokens, report.loss, report.learning_rate, report.gradient_norm, tokens_per_second);
+  if (dev_loss) fmt::format_to(out, R"(,"dev_loss":{})", *dev_loss);
+  lines_ += "}\n";
+}
+
+std::int64_t MetricsFile::flush() {
+  int descriptor = ::fileno(file_.get());
+  if (std::fwrite(lines_.data(), 1, lines_.size(), file_.get()) != lines_.size()) throw not_writable(path_);
+  lines_.clear();
+  if (::fsync(descriptor) != 0) throw not_writable(path_);
+  return static_cast<std::int64_t>(::lseek(descriptor, 0, SEEK_END));
+}
+
+void save_status(const fs::path& run, RunStatus status) {
+  status.time = static_cast<std::int64_t>(std::time(nullptr));
+  write_file(run / "status.json", settings_json(status).dump(2) + "\n");
+}
+
+std::optional<RunStatus> load_status(const fs::path& run) {
+  fs::path path = run / "status.json";
+  if (!fs::exists(path)) return std::nullopt;
+  try {
+    RunStatus status;
+    read_settings(parse_yaml(read_file(path), path.string()), status, path.string());
+    return status;
+  } catch (const Error&) {
+    return std::nullopt;  // only for show and for the time account: no reason to stop
+  }
+}
+
+}  // namespace btm

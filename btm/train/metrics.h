@@ -1,0 +1,59 @@
+// What a run says of itself while it works: metrics.jsonl for plots, status.json for whoever watches it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "btm/core/settings.h"
+#include "btm/train/learner.h"
+
+namespace btm {
+
+// RUN/metrics.jsonl, a line an update. Lines reach the disk at flush(); those after the last checkpoint are written
+// again when the run goes on from it.
+class MetricsFile {
+ public:
+  // Cuts the file back to its first `bytes` (the checkpoint's). Throws Error(input).
+  MetricsFile(const std::filesystem::path& path, std::int64_t bytes);
+
+  void add(std::int64_t update, std::int64_t tokens, const UpdateReport& report, double tokens_per_second,
+           std::optional<double> dev_loss);
+  std::int64_t flush();  // and fsync; returns the length. Throws Error(input) when the disk is full
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::filesystem::path path_;
+  std::unique_ptr<std::FILE, Close> file_;
+  std::string lines_;
+};
+
+struct RunStatus {
+  std::string state = "running";  // running, done, interrupted, failed
+  std::int64_t update = 0, updates = 0;
+  double tokens_per_second = 0;
+  double loss = 0;
+  double device_seconds = 0;
+  std::int64_t time = 0;  // seconds since 1970
+};
+template <class F>
+void visit(RunStatus& s, F&& f) {
+  f("state", s.state, "running, done, interrupted or failed");
+  f("update", s.update, "done so far");
+  f("updates", s.updates, "in all");
+  f("tokens_per_second", s.tokens_per_second, "lately");
+  f("loss", s.loss, "of the last update");
+  f("device_seconds", s.device_seconds, "threads x wall seconds, over all starts");
+  f("time", s.time, "of writing, in seconds since 1970");
+}
+
+void save_status(const std::filesystem::path& run, RunStatus status);    // sets the time
+std::optional<RunStatus> load_status(const std::filesystem::path& run);  // nullopt: none, or not readable
+
+}  // namespace btm

@@ -1,0 +1,45 @@
+#include "btm/train/score.h"
+
+#include <algorithm>
+
+#include "btm/train/parallel.h"
+
+namespace btm {
+namespace {
+
+constexpr int kTokensPerCall = 2048;  // enough rows for the GEMMs, activations still in the L3 cache
+
+}  // namespace
+
+Scorer::Scorer(const ModelConfig& config, int length, int threads)
+    : length_(length), threads_(threads), windows_per_call_(std::max(1, kTokensPerCall / length)) {
+  for (int i = 0; i < threads; ++i) {
+    replicas_.emplace_back(config, windows_per_call_, length, Transformer::Use::scoring);
+  }
+}
+
+void Scorer::score(const float* parameters, std::span<const TokenId> tokens, std::span<float> log_probs) {
+  // Every call takes the same windows whatever the number of threads: a GEMM may round otherwise with other shapes.
+  const auto length = static_cast<std::size_t>(length_), group = static_cast<std::size_t>(windows_per_call_);
+  const std::size_t windows = scored_windows(tokens.size(), length_);
+  parallel(threads_, [&](int thread) {
+    auto r = static_cast<std::size_t>(thread);
+    for (std::size_t first = r * group; first < windows; first += group * static_cast<std::size_t>(threads_)) {
+      std::size_t start = first * length, size = std::min(group, windows - first) * length;
+      replicas_[r].score(parameters, tokens.subspan(start, size), tokens.subspan(start + 1, size),
+                         log_probs.subspan(start, size));
+    }
+  });
+}
+
+std::size_t scored_windows(std::size_t tokens, int length) {
+  return tokens == 0 ? 0 : (tokens - 1) / static_cast<std::size_t>(length);
+}
+
+std::vector<float> score_stream(const Model& model, const std::vector<TokenId>& tokens, int length, int threads) {
+  std::vector<float> log_probs(scored_windows(tokens.size(), length) * static_cast<std::size_t>(length));
+  Scorer(model.config, length, threads).score(model.parameters.data(), tokens, log_probs);
+  return log_probs;
+}
+
+}  // namespace btm

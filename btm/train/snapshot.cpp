@@ -1,0 +1,118 @@
+#include "btm/train/snapshot.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <functional>
+
+#include "btm/core/files.h"
+#include "btm/core/hash.h"
+#include "btm/core/log.h"
+
+namespace btm {
+namespace {
+
+std::string hash_text(std::string_view bytes) {
+  return fmt::format("{:016x}", xxh3(bytes));
+}
+
+std::string_view bytes_of(std::span<const float> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+}
+
+// Updates that have a folder, newest first.
+std::vector<std::int64_t> snapshots(const fs::path& checkpoints) {
+  std::vector<std::int64_t> updates;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(checkpoints, none)) {
+    std::string name = entry.path().filename();
+    std::int64_t update = 0;
+    auto [end, status] = std::from_chars(name.data(), name.data() + name.size(), update);
+    if (status == std::errc() && end == name.data() + name.size()) updates.push_back(update);
+  }
+  std::sort(updates.begin(), updates.end(), std::greater<>());
+  return updates;
+}
+
+// state.json: the state and the hashes of the arrays. Throws Error(input) saying what is broken.
+std::pair<RunState, Json> read_state(const fs::path& folder) {
+  Json json;
+  try {
+    json = Json::parse(read_file(folder / "state.json"));
+  } catch (const Json::exception&) {
+    throw input_error("state.json is not JSON");
+  }
+  std::string hash = json.is_object() ? json.value("xxh3", "") : "";
+  json.erase("xxh3");
+  if (hash != hash_text(json.dump())) throw input_error("state.json does not match its hash");
+  RunState state;
+  read_settings(parse_yaml(json["state"].dump(), "state.json"), state, "state.json");
+  return {state, json["arrays"]};
+}
+
+// Nothing is copied before all has been checked. Throws Error(input) saying what is broken.
+void read_arrays(const fs::path& folder, const Json& hashes, const std::vector<SnapshotArray>& arrays) {
+  std::vector<MappedFile> files;
+  for (const auto& array : arrays) {
+    files.emplace_back(folder / array.name);
+    std::string_view bytes = files.back().bytes();
+    if (bytes.size() != array.values.size_bytes()) {
+      throw input_error("{} has {} bytes instead of {}", array.name, bytes.size(), array.values.size_bytes());
+    }
+    if (hashes.value(array.name, "") != hash_text(bytes)) throw input_error("{} does not match its hash", array.name);
+  }
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    std::memcpy(arrays[i].values.data(), files[i].bytes().data(), files[i].bytes().size());
+  }
+}
+
+void write_arrays(const fs::path& folder, const RunState& state, const std::vector<SnapshotArray>& arrays) {
+  Json json;
+  json["state"] = settings_json(state);
+  for (const auto& array : arrays) {
+    write_file(folder / array.name, bytes_of(array.values));
+    json["arrays"][array.name] = hash_text(bytes_of(array.values));
+  }
+  json["xxh3"] = hash_text(json.dump());
+  write_file(folder / "state.json", json.dump(2) + "\n");
+}
+
+}  // namespace
+
+void write_snapshot(const fs::path& checkpoints, const RunState& state, const std::vector<SnapshotArray>& arrays,
+                    int keep) {
+  make_folders(checkpoints);
+  FolderWriter folder(checkpoints / std::to_string(state.update));
+  write_arrays(folder.path(), state, arrays);
+  folder.publish();
+  int kept = 0;
+  for (std::int64_t update : snapshots(checkpoints)) {
+    if (++kept > keep) remove_folder(checkpoints / std::to_string(update));
+  }
+}
+
+std::optional<RunState> read_snapshot(const fs::path& checkpoints, const std::vector<SnapshotArray>& arrays,
+                                      const std::string& job_sha256) {
+  for (std::int64_t update : snapshots(checkpoints)) {
+    fs::path folder = checkpoints / std::to_string(update);
+    try {
+      auto [state, hashes] = read_state(folder);
+      if (state.job_sha256 == job_sha256) {
+        read_arrays(folder, hashes, arrays);
+        return state;
+      }
+    } catch (const Error& e) {
+      log_warning(
+          fmt::format("{}: broken checkpoint ({}), deleted; the one before it is used", folder.string(), e.what()));
+      remove_folder(folder);
+      continue;
+    }
+    throw input_error(
+        "{}: this checkpoint is of another job than run.yaml now describes; put the old run.yaml back, or "
+        "delete {} to train from the start",
+        folder.string(), checkpoints.string());
+  }
+  return std::nullopt;
+}
+
+}  // namespace btm

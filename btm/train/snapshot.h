@@ -1,0 +1,47 @@
+// The state of a run between two updates, on disk: RUN/checkpoints/STEP/.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "btm/core/settings.h"
+
+namespace btm {
+
+struct RunState {
+  std::int64_t update = 0;  // done so far; with the job's seed this is also the place in the data
+  double device_seconds = 0;
+  std::int64_t metrics_bytes = 0;  // of metrics.jsonl up to here
+  int threads = 1;
+  std::string job_sha256;  // of all that the weights depend on
+};
+template <class F>
+void visit(RunState& s, F&& f) {
+  f("update", s.update, "done so far");
+  f("device_seconds", s.device_seconds, "spent so far");
+  f("metrics_bytes", s.metrics_bytes, "of metrics.jsonl up to here");
+  f("threads", s.threads, "replicas");
+  f("job_sha256", s.job_sha256, "identity of the job");
+}
+
+// An array of the state; a file of raw floats in the folder.
+struct SnapshotArray {
+  std::string name;
+  std::span<float> values;
+};
+
+// Writes checkpoints/UPDATE/ whole or not at all, then deletes all but the last `keep`. Throws Error(input) when the
+// disk is full; the older ones are still there then.
+void write_snapshot(const std::filesystem::path& checkpoints, const RunState& state,
+                    const std::vector<SnapshotArray>& arrays, int keep);
+
+// Fills the arrays from the newest checkpoint whose hashes (XXH3, of every file) hold; broken ones are named in a
+// warning and deleted. nullopt if there is none. Throws Error(input) if it is of another job.
+std::optional<RunState> read_snapshot(const std::filesystem::path& checkpoints,
+                                      const std::vector<SnapshotArray>& arrays, const std::string& job_sha256);
+
+}  // namespace btm

@@ -1,0 +1,248 @@
+#include "btm/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "btm/core/files.h"
+#include "btm/core/interrupt.h"
+#include "btm/core/log.h"
+#include "btm/core/progress.h"
+#include "btm/train/batch_source.h"
+#include "btm/train/dev_loss.h"
+#include "btm/train/endpoints.h"
+#include "btm/train/gemm_peak.h"
+#include "btm/train/learner.h"
+#include "btm/train/metrics.h"
+#include "btm/train/snapshot.h"
+
+namespace btm {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kStatusSeconds = 2;       // between two writings of status.json
+constexpr double kSpeedMemory = 0.9;       // of the moving average of the speed shown
+constexpr double kDevShare = 0.05;         // of the compute of training, at most, for dev losses at intervals
+constexpr double kScoringShare = 1.0 / 3;  // compute of scoring a token, as a share of that of training on it
+constexpr int kDevTimes = 10;              // dev losses in a run, at most
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Updates between two dev losses.
+std::int64_t dev_interval(const TrainingJob& job, std::int64_t dev_tokens) {
+  if (job.training.dev_every > 0) return job.training.dev_every;
+  double cost = static_cast<double>(dev_tokens) * kScoringShare / static_cast<double>(job.training.batch_tokens);
+  auto affordable = static_cast<std::int64_t>(std::ceil(cost / kDevShare));
+  return std::max({std::int64_t{1}, affordable, update_count(job) / kDevTimes});
+}
+
+// What a killed process left half-written; the lock is held, so nobody is at work on it.
+void remove_leftovers(const fs::path& folder) {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (entry.path().extension() == ".tmp") remove_folder(entry.path());
+  }
+}
+
+class Training {
+ public:
+  Training(fs::path run, TrainingJob job, bool quiet);
+  TrainingResult work();
+
+ private:
+  void resume();
+  void update();
+  void report(const UpdateReport& done, double seconds, std::optional<double> dev_loss);
+  void save_checkpoint();
+  void stop_if_asked();
+  TrainingResult finish();
+  std::vector<SnapshotArray> arrays();
+  double device_seconds() const { return spent_ + seconds_since(start_) * job_.threads; }
+  fs::path checkpoints() const { return run_ / "checkpoints"; }
+
+  Clock::time_point start_ = Clock::now(), last_status_ = start_, last_checkpoint_ = start_;
+  fs::path run_;
+  TrainingJob job_;
+  BatchSource batches_;
+  Model model_;
+  DevLoss dev_;
+  std::int64_t updates_, tokens_per_update_, dev_interval_;
+  Learner learner_;
+  double flops_per_token_;
+  double peak_;                    // FLOP/s; 0: not measured, because nobody looks
+  double spent_ = 0;               // device seconds of earlier starts
+  std::int64_t saved_update_ = 0;  // of the last checkpoint
+  RunState state_;
+  RunStatus status_;
+  double dev_loss_ = 0;  // after the last update
+  std::optional<MetricsFile> metrics_;
+  Progress progress_;
+};
+
+Training::Training(fs::path run, TrainingJob job, bool quiet)
+    : run_(std::move(run)),
+      job_(std::move(job)),
+      batches_(job_),
+      model_(initial_model(job_)),
+      dev_(job_),
+      updates_(update_count(job_)),
+      tokens_per_update_(static_cast<std::int64_t>(batch_sequences(job_)) * job_.model.context),
+      dev_interval_(dev_interval(job_, dev_.tokens())),
+      learner_(model_, job_.training, batch_sequences(job_), updates_, job_.threads),
+      flops_per_token_(3 * forward_flops_per_token(job_.model)),
+      peak_(quiet ? 0 : measure_gemm_peak(job_.threads)),
+      progress_(job_.name, static_cast<double>(updates_), quiet) {
+  check_tokenizer(job_);
+  resume();
+}
+
+void Training::resume() {
+  remove_leftovers(run_);
+  remove_leftovers(checkpoints());
+  std::string job_hash = job_sha256(job_);
+  if (auto found = read_snapshot(checkpoints(), arrays(), job_hash)) state_ = *found;
+  if (state_.update > 0 && state_.threads != job_.threads) {
+    log_warning(fmt::format("{}: began with {} threads and goes on with {}: right, but not the same bytes at the end",
+                            run_.string(), state_.threads, job_.threads));
+  }
+  state_.threads = job_.threads;
+  state_.job_sha256 = job_hash;
+  saved_update_ = state_.update;
+  spent_ = state_.device_seconds;
+  if (auto old = load_status(run_)) spent_ = std::max(spent_, old->device_seconds);  // what was lost counts too
+  metrics_.emplace(run_ / "metrics.jsonl", state_.metrics_bytes);
+  status_.update = state_.update;
+  status_.updates = updates_;
+  progress_.update(static_cast<double>(state_.update));
+}
+
+std::vector<SnapshotArray> Training::arrays() {
+  return {{"parameters.bin", model_.parameters.span()},
+          {"adam_mean.bin", learner_.optimiser().mean().span()},
+          {"adam_square.bin", learner_.optimiser().square().span()}};
+}
+
+TrainingResult Training::work() {
+  while (state_.update < updates_) {
+    stop_if_asked();
+    update();
+  }
+  return finish();
+}
+
+void Training::update() {
+  auto begin = Clock::now();
+  batches_.read(state_.update);
+  UpdateReport done = learner_.learn(batches_.inputs(), batches_.targets(), state_.update);
+  if (!std::isfinite(done.loss) || !std::isfinite(done.gradient_norm)) {
+    throw input_error(
+        "{}: the loss is not finite at update {} of {} (loss {}, gradient norm {}); lower "
+        "training.learning_rate (now {}) or raise training.warmup",
+        run_.string(), state_.update + 1, updates_, done.loss, done.gradient_norm, job_.training.learning_rate);
+  }
+  double seconds = seconds_since(begin);
+  ++state_.update;
+  std::optional<double> dev_loss;
+  if (state_.update % dev_interval_ == 0 || state_.update == updates_) {
+    dev_loss = dev_loss_ = dev_.measure(model_.parameters.data());
+  }
+  report(done, seconds, dev_loss);
+  bool due = seconds_since(last_checkpoint_) >= 60 * job_.training.checkpoint_minutes;
+  if (due && state_.update < updates_) save_checkpoint();
+}
+
+void Training::report(const UpdateReport& done, double seconds, std::optional<double> dev_loss) {
+  double speed = static_cast<double>(tokens_per_update_) / seconds;
+  metrics_->add(state_.update, state_.update * tokens_per_update_, done, speed, dev_loss);
+  double lately = status_.tokens_per_second;
+  status_.tokens_per_second = lately == 0 ? speed : kSpeedMemory * lately + (1 - kSpeedMemory) * speed;
+  status_.update = state_.update;
+  status_.loss = done.loss;
+  if (seconds_since(last_status_) >= kStatusSeconds) {
+    last_status_ = Clock::now();
+    metrics_->flush();
+    status_.device_seconds = device_seconds();
+    save_status(run_, status_);
+  }
+  std::string note = fmt::format("loss {:.3f}  {} tokens/s", done.loss, format_count(status_.tokens_per_second));
+  if (peak_ > 0) note += fmt::format("  {:.0f}% of peak", 100 * status_.tokens_per_second * flops_per_token_ / peak_);
+  progress_.update(static_cast<double>(state_.update), note);
+}
+
+void Training::save_checkpoint() {
+  try {
+    state_.metrics_bytes = metrics_->flush();
+    state_.device_seconds = device_seconds();
+    write_snapshot(checkpoints(), state_, arrays(), job_.training.keep_checkpoints);
+  } catch (const Error& e) {
+    throw Error(e.cause(), fmt::format("checkpoint at update {}: {} (training will go on from update {})",
+                                       state_.update, e.what(), saved_update_));
+  }
+  saved_update_ = state_.update;
+  last_checkpoint_ = Clock::now();
+}
+
+void Training::stop_if_asked() {
+  if (!interrupted()) return;
+  if (state_.update > saved_update_) save_checkpoint();
+  status_.state = "interrupted";
+  status_.device_seconds = device_seconds();
+  save_status(run_, status_);
+  throw Error(Cause::interrupted,
+              fmt::format("{}: interrupted at update {} of {}; saved, the same command goes on from "
+                          "there",
+                          run_.string(), state_.update, updates_));
+}
+
+TrainingResult Training::finish() {
+  metrics_->flush();
+  save_final_model(run_, job_, model_);
+  TrainingResult result;
+  result.updates = updates_;
+  result.tokens = updates_ * tokens_per_update_;
+  result.flops = static_cast<double>(result.tokens) * flops_per_token_;
+  result.dev_loss = dev_loss_;
+  result.threads = job_.threads;
+  status_.state = "done";
+  status_.device_seconds = result.device_seconds = device_seconds();
+  save_status(run_, status_);
+  save_result(run_, result);
+  remove_folder(checkpoints());
+  progress_.finish(fmt::format("loss {:.3f}  dev loss {:.3f}", status_.loss, dev_loss_));
+  return result;
+}
+
+void note_failure(const fs::path& run) {
+  try {
+    RunStatus status = load_status(run).value_or(RunStatus{});
+    status.state = "failed";
+    save_status(run, status);
+  } catch (const Error&) {
+    // The error that ended the run is the one to show; this one may only be its echo (a full disk).
+  }
+}
+
+}  // namespace
+
+TrainingResult run_training(const fs::path& run, bool quiet) {
+  TrainingJob job = load_job(run);
+  check_job(job);
+  FileLock lock(run / "lock", fmt::format("training in {}", run.string()));
+  if (auto result = load_result(run)) {
+    remove_folder(run / "checkpoints");
+    return *result;
+  }
+  try {
+    return Training(run, std::move(job), quiet).work();
+  } catch (const Error& e) {
+    if (e.cause() != Cause::interrupted) note_failure(run);
+    throw;
+  }
+}
+
+}  // namespace btm

@@ -1,0 +1,129 @@
+// Stopped at any point and started again, a run ends with the same bytes.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "btm/core/files.h"
+#include "btm/core/random.h"
+#include "btm/model/checkpoint.h"
+#include "btm/train/metrics.h"
+#include "btm/train/trainer.h"
+#include "tests/train/run_fixture.h"
+
+extern char** environ;
+
+namespace btm {
+namespace {
+
+using Milliseconds = std::chrono::milliseconds;
+
+pid_t start(const fs::path& run) {
+  std::string program = TRAIN_RUN_PROGRAM, folder = run.string();
+  char* arguments[] = {program.data(), folder.data(), nullptr};
+  pid_t child = 0;
+  EXPECT_EQ(::posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments, environ), 0);
+  return child;
+}
+
+// The exit code, or minus the signal that ended it.
+int wait_for(pid_t child) {
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TrainingJob long_job(const test::TemporaryFolder& folder) {
+  TrainingJob job = test::small_job(folder);
+  job.tokens = 400 * 64;
+  job.training.dev_every = 50;
+  job.training.checkpoint_minutes = 0.0002;  // many, so that some are cut off in the middle
+  return job;
+}
+
+std::vector<Json> without_times(std::vector<Json> lines) {
+  for (Json& line : lines) line.erase("tokens_per_second");
+  return lines;
+}
+
+void expect_same_run(const fs::path& a, const fs::path& b) {
+  EXPECT_EQ(weights_sha256(a / "model"), weights_sha256(b / "model"));
+  EXPECT_EQ(without_times(test::read_lines(a / "metrics.jsonl")), without_times(test::read_lines(b / "metrics.jsonl")));
+  EXPECT_EQ(load_result(a)->dev_loss, load_result(b)->dev_loss);
+}
+
+class Kill : public testing::TestWithParam<int> {};
+
+TEST_P(Kill, EndsWithTheSameBytes) {
+  const int signal = GetParam();
+  test::TemporaryFolder folder;
+  TrainingJob job = long_job(folder);
+  save_job(folder / "whole", job);
+  auto begin = std::chrono::steady_clock::now();
+  ASSERT_EQ(wait_for(start(folder / "whole")), 0);
+  auto all = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begin);
+
+  save_job(folder / "killed", job);
+  Random random(static_cast<std::uint64_t>(signal));
+  int stopped = 0, code = -1;
+  for (int tries = 0; tries < 60 && code != 0; ++tries) {
+    pid_t child = start(folder / "killed");
+    if (stopped < 6) {  // then it may go to its end
+      std::this_thread::sleep_for(Milliseconds(20 + random.below(static_cast<std::uint64_t>(all.count()) / 2)));
+      ::kill(child, signal);
+    }
+    code = wait_for(child);
+    if (code == 0) break;
+    ++stopped;
+    // Before the handlers are in place every signal kills; afterwards the program says that it was interrupted.
+    EXPECT_TRUE(code == -signal || (signal != SIGKILL && code == 130)) << code;
+  }
+  ASSERT_EQ(code, 0);
+  EXPECT_GE(stopped, 1);
+  expect_same_run(folder / "whole", folder / "killed");
+  for (const auto& entry : fs::directory_iterator(folder / "killed")) EXPECT_NE(entry.path().extension(), ".tmp");
+}
+
+INSTANTIATE_TEST_SUITE_P(Signals, Kill, testing::Values(SIGTERM, SIGINT, SIGKILL), [](const auto& info) {
+  return info.param == SIGTERM ? "SIGTERM" : info.param == SIGINT ? "SIGINT" : "SIGKILL";
+});
+
+TEST(Resume, AfterABrokenCheckpointTheOneBeforeIsUsed) {
+  test::TemporaryFolder folder;
+  TrainingJob job = long_job(folder);
+  save_job(folder / "whole", job);
+  ASSERT_EQ(wait_for(start(folder / "whole")), 0);
+  save_job(folder / "killed", job);
+  pid_t child = start(folder / "killed");
+  fs::path checkpoints = folder / "killed/checkpoints";
+  std::error_code none;
+  while (std::distance(fs::directory_iterator(checkpoints, none), fs::directory_iterator()) < 2) {
+    std::this_thread::sleep_for(Milliseconds(1));
+  }
+  ::kill(child, SIGKILL);
+  ASSERT_EQ(wait_for(child), -SIGKILL);
+  std::int64_t newest = 0;
+  for (const auto& entry : fs::directory_iterator(checkpoints)) {
+    if (entry.path().extension() != ".tmp") newest = std::max(newest, std::stol(entry.path().filename()));
+  }
+  fs::resize_file(checkpoints / std::to_string(newest) / "parameters.bin", 100);
+  ASSERT_EQ(wait_for(start(folder / "killed")), 0);
+  expect_same_run(folder / "whole", folder / "killed");
+}
+
+TEST(Resume, DeviceSecondsCountWhatWasLost) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  save_job(folder / "run", job);
+  save_status(folder / "run", {"running", 3, 12, 0, 0, 1000, 0});
+  EXPECT_GT(run_training(folder / "run", true).device_seconds, 1000);
+}
+
+}  // namespace
+}  // namespace btm

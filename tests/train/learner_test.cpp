@@ -1,0 +1,80 @@
+// 20 steps of training against PyTorch, and what must not depend on the number of threads.
+#include "btm/train/learner.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "btm/core/files.h"
+#include "btm/model/checkpoint.h"
+#include "tests/train/run_fixture.h"
+
+namespace btm {
+namespace {
+
+struct Case {
+  fs::path folder;
+  TrainingSettings settings;
+  int sequences = 0;
+  Json steps;
+  std::vector<TokenId> tokens;  // [steps, sequences, context + 1]
+};
+
+Case read_case(const std::string& family) {
+  Case c;
+  c.folder = test::oracle_folder() / family;
+  Json json = Json::parse(test::read(c.folder / "case.json"));
+  read_settings(parse_yaml(json["training"].dump(), "case"), c.settings, "case");
+  c.sequences = json["sequences"];
+  c.steps = json["steps"];
+  c.tokens = test::read_array<TokenId>(c.folder / "tokens.bin");
+  return c;
+}
+
+std::vector<UpdateReport> train(const Case& c, int threads) {
+  Model model = load_model(c.folder / "init");
+  auto length = static_cast<std::size_t>(model.config.context), n = static_cast<std::size_t>(c.sequences);
+  auto updates = static_cast<std::int64_t>(c.steps.size());
+  Learner learner(model, c.settings, c.sequences, updates, threads);
+  std::vector<UpdateReport> reports;
+  for (std::int64_t u = 0; u < updates; ++u) {
+    std::vector<TokenId> inputs, targets;
+    for (std::size_t s = 0; s < n; ++s) {
+      const TokenId* sequence = c.tokens.data() + (static_cast<std::size_t>(u) * n + s) * (length + 1);
+      inputs.insert(inputs.end(), sequence, sequence + length);
+      targets.insert(targets.end(), sequence + 1, sequence + length + 1);
+    }
+    reports.push_back(learner.learn(inputs, targets, u));
+  }
+  return reports;
+}
+
+class LearnerTest : public testing::TestWithParam<std::tuple<const char*, int>> {};
+
+TEST_P(LearnerTest, TwentyStepsAreThoseOfPyTorch) {
+  Case c = read_case(std::get<0>(GetParam()));
+  std::vector<UpdateReport> reports = train(c, std::get<1>(GetParam()));
+  ASSERT_EQ(reports.size(), 20u);
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    EXPECT_NEAR(reports[i].loss, c.steps[i]["loss"], 1e-3) << "step " << i;
+    EXPECT_NEAR(reports[i].learning_rate, c.steps[i]["learning_rate"], 1e-9) << "step " << i;
+    EXPECT_NEAR(reports[i].gradient_norm, c.steps[i]["gradient_norm"], 1e-2) << "step " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, LearnerTest,
+                         testing::Combine(testing::Values("gpt2", "llama"), testing::Values(1, 2, 4)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)) + "_threads_" +
+                                  std::to_string(std::get<1>(info.param));
+                         });
+
+TEST(Learner, EqualThreadsGiveEqualBytes) {
+  Case c = read_case("gpt2");
+  std::vector<UpdateReport> first = train(c, 2), second = train(c, 2);
+  for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].loss, second[i].loss) << "step " << i;
+}
+
+}  // namespace
+}  // namespace btm

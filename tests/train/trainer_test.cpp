@@ -1,0 +1,175 @@
+#include "btm/train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "btm/core/error.h"
+#include "btm/core/files.h"
+#include "btm/core/hash.h"
+#include "btm/data/token_store.h"
+#include "btm/model/checkpoint.h"
+#include "btm/train/metrics.h"
+#include "btm/train/score.h"
+#include "tests/train/run_fixture.h"
+
+namespace btm {
+namespace {
+
+using testing::HasSubstr;
+
+TrainingResult train(const fs::path& run, const TrainingJob& job) {
+  save_job(run, job);
+  return run_training(run, true);
+}
+
+void expect_refused(const fs::path& run, const TrainingJob& job, const std::string& message) {
+  try {
+    train(run, job);
+    ADD_FAILURE() << "trained in spite of: " << message;
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::input);
+    EXPECT_THAT(e.what(), HasSubstr(message));
+  }
+  EXPECT_FALSE(fs::exists(run / "model"));
+  EXPECT_FALSE(fs::exists(run / "result.json"));
+}
+
+TEST(Trainer, LeavesWhatItPromises) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  fs::path run = folder / "run";
+  TrainingResult result = train(run, job);
+  EXPECT_EQ(result.updates, 12);
+  EXPECT_EQ(result.tokens, 12 * 64);
+  EXPECT_DOUBLE_EQ(result.flops, 12 * 64 * 3 * forward_flops_per_token(job.model));
+  EXPECT_GT(result.device_seconds, 0);
+
+  std::vector<Json> lines = test::read_lines(run / "metrics.jsonl");
+  ASSERT_EQ(lines.size(), 12u);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    EXPECT_EQ(lines[i]["update"], i + 1);
+    EXPECT_EQ(lines[i]["tokens"], (i + 1) * 64);
+    EXPECT_EQ(lines[i].contains("dev_loss"), i == 4 || i == 9 || i == 11) << "dev_every is 5";
+  }
+  EXPECT_NEAR(lines[0]["loss"], std::log(64), 0.3) << "random weights know nothing";
+  EXPECT_LT(lines[11]["loss"].get<double>(), lines[0]["loss"].get<double>());
+  EXPECT_EQ(lines[11]["dev_loss"], result.dev_loss);
+  EXPECT_EQ(load_status(run)->state, "done");
+  EXPECT_EQ(load_status(run)->update, 12);
+  EXPECT_FALSE(fs::exists(run / "checkpoints"));
+  EXPECT_EQ(load_model(run / "model").config.vocab_size, 64);
+}
+
+TEST(Trainer, DevLossIsTheMeanOverDomains) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  double found = train(folder / "run", job).dev_loss, expected = 0;
+  Model model = load_model(folder / "run/model");
+  for (const auto& data : job.data) {
+    TokenStore store(fs::path(data.folder) / "dev");
+    std::vector<TokenId> tokens(static_cast<std::size_t>(store.tokens()));
+    store.copy_stream(0, tokens);
+    std::vector<float> log_probs = score_stream(model, tokens, job.model.context, 1);
+    double sum = 0;
+    for (float x : log_probs) sum -= static_cast<double>(x);
+    expected += sum / static_cast<double>(log_probs.size()) / 2;
+  }
+  EXPECT_NEAR(found, expected, 1e-9);
+}
+
+TEST(Trainer, TwoThreadsAgreeWithOne) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  train(folder / "one", job);
+  job.threads = 2;
+  train(folder / "two", job);
+  train(folder / "again", job);
+  std::vector<Json> one = test::read_lines(folder / "one/metrics.jsonl");
+  std::vector<Json> two = test::read_lines(folder / "two/metrics.jsonl");
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_NEAR(one[i]["loss"].get<double>(), two[i]["loss"].get<double>(), 1e-4) << "update " << i + 1;
+  }
+  EXPECT_EQ(weights_sha256(folder / "two/model"), weights_sha256(folder / "again/model"));
+}
+
+TEST(Trainer, DoneIsDone) {
+  test::TemporaryFolder folder;
+  fs::path run = folder / "run";
+  TrainingResult first = train(run, test::small_job(folder));
+  auto written = fs::last_write_time(run / "model/model.safetensors");
+  TrainingResult second = run_training(run, true);
+  EXPECT_EQ(settings_json(first), settings_json(second));
+  EXPECT_EQ(fs::last_write_time(run / "model/model.safetensors"), written);
+}
+
+TEST(Trainer, GoesOnFromTheWeightsGiven) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  train(folder / "first", job);
+  job.init = (folder / "first/model").string();
+  job.init_sha256 = weights_sha256(job.init);
+  train(folder / "second", job);
+  double last = test::read_lines(folder / "first/metrics.jsonl").back()["loss"];
+  double next = test::read_lines(folder / "second/metrics.jsonl").front()["loss"];
+  EXPECT_NEAR(next, last, 0.5);
+
+  job.init_sha256 = std::string(64, '0');
+  expect_refused(folder / "third", job, "these are not the weights of run.yaml");
+  job.model.layers = 3;
+  expect_refused(folder / "fourth", job, "model.layers is 2 there and 3 in run.yaml");
+  job.init = (folder / "nowhere").string();
+  expect_refused(folder / "fifth", job, "nowhere");
+}
+
+TEST(Trainer, RefusesOtherData) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.data[1].train_sha256 = std::string(64, '0');
+  expect_refused(folder / "run", job, "domain two: the train tokens in");
+  job.data[1].train_sha256.clear();
+  job.data[1].folder = (folder / "nowhere").string();
+  expect_refused(folder / "run", job, "nowhere");
+}
+
+TEST(Trainer, RefusesTokensOfALargerVocabulary) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  test::write_domain(folder / "large", 500, 900, 100, 7);
+  job.data[0].folder = (folder / "large").string();
+  expect_refused(folder / "run", job, "made with another tokenizer");
+}
+
+TEST(Trainer, SaysWhenTheLossIsNotFinite) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.training.learning_rate = 1e30;
+  job.training.clip = 0;
+  expect_refused(folder / "run", job, "lower training.learning_rate");
+  EXPECT_EQ(load_status(folder / "run")->state, "failed");
+}
+
+TEST(Trainer, OneAtATime) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  save_job(folder / "run", job);
+  FileLock lock(folder / "run/lock", "this test");
+  expect_refused(folder / "run", job, "already at work");
+}
+
+TEST(Trainer, NeedsARunYaml) {
+  test::TemporaryFolder folder;
+  try {
+    run_training(folder / "run", true);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::input);
+    EXPECT_THAT(e.what(), HasSubstr("run.yaml"));
+  }
+}
+
+}  // namespace
+}  // namespace btm
