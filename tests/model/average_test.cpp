@@ -1,0 +1,172 @@
+#include "btm/model/average.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "btm/core/error.h"
+#include "btm/core/hash.h"
+#include "btm/model/checkpoint.h"
+#include "btm/model/weight_files.h"
+#include "tests/model/checkpoint_support.h"
+#include "tests/support/temporary_folder.h"
+
+namespace btm {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+class OfThree : public testing::TestWithParam<const char*> {
+ protected:
+  fs::path folder = test::oracle_folder() / GetParam();
+  std::vector<WeightedFolder> sources{{folder / "a", 3}, {folder / "b", 1}, {folder / "c", 0.5}};
+};
+
+TEST_P(OfThree, IsTheMeanInFloat64RoundedOnce) {
+  test::TemporaryFolder output;
+  average_checkpoints(sources, output.path());
+  WeightFiles average = open_weights(output.path()), first = open_weights(folder / "a");
+  auto expected = test::read_oracle_values(folder.string() + ".values");
+  for (const test::OracleTensor& tensor : expected) {
+    const TensorView* found = average.find(tensor.name);
+    ASSERT_NE(found, nullptr) << tensor.name;
+    EXPECT_EQ(found->dtype, first.find(tensor.name)->dtype);
+    EXPECT_EQ(found->shape, tensor.shape) << tensor.name;
+    std::vector<float> values(tensor.values.size());
+    EXPECT_TRUE(to_float(found->dtype, found->bytes, values));
+    EXPECT_EQ(values, tensor.values) << tensor.name;
+  }
+  const TensorView *buffer = average.find("buffer"), *copied = first.find("buffer");
+  ASSERT_EQ(buffer != nullptr, copied != nullptr);
+  if (buffer) {
+    EXPECT_EQ(buffer->bytes, copied->bytes);
+  }
+  EXPECT_EQ(average.tensors.size(), expected.size() + (buffer ? 1 : 0));
+}
+
+TEST_P(OfThree, SaysWhatItWasMadeOfAndBringsTheFirstOnesFiles) {
+  test::TemporaryFolder output;
+  sources[1].name = "experts/b";
+  Json record = average_checkpoints(sources, output.path());
+  EXPECT_EQ(Json::parse(test::read(output / "average.json")), record);
+  ASSERT_EQ(record["sources"].size(), 3u);
+  EXPECT_EQ(record["sources"][0]["folder"], (folder / "a").string());
+  EXPECT_EQ(record["sources"][1]["folder"], "experts/b");
+  EXPECT_DOUBLE_EQ(record["sources"][0]["weight"].get<double>(), 3 / 4.5);
+  EXPECT_EQ(record["sources"][1]["sha256"], weights_sha256(folder / "b"));
+  for (const char* name : {"config.json", "generation_config.json", "tokenizer.json"}) {
+    EXPECT_EQ(test::read(output / name), test::read(folder / "a" / name)) << name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Folders, OfThree, testing::Values("average_f32", "average_bf16", "average_f16_mixed"),
+                         [](const auto& folder) { return std::string(folder.param); });
+
+// Two folders of small models, whose files a test may change.
+class Average : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (int i = 0; i < 2; ++i) {
+      fs::create_directories(folder / names[i]);
+      save_model(folder / names[i], test::small_model(static_cast<std::uint64_t>(i)), 0);
+      folder.write(fmt::format("{}/tokenizer.json", names[i]), "{}");
+    }
+    fs::create_directories(folder / "out");
+  }
+  void save_wide(int source, int vocab_size) {  // a table of more than one block of the average
+    Model model = test::small_model(static_cast<std::uint64_t>(source));
+    model.config.vocab_size = vocab_size;
+    save_model(folder / names[source], random_model(model.config, static_cast<std::uint64_t>(source)), 0);
+  }
+  std::string average(double a, double b, int threads = 0) {
+    average_checkpoints({{folder / names[0], a}, {folder / names[1], b}}, folder / "out", {.threads = threads});
+    return test::read(folder / "out" / "model.safetensors");
+  }
+  std::string message(double a = 1, double b = 1) {
+    auto text = test::input_error_of([&] { average(a, b); });
+    EXPECT_FALSE(fs::exists(folder / "out" / "model.safetensors"));
+    return text;
+  }
+
+  test::TemporaryFolder folder;
+  std::array<std::string, 2> names{"left", "right"};
+};
+
+TEST_F(Average, OfOneIsThatOne) {
+  EXPECT_EQ(average(2, 0), test::read(folder / "left" / "model.safetensors"));
+  EXPECT_EQ(average(0, 1e-300), test::read(folder / "right" / "model.safetensors"));
+}
+
+TEST_F(Average, BytesDoNotDependOnThreads) {
+  for (int source : {0, 1}) save_wide(source, 300'001);
+  std::string alone = average(1, 2, 1);
+  for (int threads : {2, 5}) EXPECT_EQ(sha256_hex(average(1, 2, threads)), sha256_hex(alone)) << threads;
+  Model a = load_model(folder / "left"), b = load_model(folder / "right"), mean = load_model(folder / "out");
+  for (std::size_t i = 0; i < mean.parameters.size(); ++i) {
+    double expected = 1.0 / 3 * a.parameters.data()[i] + 2.0 / 3 * b.parameters.data()[i];
+    ASSERT_FLOAT_EQ(mean.parameters.data()[i], static_cast<float>(expected)) << i;
+  }
+}
+
+TEST_F(Average, WeightsThatAreNone) {
+  EXPECT_THAT(message(-1, 2), AllOf(HasSubstr("left"), HasSubstr("-1")));
+  EXPECT_THAT(message(1, kNan), HasSubstr("right"));
+  EXPECT_THAT(message(0, 0), HasSubstr("sum to 0"));
+  EXPECT_THAT(test::input_error_of([&] { average_checkpoints({}, folder / "out"); }), HasSubstr("at least one"));
+}
+
+TEST_F(Average, OtherShapes) {
+  save_wide(1, 12);
+  EXPECT_THAT(message(), AllOf(HasSubstr("right can't be averaged with"), HasSubstr("vocab_size = 12")));
+  fs::copy(folder / "left" / "config.json", folder / "right" / "config.json", fs::copy_options::overwrite_existing);
+  EXPECT_THAT(message(), AllOf(HasSubstr("wte.weight has shape [12, 8], expected [11, 8]")));
+}
+
+TEST_F(Average, OtherNames) {
+  Model model = test::small_model(1);
+  model.config.layers = 1;
+  save_model(folder / "right", random_model(model.config, 1), 0);
+  fs::copy(folder / "left" / "config.json", folder / "right" / "config.json", fs::copy_options::overwrite_existing);
+  EXPECT_THAT(message(), AllOf(HasSubstr("transformer.h.1."), HasSubstr("missing")));
+  std::swap(names[0], names[1]);
+  EXPECT_THAT(message(), AllOf(HasSubstr("transformer.h.1."), HasSubstr("only in this one")));
+}
+
+TEST_F(Average, OtherTokenizerOrSettings) {
+  folder.write("right/tokenizer.json", "{ }");
+  EXPECT_THAT(message(), HasSubstr("another tokenizer.json"));
+  fs::remove(folder / "right" / "tokenizer.json");
+  EXPECT_THAT(message(), HasSubstr("only one of them"));
+  folder.write("right/tokenizer.json", "{}");
+  Json config = Json::parse(test::read(folder / "left" / "config.json"));
+  config["transformers_version"] = "1";
+  config["n_head"] = 1;
+  folder.write("right/config.json", config.dump());
+  EXPECT_THAT(message(), HasSubstr("n_head = 1, the other has 2"));
+}
+
+TEST_F(Average, IntegersThatDiffer) {
+  for (int i = 0; i < 2; ++i) {
+    SafetensorsWriter writer(folder / names[i] / "model.safetensors", {{"steps", Dtype::i64, {1}}});
+    writer.write(i ? "12345678" : "87654321");
+    writer.publish();
+  }
+  EXPECT_THAT(message(), AllOf(HasSubstr("steps (I64) has other values")));
+}
+
+TEST_F(Average, NotANumberNamesSourceAndTensor) {
+  Model model = test::small_model(1);
+  model.parameters.data()[0] = static_cast<float>(kNan);
+  save_model(folder / "right", model, 0);
+  EXPECT_THAT(message(), AllOf(HasSubstr("right: tensor transformer.wte.weight"), HasSubstr("NaN")));
+}
+
+}  // namespace
+}  // namespace btm
