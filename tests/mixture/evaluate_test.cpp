@@ -1,0 +1,241 @@
+// A whole evaluation against float64 Python (tests/oracle/mixture_cases.py).
+#include "btm/mixture/evaluate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <numbers>
+#include <set>
+
+#include "btm/core/error.h"
+#include "btm/core/files.h"
+#include "btm/data/token_store.h"
+#include "btm/mixture/scores.h"
+#include "btm/model/checkpoint.h"
+#include "tests/support/temporary_folder.h"
+
+namespace btm {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Json read_cases() {
+  return Json::parse(read_file(test::oracle_folder() / "cases.json"));
+}
+
+ExpertInfo info_of(const std::string& name, const std::string& kind, std::int64_t tokens) {
+  ExpertInfo info;
+  info.name = name;
+  info.kind = kind;
+  info.domains = {name};
+  info.cycle = kind == "expert" ? 1 : 0;
+  info.recipe = {{"name", name}};
+  info.tokens = tokens;
+  info.flops = 1e6 * static_cast<double>(tokens);
+  info.device_seconds = 1;
+  return info;
+}
+
+fs::path run_of(const ForestPaths& paths, const std::string& name) {
+  fs::path run = paths.run(name);
+  make_folders(run);
+  fs::copy(test::oracle_folder() / "models" / name, run / "model");
+  return run;
+}
+
+void write_tokens(const ForestPaths& paths, const std::string& domain, const Json& texts, int vocab_size) {
+  make_folders(paths.tokens(domain));
+  for (const char* split : {"dev", "test"}) {
+    TokenStoreWriter writer(paths.tokens(domain) / split, vocab_size);
+    writer.add(texts[split].get<std::vector<TokenId>>());
+    writer.publish();
+  }
+}
+
+// Seed, dense, experts a, b, c; domains a, b, c and the novel "odd".
+void plant(const ForestPaths& paths, const Json& cases, const std::vector<std::string>& experts = {"a", "b", "c"}) {
+  make_folders(paths.root);
+  publish_model(paths.seed(), run_of(paths, "seed"), info_of("seed", "seed", 1000));
+  publish_model(paths.comparison("dense"), run_of(paths, "dense"), info_of("dense", "dense", 1500));
+  for (const std::string& name : experts) merge_expert(paths, run_of(paths, name), info_of(name, "expert", 500));
+  make_folders(paths.tokenizer());
+  fs::copy_file(paths.seed() / "tokenizer.json", paths.tokenizer() / "tokenizer.json");
+  for (const auto& [domain, texts] : cases["texts"].items()) write_tokens(paths, domain, texts, cases["vocab_size"]);
+}
+
+EvaluateSettings settings_of(const Json& cases) {
+  EvaluateSettings settings;
+  settings.dev_sequences = cases["dev_sequences"];
+  settings.tokens_per_domain = cases["test_tokens"];
+  return settings;
+}
+
+Json evaluate(const ForestPaths& paths, const EvaluateSettings& settings, int threads = 2,
+              const std::vector<EvaluationText>& texts = {}) {
+  Forest forest = open_forest(paths.root);
+  return evaluate_forest(forest, settings, evaluation_domains(forest), texts, threads, true);
+}
+
+const Json& row_of(const Json& evaluation, const std::string& model) {
+  for (const Json& row : evaluation["rows"]) {
+    if (row["model"] == model) return row;
+  }
+  throw failure("no row {}", model);
+}
+
+class Evaluate : public testing::Test {
+ protected:
+  Json cases_ = read_cases();
+  test::TemporaryFolder folder_;
+  ForestPaths paths_{folder_ / "forest"};
+};
+
+TEST_F(Evaluate, EveryRowEqualsTheFormulas) {
+  plant(paths_, cases_);
+  Json evaluation = evaluate(paths_, settings_of(cases_));
+  double tokens = cases_["test_tokens"];
+  for (const auto& [model, losses] : cases_["rows"].items()) {
+    const Json& row = row_of(evaluation, model);
+    for (const auto& [domain, loss] : losses.items()) {
+      double perplexity = std::exp(loss.get<double>() / tokens);
+      double bits = loss.get<double>() / std::numbers::ln2 / cases_["bytes"][domain].get<double>();
+      EXPECT_NEAR(row["domains"][domain]["perplexity"].get<double>() / perplexity, 1, 1e-4) << model << " " << domain;
+      EXPECT_NEAR(row["domains"][domain]["bits_per_byte"].get<double>() / bits, 1, 1e-4) << model << " " << domain;
+    }
+  }
+  EXPECT_EQ(evaluation["domains"]["odd"]["role"], "novel");
+  EXPECT_EQ(evaluation["domains"]["a"]["role"], "train");
+  EXPECT_EQ(evaluation["domains"]["a"]["tokens"], cases_["test_tokens"]);
+  EXPECT_EQ(evaluation["domains"]["a"]["bytes"], cases_["bytes"]["a"]);
+}
+
+TEST_F(Evaluate, MeansAreArithmeticOverDomainsAndComputeIsSummed) {
+  plant(paths_, cases_);
+  Json evaluation = evaluate(paths_, settings_of(cases_));
+  const Json& row = row_of(evaluation, "ensemble");
+  auto perplexity = [&](const char* domain) { return row["domains"][domain]["perplexity"].get<double>(); };
+  double train = (perplexity("a") + perplexity("b") + perplexity("c")) / 3;
+  EXPECT_NEAR(row["mean"]["train"]["perplexity"], train, 1e-9);
+  EXPECT_NEAR(row["mean"]["novel"]["perplexity"], perplexity("odd"), 1e-9);
+  EXPECT_NEAR(row["mean"]["all"]["perplexity"], (3 * train + perplexity("odd")) / 4, 1e-9);
+  EXPECT_EQ(row["training"]["tokens"], 2500);
+  EXPECT_EQ(row_of(evaluation, "dense")["training"]["tokens"], 2500);
+  EXPECT_EQ(row_of(evaluation, "seed")["training"]["tokens"], 1000);
+  EXPECT_EQ(row["experts_per_token"], 3.0);
+  EXPECT_EQ(row_of(evaluation, "top_2")["experts_per_token"], 2.0);
+  EXPECT_EQ(row_of(evaluation, "average_uniform")["experts_per_token"], 1.0);
+}
+
+TEST_F(Evaluate, DoesNotDependOnThreadsAndScoresNothingTwice) {
+  plant(paths_, cases_);
+  Json first = evaluate(paths_, settings_of(cases_), 1);
+  EXPECT_EQ(Json::parse(read_file(paths_.evaluation())), first);
+  auto written = [&] {
+    std::set<fs::file_time_type> times;
+    for (const auto& entry : fs::directory_iterator(paths_.results() / "scores")) times.insert(entry.last_write_time());
+    return times;
+  };
+  auto times = written();
+  Json again = evaluate(paths_, settings_of(cases_), 2);
+  EXPECT_EQ(written(), times);
+  fs::remove_all(paths_.results());
+  Json anew = evaluate(paths_, settings_of(cases_), 2);
+  for (Json* json : {&first, &again, &anew}) {
+    for (Json& row : (*json)["rows"]) row.erase("tokens_per_second");
+  }
+  EXPECT_EQ(first, again);
+  EXPECT_EQ(first, anew);
+}
+
+TEST_F(Evaluate, ScoresOnlyTheExpertThatIsNew) {
+  plant(paths_, cases_, {"a", "b"});
+  EvaluateSettings settings = settings_of(cases_);
+  settings.mixtures = {"ensemble"};
+  evaluate(paths_, settings);
+  auto count = [&] {
+    auto begin = fs::directory_iterator(paths_.results() / "scores");
+    return std::distance(fs::begin(begin), fs::end(begin));
+  };
+  auto before = count();
+  merge_expert(paths_, run_of(paths_, "c"), info_of("c", "expert", 500));
+  Json evaluation = evaluate(paths_, settings);
+  EXPECT_EQ(count() - before, 8);  // dev and test of four domains
+  EXPECT_EQ(row_of(evaluation, "ensemble")["experts_per_token"], 3.0);
+}
+
+TEST_F(Evaluate, DamagedScoresAreMadeAgain) {
+  plant(paths_, cases_);
+  EvaluateSettings settings = settings_of(cases_);
+  Json before = evaluate(paths_, settings);
+  for (const auto& entry : fs::directory_iterator(paths_.results() / "scores")) {
+    write_file(entry.path(), read_file(entry.path()) + "x");
+  }
+  EXPECT_EQ(row_of(evaluate(paths_, settings), "ensemble")["domains"], row_of(before, "ensemble")["domains"]);
+}
+
+TEST_F(Evaluate, TakesTextThatIsNotInThePlan) {
+  plant(paths_, cases_);
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "some words of no domain " + std::to_string(i * 7919 % 1000) + "\n";
+  fs::path file = folder_.write("other.txt", text);
+  Json evaluation = evaluate(paths_, settings_of(cases_), 1, {{"other", file.string()}});
+  EXPECT_EQ(evaluation["domains"]["other"]["role"], "novel");
+  EXPECT_EQ(evaluation["domains"]["other"]["tokens"], cases_["test_tokens"]);
+  EXPECT_TRUE(row_of(evaluation, "ensemble")["domains"].contains("other"));
+  fs::path tiny = folder_.write("tiny.txt", "a");
+  EXPECT_NO_THROW(evaluate(paths_, settings_of(cases_), 1, {{"tiny", tiny.string()}}));
+  EXPECT_THROW(evaluate(paths_, settings_of(cases_), 1, {{"a", file.string()}}), Error);
+  EXPECT_THROW(evaluate(paths_, settings_of(cases_), 1, {{"none", (folder_ / "none.txt").string()}}), Error);
+}
+
+std::string message_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::input);
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST_F(Evaluate, RefusesWhatCannotBe) {
+  EXPECT_THAT(message_of([] {
+                check_mixtures({"ensemble", "top_2", "top_16", "averge_uniform"});
+              }),
+              HasSubstr("did you mean average_uniform"));
+  EXPECT_THROW(check_mixtures({"top_0"}), Error);
+  EXPECT_THROW(check_mixtures({"top_x"}), Error);
+  plant(paths_, cases_, {});
+  EXPECT_THAT(message_of([&] { evaluate(paths_, settings_of(cases_)); }), HasSubstr("no experts"));
+  merge_expert(paths_, run_of(paths_, "a"), info_of("a", "expert", 500));
+  EvaluateSettings settings = settings_of(cases_);
+  settings.tokens_per_domain = 0;
+  EXPECT_THROW(evaluate(paths_, settings), Error);
+}
+
+TEST_F(Evaluate, ScoresATextInWindowsWhateverItsLength) {
+  Model model = load_model(test::oracle_folder() / "models" / "a");
+  auto tokens = cases_["texts"]["odd"]["test"].get<std::vector<TokenId>>();
+  auto expected = cases_["log_probs"].get<std::vector<double>>();
+  tokens.resize(expected.size() + 1);
+  std::vector<float> found = score_text(model, "a", tokens, model.config.context, 2);
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-4) << i;
+  tokens.resize(2);
+  EXPECT_NEAR(score_text(model, "a", tokens, model.config.context, 2).at(0), expected[0], 1e-4);
+}
+
+TEST_F(Evaluate, RefusesToScoreWhatCannotBe) {
+  Model model = load_model(test::oracle_folder() / "models" / "a");
+  EXPECT_THROW(score_text(model, "a", {1}, 8, 1), Error);
+  EXPECT_THROW(score_text(model, "a", {1, 2}, 17, 1), Error);
+  EXPECT_THROW(score_text(model, "a", {1, 5000}, 8, 1), Error);
+  model.parameters.data()[0] = std::nanf("");
+  EXPECT_THAT(message_of([&] { score_text(model, "a", {0, 1, 2}, 8, 1); }), HasSubstr("damaged"));
+}
+
+}  // namespace
+}  // namespace btm

@@ -1,0 +1,68 @@
+"""Greedy text of tiny models by transformers' generate(), and the probabilities that its logits processors leave."""
+
+import json
+import pathlib
+import sys
+
+import torch
+import transformers
+from transformers.generation import logits_process
+
+from tiny_models import CONTEXT, END, gpt2, llama, make_tokenizer, save
+
+
+def greedy(model, tokenizer, words, end):
+    cases = []
+    for i, penalty in enumerate([1.0, 1.0, 1.0, 1.3, 2.0]):
+        prompt = " ".join(words[i * 2 : i * 2 + 1 + i % 2])
+        ids = tokenizer.encode(prompt).ids
+        if len(ids) >= CONTEXT:
+            continue
+        out = model.generate(
+            torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), do_sample=False, max_length=CONTEXT,
+            repetition_penalty=penalty, pad_token_id=end, eos_token_id=end,
+        )[0].tolist()
+        tokens = [token for token in out[len(ids) :] if token != end]
+        cases.append({"prompt": prompt, "repetition_penalty": penalty, "tokens": tokens, "text": tokenizer.decode(tokens)})
+    return cases
+
+
+def processed(seed, temperature, top_k, top_p, min_p, penalty):
+    torch.manual_seed(seed)
+    logits, history = torch.randn(1, 50) * 3, torch.randint(0, 50, (1, 12))
+    chain = logits_process.LogitsProcessorList()
+    if penalty != 1:
+        chain.append(logits_process.RepetitionPenaltyLogitsProcessor(float(penalty)))
+    chain.append(logits_process.TemperatureLogitsWarper(float(temperature)))
+    if top_k:
+        chain.append(logits_process.TopKLogitsWarper(top_k))
+    if top_p < 1:
+        chain.append(logits_process.TopPLogitsWarper(float(top_p)))
+    if min_p:
+        chain.append(logits_process.MinPLogitsWarper(float(min_p)))
+    return {
+        "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": penalty,
+        "logits": logits[0].tolist(), "history": history[0].tolist(),
+        "probabilities": torch.softmax(chain(history, logits), -1)[0].tolist(),
+    }
+
+
+def main():
+    torch.set_num_threads(1)
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    transformers.logging.set_verbosity_error()
+    tokenizer, words = make_tokenizer()
+    vocab, end = tokenizer.get_vocab_size(), tokenizer.token_to_id(END)
+    cases = {"greedy": {}, "probabilities": []}
+    for name, make in {"gpt2": gpt2, "llama": llama}.items():
+        model = make(vocab, 5, end)
+        save(model, tokenizer, folder / name)
+        cases["greedy"][name] = greedy(model, tokenizer, words, end)
+    settings = [(1, 0, 1, 0, 1), (0.7, 0, 1, 0, 1), (1, 5, 1, 0, 1), (1, 0, 0.8, 0, 1), (1, 0, 1, 0.1, 1),
+                (1, 0, 1, 0, 1.4), (0.8, 20, 0.9, 0.05, 1.2), (2.5, 60, 0.3, 0, 0.7), (0.1, 1, 0.01, 1, 1)]
+    cases["probabilities"] = [processed(i, *setting) for i, setting in enumerate(settings)]
+    (folder / "cases.json").write_text(json.dumps(cases))
+
+
+main()

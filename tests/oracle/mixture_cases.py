@@ -1,0 +1,140 @@
+"""A forest of tiny GPT-2s made by transformers, and what every row of its evaluation must be, computed in float64."""
+
+import copy
+import itertools
+import json
+import pathlib
+import sys
+
+import numpy as np
+import torch
+
+from tiny_models import CONTEXT, END, gpt2, make_tokenizer, save
+
+DEV_SEQUENCES, TEST_TOKENS = 5, 90  # the test text ends within a window
+FLOOR, STEP, LEAST_SHARE = 0.02, 0.3, 1e-3
+FORGETTING, EVIDENCE = (0, 0.5, 0.9, 1), (0.1, 0.2, 0.35, 0.5, 0.7, 1)
+
+
+def sample(model, windows, seed):
+    """Text written by the model itself, window by window."""
+    torch.manual_seed(seed)
+    start = torch.randint(0, model.config.vocab_size - 1, (windows, 1))
+    return model.generate(start, do_sample=True, min_new_tokens=CONTEXT - 1, max_length=CONTEXT, pad_token_id=0, top_k=0)
+
+
+def log_probs(model, tokens):
+    """log p of every token after the first; the context restarts after each window of CONTEXT inputs."""
+    out = []
+    for start in range(0, len(tokens) - 1, CONTEXT):
+        window = torch.tensor(tokens[start : start + CONTEXT + 1])
+        with torch.no_grad():
+            logits = model(window[None, :-1]).logits[0]
+        out.append(torch.log_softmax(logits, -1).gather(1, window[1:, None])[:, 0].numpy())
+    return np.concatenate(out)
+
+
+def mixture(lp, prior, g, evidence):
+    """Log-probabilities of the mixture [tokens] out of the experts' [experts, tokens], by the formula."""
+    out = []
+    for start in range(0, lp.shape[1], CONTEXT):
+        window = lp[:, start : start + CONTEXT]
+        for t in range(window.shape[1]):
+            total = window[:, :t] @ np.array([float(g) ** (t - 1 - s) for s in range(t)])  # 0 ** 0 is 1
+            w = np.log(prior) + evidence * total
+            w = np.exp(w - w.max())
+            out.append(np.log((w / w.sum() * np.exp(window[:, t])).sum()))
+    return np.array(out)
+
+
+def cached_prior(lp):
+    prior = np.full(len(lp), 1 / len(lp))
+    for start in range(0, lp.shape[1], CONTEXT):
+        w = np.log(prior) + lp[:, start : start + CONTEXT].sum(1)
+        w = np.exp(w - w.max())
+        prior = (1 - STEP) * prior + STEP * w / w.sum()
+    return prior
+
+
+def fitted(lp):
+    weights = np.full(len(lp), 1 / len(lp))
+    p = np.exp(lp)
+    for _ in range(2000):
+        weights = (weights[:, None] * p / (weights @ p)).mean(1)
+    prior = (1 - FLOOR) * weights + FLOOR / len(weights)
+    if len(prior) == 1:
+        return prior, 0, 0
+    grid = [(0, 0), *itertools.product(FORGETTING, EVIDENCE)]
+    best = max(grid, key=lambda setting: mixture(lp, prior, *setting).sum())
+    return prior, *best
+
+
+def average(models, weights):
+    weights = np.where(weights < LEAST_SHARE * weights.sum(), 0, weights)
+    weights = weights / weights.sum()
+    result = copy.deepcopy(models[0])
+    state = {key: sum(w * m.state_dict()[key] for w, m in zip(weights, models)) for key in result.state_dict()}
+    result.load_state_dict(state)
+    return result
+
+
+def main():
+    torch.set_num_threads(1)
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer, _ = make_tokenizer()
+    vocab, end = tokenizer.get_vocab_size(), tokenizer.token_to_id(END)
+    seed = gpt2(vocab, 0, end)
+    models = {"seed": seed, "dense": copy.deepcopy(seed)}
+    for i, name in enumerate(["a", "b", "c"]):
+        models[name] = average([seed, gpt2(vocab, i + 1, end)], np.array([0.6, 0.4]))
+    models["dense"] = average([models[name] for name in "abc"], np.array([0.5, 0.3, 0.2]))
+    for name, model in models.items():
+        save(model, tokenizer, folder / "models" / name)
+
+    dev_count, test_count = DEV_SEQUENCES * CONTEXT + 1, TEST_TOKENS + 1
+    texts = {name: sample(models[source], 19, 7).flatten().tolist() for name, source in zip(["a", "b", "c", "odd"], ["a", "b", "c", "seed"])}
+    texts = {name: {"dev": tokens[: 9 * CONTEXT], "test": tokens[9 * CONTEXT :]} for name, tokens in texts.items()}
+    length = {i: 0 if i == end else len(token) for token, i in tokenizer.get_vocab().items()}  # one character a byte
+
+    models = {name: model.double() for name, model in models.items()}
+    experts = [models[name] for name in "abc"]
+    dev = {d: np.stack([log_probs(m, t["dev"][:dev_count]) for m in experts]) for d, t in texts.items()}
+    test = {d: np.stack([log_probs(m, t["test"][:test_count]) for m in experts]) for d, t in texts.items()}
+    single = int(np.argmin([sum(-dev[d][j].mean() for d in "abc") for j in range(3)]))
+
+    weights = {d: fitted(dev[d]) for d in texts}
+
+    def top(domain, k):
+        chosen = np.sort(np.argsort(-weights[domain][0], kind="stable")[:k])
+        return mixture(test[domain][chosen], *fitted(dev[domain][chosen]))
+
+    def plain(model):
+        return lambda domain: log_probs(model, texts[domain]["test"][:test_count])
+
+    rows = {
+        "seed": plain(models["seed"]),
+        "dense": plain(models["dense"]),
+        "ensemble": lambda d: mixture(test[d], *weights[d]),
+        "ensemble_cached": lambda d: mixture(test[d], cached_prior(dev[d]), 1, 1),
+        "top_1": lambda d: top(d, 1),
+        "top_2": lambda d: top(d, 2),
+        "average_uniform": plain(average(experts, np.ones(3))),
+        "average_argmax": lambda d: test[d][cached_prior(dev[d]).argmax()],
+        "average_posterior": lambda d: plain(average(experts, cached_prior(dev[d])))(d),
+        "best_single": lambda d: test[d][single],
+        "oracle": lambda d: test[d][dev[d].mean(1).argmax()],
+    }
+    cases = {
+        "dev_sequences": DEV_SEQUENCES,
+        "test_tokens": TEST_TOKENS,
+        "vocab_size": vocab,
+        "texts": texts,
+        "bytes": {d: sum(length[i] for i in t["test"][1:test_count]) for d, t in texts.items()},
+        "rows": {row: {d: float(-f(d).sum()) for d in texts} for row, f in rows.items()},
+        "log_probs": test["odd"][0].tolist(),
+    }
+    (folder / "cases.json").write_text(json.dumps(cases))
+
+
+main()
