@@ -50,6 +50,22 @@ ExpertInfo read_expert(const ForestPaths& paths, const ExpertInfo& logged) {
   return info;
 }
 
+// A new, empty folder is a forest without anything in it; a folder of other things is a slip of the user.
+void require_forest(const ForestPaths& paths) {
+  constexpr const char* kAdvice =
+      "give the folder that 'forest' names in forest.yaml, or grow one: btm grow forest.yaml";
+  if (!fs::is_directory(paths.root)) {
+    throw input_error("{}: no forest there (no such folder); {}", paths.root.string(), kAdvice);
+  }
+  std::vector<fs::path> parts = {paths.plan(), paths.log(),     paths.lock(),      paths.seed(),
+                                 paths.runs(), paths.experts(), paths.tokenizer(), paths.root / "tokens"};
+  bool any = std::any_of(parts.begin(), parts.end(), [](const fs::path& part) { return fs::exists(part); });
+  if (!any && !fs::is_empty(paths.root)) {
+    throw input_error("{}: no forest there (neither forest.yaml nor log.jsonl nor seed); {}", paths.root.string(),
+                      kAdvice);
+  }
+}
+
 }  // namespace
 
 const ExpertInfo* Forest::find(const std::string& name) const {
@@ -58,12 +74,7 @@ const ExpertInfo* Forest::find(const std::string& name) const {
 }
 
 Forest replay_forest(const fs::path& root) {
-  if (!fs::is_directory(root)) {
-    throw input_error(
-        "{}: no forest there (no such folder); give the folder that 'forest' names in forest.yaml, or grow one: btm "
-        "grow forest.yaml",
-        root.string());
-  }
+  require_forest(ForestPaths{root});
   Forest forest;
   forest.paths.root = root;
   if (fs::exists(forest.paths.seed() / "expert.json")) forest.seed = load_expert(forest.paths.seed());

@@ -42,10 +42,13 @@ void merge_expert(const ForestPaths& paths, const std::filesystem::path& run, co
 // does nothing; with another: Error(input). The caller holds the forest's lock.
 void publish_model(const std::filesystem::path& target, const std::filesystem::path& run, const ExpertInfo& info);
 
+// What remove_expert would take, in its order: living descendants youngest first, the expert itself last; empty if it
+// was removed before. Throws Error(input) for a name that was never merged.
+std::vector<std::string> removal_of(const Forest& forest, const std::string& name, bool descendants);
+
 // Logs the removal and deletes the expert's folder and its finished run (runs/NAME, which holds the same weights); with
-// `descendants` also of every living expert with a share of it, youngest first. Gives the names removed: none if it was
-// removed before. Needs only the log, see replay_forest. Throws Error(input) for a name that was never merged. The
-// caller holds the forest's lock.
+// `descendants` also of every living expert with a share of it. Gives removal_of. Needs only the log, see
+// replay_forest. The caller holds the forest's lock.
 std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, bool descendants);
 
 }  // namespace btm

@@ -27,7 +27,7 @@ void remove_run(const ForestPaths& paths, const std::string& name) {
 
 }  // namespace
 
-std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, bool descendants) {
+std::vector<std::string> removal_of(const Forest& forest, const std::string& name, bool descendants) {
   const ExpertInfo* alive = forest.find(name);
   bool known = alive || std::any_of(forest.removed.begin(), forest.removed.end(),
                                     [&name](const ExpertInfo& info) { return info.name == name; });
@@ -35,9 +35,14 @@ std::vector<std::string> remove_expert(const Forest& forest, const std::string& 
   std::vector<std::string> names;
   if (descendants) {
     for (const Tainted& tainted : tainted_by(forest, name)) names.push_back(tainted.name);
-    std::reverse(names.begin(), names.end());  // youngest first: stopped halfway, no descendant is left without a line
+    std::reverse(names.begin(), names.end());  // so that one who stops halfway has removed no parent without its child
   }
   if (alive) names.push_back(name);
+  return names;
+}
+
+std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, bool descendants) {
+  std::vector<std::string> names = removal_of(forest, name, descendants);
   finish_removals(forest);
   for (const std::string& each : names) {
     remove_run(forest.paths, each);

@@ -187,6 +187,8 @@ TEST(OpenForest, NeedsAFolder) {
   EXPECT_TRUE(says(input_message([] { open_forest("/no/such/forest"); }), "/no/such/forest"));
   test::TemporaryFolder folder;
   EXPECT_TRUE(open_forest(folder.path()).experts.empty());
+  folder.write("letter.txt", "not a forest");
+  EXPECT_TRUE(says(input_message([&] { open_forest(folder.path()); }), "no forest there"));
 }
 
 }  // namespace

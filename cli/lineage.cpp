@@ -1,0 +1,38 @@
+// btm lineage: who was branched from whom.
+#include "btm/forest/lineage.h"
+
+#include <memory>
+
+#include "cli/command.h"
+
+namespace btm {
+namespace {
+
+struct Options {
+  std::string forest;
+  bool json = false, dot = false;
+};
+
+void run(const Options& options) {
+  Lineage lineage = lineage_of(replay_forest(options.forest));
+  fmt::print("{}", options.json  ? lineage_json(lineage).dump(2) + "\n"
+                   : options.dot ? lineage_dot(lineage)
+                                 : lineage_text(lineage));
+}
+
+}  // namespace
+
+void add_lineage(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("lineage", "Show who was branched from whom, with which weights");
+  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
+  auto* json = command->add_flag("--json", options->json, "Print nodes and edges as JSON");
+  command->add_flag("--dot", options->dot, "Print as a Graphviz graph: btm lineage FOREST --dot | dot -Tsvg")
+      ->excludes(json);
+  command->footer(
+      "\nA tree: each expert is drawn below its weightiest parent and names them all. Removed experts stay in it; an\n"
+      "expert is tainted if a share of its initial weights came from them.");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace btm

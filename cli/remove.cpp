@@ -1,0 +1,81 @@
+// btm remove: take an expert out of the forest.
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+
+#include "btm/core/files.h"
+#include "btm/forest/lineage.h"
+#include "cli/command.h"
+
+namespace btm {
+namespace {
+
+struct Options {
+  std::string forest, expert;
+  bool descendants = false, yes = false, json = false;
+};
+
+// Asks only where a person can answer: a script that calls this has decided already.
+bool confirmed(const Options& options, const std::vector<std::string>& names) {
+  if (options.yes || options.json || names.empty() || !::isatty(STDIN_FILENO)) return true;
+  fmt::print(stderr, "delete {} for good? [y/N] ", fmt::join(names, ", "));
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+void print_tainted(const Options& options, const std::vector<Tainted>& tainted) {
+  for (const Tainted& each : tainted) {
+    fmt::print("{} has {:.1f} % of its initial weights from {}: {}\n", each.name, 100 * each.share, options.expert,
+               options.descendants ? "goes with it" : "stays, tainted");
+  }
+}
+
+void print_json(const std::vector<std::string>& removed, const std::vector<Tainted>& tainted, bool descendants) {
+  Json json = {{"removed", removed}, {"tainted", Json::array()}};
+  for (const Tainted& each : tainted) {
+    if (!descendants) json["tainted"].push_back({{"name", each.name}, {"share", each.share}});
+  }
+  fmt::print("{}\n", json.dump(2));
+}
+
+void run(const Options& options) {
+  ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
+  FileLock lock(paths.lock(), fmt::format("another btm on {}", paths.root.string()));
+  Forest forest = replay_forest(paths.root);
+  std::vector<std::string> names = removal_of(forest, options.expert, options.descendants);
+  std::vector<Tainted> tainted = tainted_by(forest, options.expert);
+  if (!options.json) print_tainted(options, tainted);
+  if (!confirmed(options, names)) {
+    fmt::print("nothing removed\n");
+    return;
+  }
+  remove_expert(forest, options.expert, options.descendants);
+  if (options.json) return print_json(names, tainted, options.descendants);
+  if (names.empty()) fmt::print("{} was removed before\n", options.expert);
+  for (const std::string& name : names) fmt::print("removed {}\n", name);
+  if (!tainted.empty() && !options.descendants) {
+    fmt::print("to remove what descends from it too: btm remove {} {} --descendants\n", options.forest, options.expert);
+  }
+}
+
+}  // namespace
+
+void add_remove(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("remove", "Take an expert out of the forest and delete its weights");
+  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
+  command->add_option("EXPERT", options->expert, "Name of the expert")->required();
+  command->add_flag("--descendants", options->descendants, "Remove every expert with a share of it too");
+  command->add_flag("-y,--yes", options->yes, "Don't ask (asked only on a terminal)");
+  command->add_flag("--json", options->json, "Don't ask, and print what was removed and what is tainted as JSON");
+  command->footer(
+      "\nLists first the experts whose initial weights came in part from this one. Without --descendants they stay "
+      "and\n"
+      "are marked as tainted by `btm ls` and `btm lineage`. The lineage of a removed expert stays in log.jsonl.\n"
+      "`btm grow` doesn't train it again; take its domain out of the plan, or merge it again with `btm merge`.");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace btm
