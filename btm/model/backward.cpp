@@ -1,0 +1,104 @@
+#include "btm/model/backward.h"
+
+#include <algorithm>
+
+#include "btm/model/kernels/activation.h"
+#include "btm/model/kernels/attention.h"
+#include "btm/model/kernels/embedding.h"
+#include "btm/model/kernels/rope.h"
+#include "btm/model/linear.h"
+
+namespace btm {
+namespace {
+
+struct Pass {
+  const Engine& engine;
+  const float* parameters;
+  Rows rows;
+  Activations& a;
+  ActivationGradients& d;
+  float* gradients;
+};
+
+// Through a norm into the stream; `delta_bias` is the bias of the layer whose output the norm added to the stream.
+void back_through_norm(const Pass& p, const NormOffsets& at, const float* sum, const float* statistics,
+                       std::int64_t delta_bias) {
+  norm_backward(p.engine.norm, p.rows.count, sum, p.parameters + at.gain, statistics, p.d.narrow.data(),
+                p.d.stream.data(), p.gradients + at.gain, find(p.gradients, at.shift), find(p.gradients, delta_bias));
+}
+
+void back_through_feed_forward(const Pass& p, int layer) {
+  const ModelConfig& c = p.engine.config;
+  const BlockOffsets& at = p.engine.offsets.blocks[layer];
+  const BlockActivations& b = p.a.blocks[layer];
+  const int rows = p.rows.count;
+  float* d_up = p.d.wide.data();
+  linear_backward_weight(at.down, rows, b.activated, p.d.stream.data(), p.gradients);
+  linear_backward_input(at.down, p.parameters, rows, p.d.stream.data(), d_up);
+  if (c.architecture == Architecture::gpt2) {
+    gelu_backward(rows, c.hidden, b.up, d_up, p.gradients + at.up.bias);
+  } else {
+    swiglu_backward(rows, c.hidden, b.up, d_up, b.up);
+    d_up = b.up;
+  }
+  linear_backward_weight(at.up, rows, b.mlp_normed, d_up, p.gradients);
+  linear_backward_input(at.up, p.parameters, rows, d_up, p.d.narrow.data());
+  back_through_norm(p, at.mlp_norm, b.middle, b.mlp_statistics, at.project.bias);
+}
+
+void attend_backward(const Pass& p, const BlockActivations& b) {
+  const ModelConfig& c = p.engine.config;
+  const int wide = qkv_width(c), keys_at = c.width, values_at = c.width + kv_width(c);
+  const AttentionShape shape{p.rows.length, 0, c.heads, c.kv_heads, head_dim(c)};
+  for (int first = 0; first < p.rows.count; first += p.rows.length) {
+    const float* qkv = b.qkv + std::size_t(first) * wide;
+    float* d_qkv = p.d.wide.data() + std::size_t(first) * wide;
+    const std::size_t narrow = std::size_t(first) * c.width;
+    attention_backward(shape, {qkv, wide}, {qkv + keys_at, wide}, {qkv + values_at, wide},
+                       {b.attended + narrow, c.width}, b.log_sums + std::size_t(first) * c.heads,
+                       {p.d.narrow.data() + narrow, c.width}, {d_qkv, wide}, {d_qkv + keys_at, wide},
+                       {d_qkv + values_at, wide}, p.a.workspace);
+  }
+}
+
+void back_through_attention(const Pass& p, int layer) {
+  const ModelConfig& c = p.engine.config;
+  const BlockOffsets& at = p.engine.offsets.blocks[layer];
+  const BlockActivations& b = p.a.blocks[layer];
+  const int rows = p.rows.count;
+  float* d_qkv = p.d.wide.data();
+  linear_backward_weight(at.project, rows, b.attended, p.d.stream.data(), p.gradients);
+  linear_backward_input(at.project, p.parameters, rows, p.d.stream.data(), p.d.narrow.data());
+  attend_backward(p, b);
+  if (p.engine.rope.size() != 0) {
+    rope(p.engine.rope, Turn::backward, rows, p.rows.length, 0, c.heads + c.kv_heads, head_dim(c), d_qkv, qkv_width(c));
+  }
+  if (at.qkv.bias != kAbsent) bias_backward(rows, at.qkv.out, d_qkv, p.gradients + at.qkv.bias);
+  linear_backward_weight(at.qkv, rows, b.attention_normed, d_qkv, p.gradients);
+  linear_backward_input(at.qkv, p.parameters, rows, d_qkv, p.d.narrow.data());
+  const std::int64_t delta_bias = layer == 0 ? kAbsent : p.engine.offsets.blocks[layer - 1].down.bias;
+  back_through_norm(p, at.attention_norm, b.input, b.attention_statistics, delta_bias);
+}
+
+}  // namespace
+
+ActivationGradients::ActivationGradients(const ModelConfig& c, int rows)
+    : stream(std::size_t(rows) * c.width),
+      narrow(std::size_t(rows) * c.width),
+      wide(std::size_t(rows) * std::max(qkv_width(c), c.hidden)) {}
+
+void backward(const Engine& engine, const float* parameters, Rows rows, const TokenId* tokens, Activations& a,
+              ActivationGradients& d, float* gradients) {
+  const Pass pass{engine, parameters, rows, a, d, gradients};
+  const WeightOffsets& at = engine.offsets;
+  std::fill_n(d.stream.data(), std::size_t(rows.count) * engine.config.width, 0.0f);
+  back_through_norm(pass, at.final_norm, a.final_sum, a.final_statistics, at.blocks.back().down.bias);
+  for (int layer = engine.config.layers - 1; layer >= 0; --layer) {
+    back_through_feed_forward(pass, layer);
+    back_through_attention(pass, layer);
+  }
+  embedding_backward(rows.count, rows.length, engine.config.width, tokens, d.stream.data(), gradients + at.tokens,
+                     find(gradients, at.positions));
+}
+
+}  // namespace btm

@@ -1,0 +1,21 @@
+// The backward pass of a Transformer's blocks.
+#pragma once
+
+#include "btm/model/forward.h"
+
+namespace btm {
+
+// Gradients of activations, allocated once.
+struct ActivationGradients {
+  ActivationGradients(const ModelConfig& config, int rows);
+  Buffer stream;  // [rows, width], of the residual stream
+  Buffer narrow;  // [rows, width], of what comes out of a norm or of the attention
+  Buffer wide;    // [rows, max(qkv_width, hidden)]
+};
+
+// After a forward pass with Keep::all over whole sequences (rows.first = 0) and with d.narrow = d(final_normed): adds
+// the gradients of everything but the head to `gradients`. Spoils a.blocks[i].up.
+void backward(const Engine& engine, const float* parameters, Rows rows, const TokenId* tokens, Activations& a,
+              ActivationGradients& d, float* gradients);
+
+}  // namespace btm

@@ -1,0 +1,36 @@
+// The forward pass of a Transformer's blocks, shared by training, scoring and generation.
+#pragma once
+
+#include "btm/core/token.h"
+#include "btm/model/activations.h"
+#include "btm/model/weights.h"
+
+namespace btm {
+
+// What a pass needs to know of the model but its parameters.
+struct Engine {
+  explicit Engine(const ModelConfig& config);
+  ModelConfig config;  // resolved
+  WeightOffsets offsets;
+  NormShape norm;
+  Buffer rope;  // empty for gpt2
+};
+
+// Rows of a pass: sequences of `length` tokens laid end to end, the first of each at position `first`.
+struct Rows {
+  int count;
+  int length;
+  int first;
+};
+
+// tokens [rows] -> the first block's input
+void embed(const Engine& engine, const float* parameters, Rows rows, const TokenId* tokens, Activations& a);
+
+// The parts of block `layer` before and after the attention, which goes from qkv to attended.
+void before_attention(const Engine& engine, const float* parameters, int layer, Rows rows, Activations& a);
+void after_attention(const Engine& engine, const float* parameters, int layer, Rows rows, Activations& a);
+
+// After the last block: final_normed.
+void final_norm(const Engine& engine, const float* parameters, Rows rows, Activations& a);
+
+}  // namespace btm

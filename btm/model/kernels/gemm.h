@@ -1,0 +1,38 @@
+// Matrix products of row-major float32 matrices, by the BLAS inside libtorch_cpu (MKL on x86). This file and gemm.cpp
+// are all that knows of LibTorch: they use the standard BLAS symbols that it exports (at::native::cpublas::gemm is not
+// exported), so no header of it is needed.
+#pragma once
+
+namespace btm {
+
+enum class Op { none, transposed };
+
+// A matrix as it lies in memory: `stride` floats from row to row.
+struct MatrixView {
+  const float* data;
+  int stride;
+  Op op = Op::none;
+};
+
+inline MatrixView transposed(const float* data, int stride) {
+  return {data, stride, Op::transposed};
+}
+
+// c [m, n] = alpha x op(a) [m, k] op(b) [k, n] + beta x c. One row (m = 1) runs at the speed of memory.
+void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride);
+
+// While one lives, products called from this thread run on this thread alone: replicas bring their own parallelism, be
+// it std::thread or OpenMP. (MKL would otherwise start a team of OMP_NUM_THREADS for each product on a std::thread;
+// inside an OpenMP region it is serial by itself.) Costs a few nanoseconds.
+class SerialBlas {
+ public:
+  SerialBlas();
+  ~SerialBlas();
+  SerialBlas(const SerialBlas&) = delete;
+  SerialBlas& operator=(const SerialBlas&) = delete;
+
+ private:
+  int threads_before_;
+};
+
+}  // namespace btm

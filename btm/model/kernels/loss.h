@@ -1,0 +1,22 @@
+// Softmax and cross-entropy over rows of logits.
+#pragma once
+
+#include <cstddef>
+
+#include "btm/core/token.h"
+
+namespace btm {
+
+// log p(targets[row]) of each row of logits [rows, vocab] into log_probs [rows]; 0 where the target is kNoToken.
+void log_probabilities(int rows, int vocab, const float* logits, const TokenId* targets, float* log_probs);
+
+// The same, and turns the logits into the gradient of -log p(target) up to a factor: row x factors[row] is the gradient
+// times `scale`. (The factor is left to the caller, who applies it to the narrow operands of the products that follow.)
+// Rows without a target become zero.
+void cross_entropy(int rows, int vocab, float* logits, const TokenId* targets, float scale, float* log_probs,
+                   float* factors);
+
+// Multiplies each row of x [rows, width] by its factor, into y (which may be x).
+void scale_rows(int rows, int width, const float* factors, const float* x, float* y);
+
+}  // namespace btm

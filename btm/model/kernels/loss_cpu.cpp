@@ -1,0 +1,116 @@
+#include <cmath>
+#include <cstring>
+
+#include "btm/model/kernels/loss.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "btm/model/kernels/loss_cpu.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+
+#include "btm/model/kernels/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace btm {
+namespace HWY_NAMESPACE {
+
+float largest(const float* x, std::size_t count) {
+  const Wide d;
+  const std::size_t lanes = hn::Lanes(d);
+  auto m0 = hn::Set(d, x[0]), m1 = m0, m2 = m0, m3 = m0;
+  std::size_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    m0 = hn::Max(m0, hn::LoadU(d, x + i));
+    m1 = hn::Max(m1, hn::LoadU(d, x + i + lanes));
+    m2 = hn::Max(m2, hn::LoadU(d, x + i + 2 * lanes));
+    m3 = hn::Max(m3, hn::LoadU(d, x + i + 3 * lanes));
+  }
+  float result = hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(m0, m1), hn::Max(m2, m3))));
+  for (; i < count; ++i) result = result < x[i] ? x[i] : result;
+  return result;
+}
+
+// Sum of exp(x - offset); the exponentials are written to `out` unless it is null.
+template <bool kStore>
+HWY_INLINE float exp_sum(const float* x, std::size_t count, float offset, float* out) {
+  const Wide d;
+  const Single single;
+  const std::size_t lanes = hn::Lanes(d);
+  auto s0 = hn::Zero(d), s1 = s0;
+  std::size_t i = 0;
+  for (; i + 2 * lanes <= count; i += 2 * lanes) {
+    const auto e0 = fast_exp(d, hn::Sub(hn::LoadU(d, x + i), hn::Set(d, offset)));
+    const auto e1 = fast_exp(d, hn::Sub(hn::LoadU(d, x + i + lanes), hn::Set(d, offset)));
+    s0 = hn::Add(s0, e0);
+    s1 = hn::Add(s1, e1);
+    if (kStore) {
+      hn::StoreU(e0, d, out + i);
+      hn::StoreU(e1, d, out + i + lanes);
+    }
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
+  for (; i < count; ++i) {
+    const auto e = fast_exp(single, hn::Sub(hn::LoadU(single, x + i), hn::Set(single, offset)));
+    sum += hn::GetLane(e);
+    if (kStore) hn::StoreU(e, single, out + i);
+  }
+  return sum;
+}
+
+void log_probabilities_rows(int rows, int vocab, const float* logits, const TokenId* targets, float* log_probs) {
+  for (int row = 0; row < rows; ++row, logits += vocab) {
+    log_probs[row] = 0;
+    if (targets[row] == kNoToken) continue;
+    const float offset = largest(logits, vocab);
+    log_probs[row] = logits[targets[row]] - offset - std::log(exp_sum<false>(logits, vocab, offset, nullptr));
+  }
+}
+
+void cross_entropy_rows(int rows, int vocab, float* logits, const TokenId* targets, float scale, float* log_probs,
+                        float* factors) {
+  for (int row = 0; row < rows; ++row, logits += vocab) {
+    const TokenId target = targets[row];
+    log_probs[row] = factors[row] = 0;
+    if (target == kNoToken) {
+      std::memset(logits, 0, sizeof(float) * vocab);
+      continue;
+    }
+    const float offset = largest(logits, vocab), at_target = logits[target] - offset;
+    const float sum = exp_sum<true>(logits, vocab, offset, logits);
+    logits[target] -= sum;
+    log_probs[row] = at_target - std::log(sum);
+    factors[row] = scale / sum;
+  }
+}
+
+void scale_rows_by(int rows, int width, const float* factors, const float* x, float* y) {
+  for (int row = 0; row < rows; ++row, x += width, y += width) {
+    const float factor = factors[row];
+    for_each_vector(width, [=](auto d, std::size_t i)
+                               HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(d, x + i), hn::Set(d, factor)), d, y + i); });
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace btm
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace btm {
+
+HWY_EXPORT(log_probabilities_rows);
+HWY_EXPORT(cross_entropy_rows);
+HWY_EXPORT(scale_rows_by);
+
+void log_probabilities(int rows, int vocab, const float* logits, const TokenId* targets, float* log_probs) {
+  HWY_DYNAMIC_DISPATCH(log_probabilities_rows)(rows, vocab, logits, targets, log_probs);
+}
+void cross_entropy(int rows, int vocab, float* logits, const TokenId* targets, float scale, float* log_probs,
+                   float* factors) {
+  HWY_DYNAMIC_DISPATCH(cross_entropy_rows)(rows, vocab, logits, targets, scale, log_probs, factors);
+}
+void scale_rows(int rows, int width, const float* factors, const float* x, float* y) {
+  HWY_DYNAMIC_DISPATCH(scale_rows_by)(rows, width, factors, x, y);
+}
+
+}  // namespace btm
+#endif  // HWY_ONCE

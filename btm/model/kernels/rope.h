@@ -1,0 +1,19 @@
+// Rotary positions (Su et al. 2021, RoFormer) in the layout of transformers' Llama: element i of a head turns with
+// element i + head_dim / 2.
+#pragma once
+
+#include "btm/core/buffer.h"
+
+namespace btm {
+
+// cos and sin of position x frequency: [context, 2, head_dim / 2]
+Buffer rope_table(int context, int head_dim, double theta);
+
+enum class Turn { forward, backward };  // the backward pass turns gradients the other way
+
+// Turns `heads` heads, side by side at the start of each row of x [rows, stride]; row r is at position
+// first + r mod length.
+void rope(const Buffer& table, Turn turn, int rows, int length, int first, int heads, int head_dim, float* x,
+          int stride);
+
+}  // namespace btm

@@ -1,0 +1,65 @@
+#include <cmath>
+
+#include "btm/model/kernels/rope.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "btm/model/kernels/rope_cpu.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+
+#include "btm/model/kernels/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace btm {
+namespace HWY_NAMESPACE {
+
+void rope_rows(const float* table, float direction, int rows, int length, int first, int heads, int head_dim, float* x,
+               int stride) {
+  const std::size_t half = head_dim / 2;
+  for (int row = 0; row < rows; ++row, x += stride) {
+    const float* cosines = table + static_cast<std::size_t>(first + row % length) * head_dim;
+    const float* sines = cosines + half;
+    for (int head = 0; head < heads; ++head) {
+      float *low = x + std::size_t(head) * head_dim, *high = low + half;
+      for_each_vector(half, [=](auto d, std::size_t i) HWY_ATTR {
+        const auto c = hn::LoadU(d, cosines + i), s = hn::Mul(hn::LoadU(d, sines + i), hn::Set(d, direction));
+        const auto a = hn::LoadU(d, low + i), b = hn::LoadU(d, high + i);
+        hn::StoreU(hn::NegMulAdd(b, s, hn::Mul(a, c)), d, low + i);
+        hn::StoreU(hn::MulAdd(a, s, hn::Mul(b, c)), d, high + i);
+      });
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace btm
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace btm {
+
+HWY_EXPORT(rope_rows);
+
+Buffer rope_table(int context, int head_dim, double theta) {
+  Buffer table(static_cast<std::size_t>(context) * head_dim);
+  const int half = head_dim / 2;
+  for (int position = 0; position < context; ++position) {
+    float* row = table.data() + static_cast<std::size_t>(position) * head_dim;
+    for (int i = 0; i < half; ++i) {
+      // The angle is rounded to float as in transformers, so that far positions agree.
+      float frequency = 1.0f / std::pow(static_cast<float>(theta), static_cast<float>(2 * i) / float(head_dim));
+      float angle = static_cast<float>(position) * frequency;
+      row[i] = std::cos(angle);
+      row[half + i] = std::sin(angle);
+    }
+  }
+  return table;
+}
+
+void rope(const Buffer& table, Turn turn, int rows, int length, int first, int heads, int head_dim, float* x,
+          int stride) {
+  const float direction = turn == Turn::forward ? 1.0f : -1.0f;
+  HWY_DYNAMIC_DISPATCH(rope_rows)(table.data(), direction, rows, length, first, heads, head_dim, x, stride);
+}
+
+}  // namespace btm
+#endif  // HWY_ONCE

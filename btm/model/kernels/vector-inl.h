@@ -1,0 +1,68 @@
+// Vector helpers of the CPU kernels, compiled once per instruction set (see Highway's foreach_target.h).
+#if defined(BTM_MODEL_KERNELS_VECTOR_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BTM_MODEL_KERNELS_VECTOR_INL_H_
+#undef BTM_MODEL_KERNELS_VECTOR_INL_H_
+#else
+#define BTM_MODEL_KERNELS_VECTOR_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstddef>
+
+HWY_BEFORE_NAMESPACE();
+namespace btm {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Wide = hn::ScalableTag<float>;
+using Single = hn::CappedTag<float, 1>;  // the same code for what is left at the end of a row
+
+// step(tag, i) over [0, count): whole vectors first, then single floats.
+template <class Step>
+HWY_INLINE void for_each_vector(std::size_t count, Step&& step) {
+  const Wide wide;
+  const Single single;
+  const std::size_t lanes = hn::Lanes(wide);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) step(wide, i);
+  for (; i < count; ++i) step(single, i);
+}
+
+// exp(x) to about 2e-7 relative: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2] (Cephes, expf). Below -87 it gives
+// exp(-87), 1.6e-38, in place of still smaller numbers.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V fast_exp(D d, V x) {
+  const hn::RebindToSigned<D> di;
+  x = hn::Min(hn::Set(d, 88.0f), hn::Max(hn::Set(d, -87.0f), x));  // in this order NaN stays NaN on x86
+  const V n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504f)));
+  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x);  // ln 2 in two parts, the first exact in few bits
+  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
+  V p = hn::Set(d, 1.9875691500e-4f);
+  p = hn::MulAdd(p, r, hn::Set(d, 1.3981999507e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2f));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
+  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
+  p = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), hn::Set(d, 1.0f));
+  const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(di, n));
+  return hn::BitCast(d, hn::Add(hn::BitCast(di, p), exponent));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V sigmoid(D d, V x) {
+  const V one = hn::Set(d, 1.0f);
+  return hn::Div(one, hn::Add(one, fast_exp(d, hn::Neg(x))));
+}
+
+// y += x over [0, count)
+HWY_INLINE void add_to(const float* HWY_RESTRICT x, std::size_t count, float* HWY_RESTRICT y) {
+  for_each_vector(count, [=](auto d, std::size_t i)
+                             HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(d, y + i), hn::LoadU(d, x + i)), d, y + i); });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace btm
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

@@ -1,0 +1,159 @@
+#include "btm/model/transformer.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "btm/model/backward.h"
+#include "btm/model/head.h"
+#include "btm/model/kernels/attention.h"
+
+namespace btm {
+namespace {
+
+// A batch goes through in passes of about so many rows: enough for long products, few enough for the activations of
+// small models to stay in the caches.
+constexpr int kPassRows = 1024;
+
+int pass_sequences(int sequences, int length) {
+  return std::clamp(kPassRows / length, 1, sequences);
+}
+
+void check_extent(const ModelConfig& config, int sequences, int length) {
+  if (sequences < 1 || length < 1 || length > config.context) {
+    throw failure("Transformer: {} sequences of {} tokens do not fit a context of {}", sequences, length,
+                  config.context);
+  }
+}
+
+AttentionShape attention_shape(const ModelConfig& c, int length) {
+  return {length, 0, c.heads, c.kv_heads, head_dim(c)};
+}
+
+void attend(const ModelConfig& c, Rows rows, const BlockActivations& b, float* workspace) {
+  const int wide = qkv_width(c);
+  for (int first = 0; first < rows.count; first += rows.length) {
+    const float* qkv = b.qkv + std::size_t(first) * wide;
+    attention_forward(attention_shape(c, rows.length), {qkv, wide}, {qkv + c.width, wide},
+                      {qkv + c.width + kv_width(c), wide}, {b.attended + std::size_t(first) * c.width, c.width},
+                      b.log_sums + std::size_t(first) * c.heads, workspace);
+  }
+}
+
+}  // namespace
+
+struct Transformer::Impl {
+  Impl(const ModelConfig& config, int sequences_at_once, int tokens, Use use)
+      : engine(config),
+        sequences(sequences_at_once),
+        length(tokens),
+        pass(pass_sequences(sequences, length) * length),
+        activations(engine.config, pass, use == Use::training ? Keep::all : Keep::nothing,
+                    attention_workspace(attention_shape(engine.config, length))),
+        head({engine.config.width, engine.config.vocab_size}, pass),
+        log_probs(pass) {
+    if (use == Use::training) gradients.emplace(engine.config, pass);
+  }
+
+  void check(std::span<const TokenId> tokens, std::span<const TokenId> targets) const {
+    if (tokens.size() % length != 0 || tokens.size() > std::size_t(sequences) * length) {
+      throw failure("Transformer: {} tokens are not up to {} sequences of {}", tokens.size(), sequences, length);
+    }
+    if (!targets.empty() && targets.size() != tokens.size()) {
+      throw failure("Transformer: {} targets for {} tokens", targets.size(), tokens.size());
+    }
+    const TokenId vocab = engine.config.vocab_size;
+    for (TokenId token : tokens) {
+      if (token < 0 || token >= vocab)
+        throw input_error("token {} is not in the model's vocabulary of {}", token, vocab);
+    }
+    for (TokenId token : targets) {
+      if (token < kNoToken || token >= vocab) {
+        throw input_error("target {} is not in the model's vocabulary of {}", token, vocab);
+      }
+    }
+  }
+
+  // Calls body(rows, first) for pieces of the batch, after their forward pass.
+  template <class Body>
+  void for_each_pass(const float* parameters, std::span<const TokenId> tokens, Body&& body) {
+    for (std::size_t first = 0; first < tokens.size(); first += pass) {
+      const Rows rows{static_cast<int>(std::min<std::size_t>(pass, tokens.size() - first)), length, 0};
+      forward(parameters, rows, tokens.data() + first);
+      body(rows, first);
+    }
+  }
+
+  void forward(const float* parameters, Rows rows, const TokenId* tokens) {
+    embed(engine, parameters, rows, tokens, activations);
+    for (int layer = 0; layer < engine.config.layers; ++layer) {
+      before_attention(engine, parameters, layer, rows, activations);
+      attend(engine.config, rows, activations.blocks[layer], activations.workspace);
+      after_attention(engine, parameters, layer, rows, activations);
+    }
+    final_norm(engine, parameters, rows, activations);
+  }
+
+  Engine engine;
+  int sequences, length;
+  int pass;  // rows
+  Activations activations;
+  std::optional<ActivationGradients> gradients;
+  Head head;
+  Buffer log_probs;  // [pass]
+};
+
+Transformer::Transformer(const ModelConfig& config, int sequences, int length, Use use) {
+  check_extent(config, sequences, length);
+  impl_ = std::make_unique<Impl>(config, sequences, length, use);
+}
+Transformer::~Transformer() = default;
+Transformer::Transformer(Transformer&&) noexcept = default;
+
+double Transformer::train(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets,
+                          float scale, float* gradients) {
+  Impl& m = *impl_;
+  if (!m.gradients) throw failure("Transformer: made for scoring, asked to train");
+  if (targets.size() != tokens.size())
+    throw failure("Transformer: {} targets for {} tokens", targets.size(), tokens.size());
+  m.check(tokens, targets);
+  SerialBlas serial;
+  const std::int64_t head = m.engine.offsets.head;
+  double loss = 0;
+  m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
+    m.head.train(parameters + head, rows.count, m.activations.final_normed, targets.data() + first, scale,
+                 m.log_probs.data(), m.gradients->narrow.data(), gradients + head);
+    backward(m.engine, parameters, rows, tokens.data() + first, m.activations, *m.gradients, gradients);
+    for (int row = 0; row < rows.count; ++row) loss -= m.log_probs.data()[row];
+  });
+  return loss;
+}
+
+void Transformer::score(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets,
+                        std::span<float> log_probs) {
+  Impl& m = *impl_;
+  if (targets.size() != tokens.size() || log_probs.size() != tokens.size()) {
+    throw failure("Transformer: {} tokens, {} targets, room for {}", tokens.size(), targets.size(), log_probs.size());
+  }
+  m.check(tokens, targets);
+  SerialBlas serial;
+  m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
+    m.head.score(parameters + m.engine.offsets.head, rows.count, m.activations.final_normed, targets.data() + first,
+                 log_probs.data() + first);
+  });
+}
+
+void Transformer::logits(const float* parameters, std::span<const TokenId> tokens, std::span<float> logits) {
+  Impl& m = *impl_;
+  const HeadShape shape{m.engine.config.width, m.engine.config.vocab_size};
+  if (logits.size() != tokens.size() * shape.vocab) {
+    throw failure("Transformer: room for {} logits, not {} x {}", logits.size(), tokens.size(), shape.vocab);
+  }
+  m.check(tokens, {});
+  SerialBlas serial;
+  m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
+    head_logits(shape, parameters + m.engine.offsets.head, rows.count, m.activations.final_normed,
+                logits.data() + first * shape.vocab);
+  });
+}
+
+}  // namespace btm

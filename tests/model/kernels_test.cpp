@@ -1,0 +1,315 @@
+// Each kernel against loops in double precision that follow the formulas word by word.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <numeric>
+#include <vector>
+
+#include "btm/core/random.h"
+#include "btm/model/kernels/activation.h"
+#include "btm/model/kernels/attention.h"
+#include "btm/model/kernels/embedding.h"
+#include "btm/model/kernels/gemm.h"
+#include "btm/model/kernels/loss.h"
+#include "btm/model/kernels/norm.h"
+#include "btm/model/kernels/rope.h"
+
+namespace btm {
+namespace {
+
+using Floats = std::vector<float>;
+using Doubles = std::vector<double>;
+
+Floats random_floats(std::size_t count, double scale, std::uint64_t seed) {
+  Random random(seed);
+  Floats values(count);
+  for (float& x : values) x = static_cast<float>(scale * random.normal());
+  return values;
+}
+
+void expect_near(const Floats& found, const Doubles& expected, double tolerance, const char* what) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    ASSERT_NEAR(found[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << what << " " << i;
+  }
+}
+
+// d(sum of f's outputs x d_out) / d(input), by central differences in double precision.
+Doubles numeric_gradient(const std::function<Doubles(const Doubles&)>& f, const Floats& input, const Floats& d_out) {
+  Doubles x(input.begin(), input.end()), gradient(input.size());
+  auto weighted = [&] {
+    Doubles y = f(x);
+    return std::inner_product(y.begin(), y.end(), d_out.begin(), 0.0);
+  };
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double middle = x[i], step = 1e-5;
+    x[i] = middle + step;
+    const double above = weighted();
+    x[i] = middle - step;
+    gradient[i] = (above - weighted()) / (2 * step);
+    x[i] = middle;
+  }
+  return gradient;
+}
+
+TEST(Gemm, MultipliesInAllLayouts) {
+  for (int m : {1, 5}) {
+    const int n = 7, k = 11;
+    Floats a = random_floats(m * k, 1, 1), b = random_floats(k * n, 1, 2), start = random_floats(m * n, 1, 3);
+    Floats a_turned(a.size()), b_turned(b.size());
+    for (int i = 0; i < m; ++i) {
+      for (int j = 0; j < k; ++j) a_turned[j * m + i] = a[i * k + j];
+    }
+    for (int i = 0; i < k; ++i) {
+      for (int j = 0; j < n; ++j) b_turned[j * k + i] = b[i * n + j];
+    }
+    Doubles expected(m * n);
+    for (int i = 0; i < m; ++i) {
+      for (int j = 0; j < n; ++j) {
+        double dot = 0;
+        for (int l = 0; l < k; ++l) dot += double(a[i * k + l]) * b[l * n + j];
+        expected[i * n + j] = 0.5 * dot + 2 * start[i * n + j];
+      }
+    }
+    for (MatrixView left : {MatrixView{a.data(), k}, transposed(a_turned.data(), m)}) {
+      for (MatrixView right : {MatrixView{b.data(), n}, transposed(b_turned.data(), k)}) {
+        Floats c = start;
+        gemm(m, n, k, 0.5f, left, right, 2, c.data(), n);
+        expect_near(c, expected, 1e-5, "product");
+      }
+    }
+  }
+}
+
+struct NormCase {
+  NormShape shape;
+  Floats gain, shift;
+  Doubles operator()(const Doubles& x) const {
+    Doubles y(x.size());
+    const int width = shape.width;
+    for (std::size_t row = 0; row < x.size(); row += width) {
+      double mean = 0, square = 0;
+      for (int i = 0; i < width; ++i) mean += shape.centred ? x[row + i] / width : 0;
+      for (int i = 0; i < width; ++i) square += (x[row + i] - mean) * (x[row + i] - mean) / width;
+      for (int i = 0; i < width; ++i) {
+        y[row + i] = (x[row + i] - mean) / std::sqrt(square + shape.epsilon) * gain[i] + (shape.centred ? shift[i] : 0);
+      }
+    }
+    return y;
+  }
+};
+
+TEST(Norm, MatchesTheFormulaAndItsGradient) {
+  for (bool centred : {true, false}) {
+    const int rows = 3, width = 27, count = rows * width;
+    NormCase norm{{centred, width, 1e-5f}, random_floats(width, 1, 1), random_floats(width, 1, 2)};
+    const Floats input = random_floats(count, 1, 3), delta = random_floats(count, 1, 4);
+    const Floats bias = random_floats(width, 1, 5), d_normed = random_floats(count, 1, 6);
+    const float* shift = centred ? norm.shift.data() : nullptr;
+    Floats sum(count), normed(count), statistics(2 * rows);
+    norm_forward(norm.shape, rows, input.data(), delta.data(), bias.data(), norm.gain.data(), shift, sum.data(),
+                 normed.data(), statistics.data());
+    Doubles total(count);
+    for (int i = 0; i < count; ++i) total[i] = double(input[i]) + delta[i] + bias[i % width];
+    expect_near(sum, total, 1e-6, "sum");
+    expect_near(normed, norm(total), 1e-5, "normed");
+
+    const Floats before = random_floats(count, 1, 7);
+    Floats d_sum = before, d_gain(width), d_shift(width), d_bias(width);
+    norm_backward(norm.shape, rows, sum.data(), norm.gain.data(), statistics.data(), d_normed.data(), d_sum.data(),
+                  d_gain.data(), centred ? d_shift.data() : nullptr, d_bias.data());
+    Doubles expected = numeric_gradient(norm, sum, d_normed), bias_sum(width);
+    for (int i = 0; i < count; ++i) bias_sum[i % width] += expected[i] += before[i];
+    expect_near(d_sum, expected, 1e-5, "d_sum");
+    expect_near(d_bias, bias_sum, 1e-5, "d_bias");
+    Doubles d_gain_expected(width), d_shift_expected(width);
+    NormCase plain{norm.shape, Floats(width, 1), Floats(width, 0)};
+    Doubles h = plain(total);
+    for (int i = 0; i < count; ++i) {
+      d_gain_expected[i % width] += h[i] * d_normed[i];
+      d_shift_expected[i % width] += centred ? d_normed[i] : 0;
+    }
+    expect_near(d_gain, d_gain_expected, 1e-5, "d_gain");
+    expect_near(d_shift, d_shift_expected, 1e-5, "d_shift");
+  }
+}
+
+TEST(Gelu, MatchesTheFormulaAndItsGradient) {
+  const int rows = 4, width = 37, count = rows * width;
+  const Floats input = random_floats(count, 3, 1), bias = random_floats(width, 1, 2),
+               d_out = random_floats(count, 1, 3);
+  auto gelu = [](const Doubles& x) {
+    Doubles y(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      y[i] = 0.5 * x[i] * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x[i] + 0.044715 * x[i] * x[i] * x[i])));
+    }
+    return y;
+  };
+  Floats before = input, after(count);
+  gelu_forward(rows, width, bias.data(), before.data(), after.data());
+  Doubles biased(before.begin(), before.end());
+  for (int i = 0; i < count; ++i) EXPECT_FLOAT_EQ(before[i], input[i] + bias[i % width]);
+  expect_near(after, gelu(biased), 1e-6, "gelu");
+  Floats d = d_out, d_bias(width);
+  gelu_backward(rows, width, before.data(), d.data(), d_bias.data());
+  Doubles expected = numeric_gradient(gelu, before, d_out), sums(width);
+  for (int i = 0; i < count; ++i) sums[i % width] += expected[i];
+  expect_near(d, expected, 1e-5, "d");
+  expect_near(d_bias, sums, 1e-5, "d_bias");
+}
+
+TEST(Gelu, HoldsAtTheEnds) {
+  Floats before{-1e4f, -30, -10, 10, 30, 1e4f}, bias(6), after(6), d(6, 1), d_bias(6);
+  gelu_forward(1, 6, bias.data(), before.data(), after.data());
+  expect_near(after, {0, 0, 0, 10, 30, 1e4}, 1e-6, "gelu");
+  gelu_backward(1, 6, before.data(), d.data(), d_bias.data());
+  expect_near(d, {0, 0, 0, 1, 1, 1}, 1e-6, "d");
+}
+
+TEST(Swiglu, MatchesTheFormulaAndItsGradient) {
+  const int rows = 3, width = 21;
+  const Floats input = random_floats(2 * rows * width, 3, 1), d_out = random_floats(rows * width, 1, 2);
+  auto swiglu = [&](const Doubles& x) {
+    Doubles y(rows * width);
+    for (int r = 0; r < rows; ++r) {
+      for (int i = 0; i < width; ++i) {
+        const double gate = x[2 * r * width + i], up = x[(2 * r + 1) * width + i];
+        y[r * width + i] = gate / (1 + std::exp(-gate)) * up;
+      }
+    }
+    return y;
+  };
+  Floats after(rows * width), d = input;
+  swiglu_forward(rows, width, input.data(), after.data());
+  expect_near(after, swiglu(Doubles(input.begin(), input.end())), 1e-6, "swiglu");
+  swiglu_backward(rows, width, d.data(), d_out.data(), d.data());  // in place, as the backward pass uses it
+  expect_near(d, numeric_gradient(swiglu, input, d_out), 1e-5, "d");
+}
+
+TEST(Rope, TurnsPairsByPosition) {
+  const int context = 50, head_dim = 12, heads = 2, rows = 6, length = 3, first = 40, stride = 30;
+  const double theta = 1000;
+  const Buffer table = rope_table(context, head_dim, theta);
+  const Floats input = random_floats(rows * stride, 1, 1);
+  Floats x = input;
+  rope(table, Turn::forward, rows, length, first, heads, head_dim, x.data(), stride);
+  Doubles expected(input.begin(), input.end());
+  for (int r = 0; r < rows; ++r) {
+    for (int h = 0; h < heads; ++h) {
+      for (int i = 0; i < head_dim / 2; ++i) {
+        const double angle = (first + r % length) / std::pow(theta, 2.0 * i / head_dim);
+        const int a = r * stride + h * head_dim + i, b = a + head_dim / 2;
+        expected[a] = input[a] * std::cos(angle) - input[b] * std::sin(angle);
+        expected[b] = input[b] * std::cos(angle) + input[a] * std::sin(angle);
+      }
+    }
+  }
+  expect_near(x, expected, 1e-5, "turned");
+  rope(table, Turn::backward, rows, length, first, heads, head_dim, x.data(), stride);
+  expect_near(x, Doubles(input.begin(), input.end()), 1e-5, "turned back");
+}
+
+TEST(Embedding, GathersAndScatters) {
+  const int width = 5, length = 2;
+  const std::vector<TokenId> tokens{3, 1, 3, 0};
+  const Floats table = random_floats(4 * width, 1, 1), positions = random_floats(6 * width, 1, 2);
+  const Floats d_out = random_floats(4 * width, 1, 3);
+  Floats out(4 * width), d_table(4 * width), d_positions(length * width);
+  embedding_forward(4, length, 3, width, tokens.data(), table.data(), positions.data(), out.data());
+  Doubles expected(4 * width), d_table_expected(4 * width), d_positions_expected(length * width);
+  for (int r = 0; r < 4; ++r) {
+    for (int i = 0; i < width; ++i) {
+      expected[r * width + i] = double(table[tokens[r] * width + i]) + positions[(3 + r % length) * width + i];
+      d_table_expected[tokens[r] * width + i] += d_out[r * width + i];
+      d_positions_expected[r % length * width + i] += d_out[r * width + i];
+    }
+  }
+  expect_near(out, expected, 1e-6, "embedding");
+  embedding_backward(4, length, width, tokens.data(), d_out.data(), d_table.data(), d_positions.data());
+  expect_near(d_table, d_table_expected, 1e-6, "d_table");
+  expect_near(d_positions, d_positions_expected, 1e-6, "d_positions");
+}
+
+TEST(CrossEntropy, MatchesTheFormulaAndItsGradient) {
+  const int rows = 3, vocab = 53;
+  const std::vector<TokenId> targets{7, kNoToken, 52};
+  Floats logits = random_floats(rows * vocab, 4, 1);
+  for (int i = 0; i < vocab; ++i) logits[2 * vocab + i] += 1000;  // far from what exp can hold
+  auto log_prob = [&](int row) {
+    double most = -1e30, sum = 0;
+    for (int i = 0; i < vocab; ++i) most = std::max<double>(most, logits[row * vocab + i]);
+    for (int i = 0; i < vocab; ++i) sum += std::exp(logits[row * vocab + i] - most);
+    return logits[row * vocab + targets[row]] - most - std::log(sum);
+  };
+  const Doubles expected{log_prob(0), 0, log_prob(2)};
+  Doubles d_expected(rows * vocab);
+  for (int row : {0, 2}) {
+    for (int i = 0; i < vocab; ++i) {
+      const double relative = double(logits[row * vocab + i]) - logits[row * vocab + targets[row]];
+      d_expected[row * vocab + i] = 0.25 * (std::exp(relative + expected[row]) - (i == targets[row] ? 1 : 0));
+    }
+  }
+  Floats scores(rows), log_probs(rows), factors(rows);
+  log_probabilities(rows, vocab, logits.data(), targets.data(), scores.data());
+  expect_near(scores, expected, 1e-6, "scores");
+  cross_entropy(rows, vocab, logits.data(), targets.data(), 0.25f, log_probs.data(), factors.data());
+  expect_near(log_probs, expected, 1e-6, "log_probs");
+  scale_rows(rows, vocab, factors.data(), logits.data(), logits.data());
+  expect_near(logits, d_expected, 1e-6, "gradient");
+}
+
+struct AttentionCase {
+  AttentionShape s;
+
+  // x: q [queries, heads, d], k and v [keys, kv_heads, d] one after the other
+  Doubles operator()(const Doubles& x) const {
+    const int keys = s.past + s.queries, kv = s.kv_heads * s.head_dim, width = s.heads * s.head_dim;
+    const double *q = x.data(), *k = q + s.queries * width, *v = k + keys * kv;
+    Doubles out(s.queries * width);
+    for (int h = 0; h < s.heads; ++h) {
+      const int at = h * s.head_dim, kv_at = h / (s.heads / s.kv_heads) * s.head_dim;
+      for (int r = 0; r < s.queries; ++r) {
+        Doubles p(s.past + r + 1);
+        double sum = 0;
+        for (std::size_t j = 0; j < p.size(); ++j) {
+          for (int i = 0; i < s.head_dim; ++i) p[j] += q[r * width + at + i] * k[j * kv + kv_at + i];
+          sum += p[j] = std::exp(p[j] / std::sqrt(s.head_dim));
+        }
+        for (std::size_t j = 0; j < p.size(); ++j) {
+          for (int i = 0; i < s.head_dim; ++i) out[r * width + at + i] += p[j] / sum * v[j * kv + kv_at + i];
+        }
+      }
+    }
+    return out;
+  }
+};
+
+TEST(Attention, MatchesTheFormula) {
+  for (AttentionShape s : {AttentionShape{150, 0, 2, 2, 8}, AttentionShape{5, 0, 6, 2, 13},
+                           AttentionShape{1, 70, 4, 1, 32}, AttentionShape{70, 9, 2, 1, 20}}) {
+    const int keys = s.past + s.queries, kv = s.kv_heads * s.head_dim, width = s.heads * s.head_dim;
+    const Floats x = random_floats(s.queries * width + 2 * keys * kv, 1, 1);
+    const float *q = x.data(), *k = q + s.queries * width, *v = k + keys * kv;
+    Floats out(s.queries * width), workspace(attention_workspace(s));
+    attention_forward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, nullptr, workspace.data());
+    expect_near(out, AttentionCase{s}(Doubles(x.begin(), x.end())), 1e-5, "attention");
+  }
+}
+
+TEST(Attention, HasTheFormulasGradient) {
+  for (AttentionShape s : {AttentionShape{67, 0, 1, 1, 4}, AttentionShape{9, 0, 4, 2, 5}}) {
+    const int kv = s.kv_heads * s.head_dim, width = s.heads * s.head_dim;
+    const int q_size = s.queries * width, kv_size = s.queries * kv;
+    const Floats x = random_floats(q_size + 2 * kv_size, 1, 1), d_out = random_floats(q_size, 1, 2);
+    const float *q = x.data(), *k = q + q_size, *v = k + kv_size;
+    Floats out(q_size), log_sums(s.heads * s.queries), workspace(attention_workspace(s)), d(x.size(), 9.0f);
+    attention_forward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, log_sums.data(), workspace.data());
+    attention_backward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, log_sums.data(), {d_out.data(), width},
+                       {d.data(), width}, {d.data() + q_size, kv}, {d.data() + q_size + kv_size, kv}, workspace.data());
+    expect_near(d, numeric_gradient(AttentionCase{s}, x, d_out), 1e-5, "d");
+  }
+}
+
+}  // namespace
+}  // namespace btm

@@ -1,0 +1,167 @@
+// The Transformer against transformers' models and PyTorch's autograd.
+#include "btm/model/transformer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <thread>
+
+#include "tests/model/oracle_case.h"
+
+namespace btm {
+namespace {
+
+using test::oracle_case;
+using test::OracleCase;
+using Use = Transformer::Use;
+
+// The cases are named here, as parameters are listed before the oracle has run.
+class TransformerOracle : public ::testing::TestWithParam<const char*> {
+ protected:
+  const OracleCase& c = oracle_case(GetParam());
+  const float* parameters = c.model.parameters.data();
+};
+INSTANTIATE_TEST_SUITE_P(Cases, TransformerOracle,
+                         ::testing::Values("gpt2", "gpt2_untied", "gpt2_long", "llama", "llama_grouped", "llama_tied"),
+                         [](const auto& test) { return std::string(test.param); });
+
+double largest_difference(std::span<const float> a, std::span<const float> b) {
+  EXPECT_EQ(a.size(), b.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    double difference = std::abs(double(a[i]) - b[i]);
+    if (!(difference <= largest)) largest = difference;  // NaN stays
+  }
+  return largest;
+}
+
+double norm(std::span<const float> a) {
+  double square = 0;
+  for (float x : a) square += double(x) * x;
+  return std::sqrt(square);
+}
+
+double sum(std::span<const float> a) {
+  double total = 0;
+  for (float x : a) total += x;
+  return total;
+}
+
+void expect_gradients(const OracleCase& c, std::span<const float> found, double times = 1) {
+  for (const auto& slice : parameter_layout(c.model.config)) {
+    std::vector<float> expected = c.gradients.at(slice.name), difference = expected;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      difference[i] = static_cast<float>(found[slice.offset + i] - times * expected[i]);
+    }
+    double size = times * norm(expected);
+    EXPECT_LE(norm(difference), 1e-4 * size) << slice.name;
+    double elements = std::sqrt(double(expected.size()));
+    EXPECT_LE(largest_difference(difference, std::vector<float>(expected.size())), 1e-3 * size / elements + 1e-7)
+        << slice.name;
+  }
+}
+
+TEST_P(TransformerOracle, GivesTheLogits) {
+  std::vector<float> logits(c.logits.size());
+  for (Use use : {Use::training, Use::scoring}) {
+    Transformer(c.model.config, c.sequences, c.length, use).logits(parameters, c.tokens, logits);
+    EXPECT_LE(largest_difference(logits, c.logits), 1e-4);
+  }
+}
+
+TEST_P(TransformerOracle, ScoresTargets) {
+  std::vector<float> log_probs(c.log_probs.size(), 7.0f);
+  Transformer(c.model.config, c.sequences, c.length, Use::scoring).score(parameters, c.tokens, c.targets, log_probs);
+  EXPECT_LE(largest_difference(log_probs, c.log_probs), 1e-4);
+  for (std::size_t i = 0; i < log_probs.size(); ++i) {
+    if (c.targets[i] == kNoToken) {
+      EXPECT_EQ(log_probs[i], 0);
+    }
+  }
+}
+
+TEST_P(TransformerOracle, GivesAutogradsGradients) {
+  Transformer transformer(c.model.config, c.sequences, c.length, Use::training);
+  Buffer gradients(c.model.parameters.size());
+  double loss = transformer.train(parameters, c.tokens, c.targets, c.scale, gradients.data());
+  EXPECT_NEAR(loss / -sum(c.log_probs), 1, 1e-5);
+  expect_gradients(c, gradients.span());
+  transformer.train(parameters, c.tokens, c.targets, c.scale, gradients.data());
+  expect_gradients(c, gradients.span(), 2);  // they are added
+}
+
+TEST_P(TransformerOracle, TakesPartialBatches) {
+  Transformer transformer(c.model.config, c.sequences + 2, c.length, Use::training);
+  Buffer gradients(c.model.parameters.size());
+  std::span tokens(c.tokens), targets(c.targets);
+  std::size_t first = std::size_t(c.length) * (c.sequences - 1);
+  double loss = transformer.train(parameters, tokens.first(first), targets.first(first), c.scale, gradients.data());
+  loss += transformer.train(parameters, tokens.subspan(first), targets.subspan(first), c.scale, gradients.data());
+  EXPECT_NEAR(loss / -sum(c.log_probs), 1, 1e-5);
+  expect_gradients(c, gradients.span());
+}
+
+TEST_P(TransformerOracle, RepeatsItsBytes) {
+  std::vector<Buffer> runs;
+  for (int i = 0; i < 2; ++i) {
+    runs.emplace_back(c.model.parameters.size());
+    Transformer(c.model.config, c.sequences, c.length, Use::training)
+        .train(parameters, c.tokens, c.targets, c.scale, runs.back().data());
+  }
+  EXPECT_EQ(std::memcmp(runs[0].data(), runs[1].data(), runs[0].size() * sizeof(float)), 0);
+}
+
+TEST(Transformer, ReplicasOnThreadsShareTheParameters) {
+  const OracleCase& c = oracle_case("gpt2");
+  std::vector<Buffer> gradients;
+  for (int i = 0; i < c.sequences; ++i) gradients.emplace_back(c.model.parameters.size());
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < c.sequences; ++i) {
+      threads.emplace_back([&, i] {
+        Transformer replica(c.model.config, 1, c.length, Use::training);
+        auto part = [&](std::span<const TokenId> all) { return all.subspan(std::size_t(i) * c.length, c.length); };
+        replica.train(c.model.parameters.data(), part(c.tokens), part(c.targets), c.scale, gradients[i].data());
+      });
+    }
+  }
+  for (std::size_t i = 0; i < gradients[0].size(); ++i) {
+    for (int j = 1; j < c.sequences; ++j) gradients[0].data()[i] += gradients[j].data()[i];
+  }
+  expect_gradients(c, gradients[0].span());
+}
+
+TEST(Transformer, NamesTokensOutsideTheVocabulary) {
+  const OracleCase& c = oracle_case("gpt2");
+  Transformer transformer(c.model.config, c.sequences, c.length, Use::training);
+  Buffer gradients(c.model.parameters.size());
+  auto message = [&](std::vector<TokenId> tokens, std::vector<TokenId> targets) -> std::string {
+    try {
+      transformer.train(c.model.parameters.data(), tokens, targets, 1, gradients.data());
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  auto changed = [](std::vector<TokenId> ids, TokenId value) {
+    ids[3] = value;
+    return ids;
+  };
+  EXPECT_EQ(message(changed(c.tokens, 500), c.targets), "token 500 is not in the model's vocabulary of 500");
+  EXPECT_EQ(message(changed(c.tokens, -1), c.targets), "token -1 is not in the model's vocabulary of 500");
+  EXPECT_EQ(message(c.tokens, changed(c.targets, 500)), "target 500 is not in the model's vocabulary of 500");
+  EXPECT_THAT(message({1, 2, 3}, {1, 2, 3}), ::testing::HasSubstr("3 tokens are not up to 3 sequences of 40"));
+}
+
+TEST(Transformer, ShowsWeightsThatAreNotNumbers) {
+  const OracleCase& c = oracle_case("llama");
+  std::vector<float> broken(c.model.parameters.data(), c.model.parameters.data() + c.model.parameters.size());
+  broken[broken.size() / 2] = std::nanf("");
+  Transformer transformer(c.model.config, c.sequences, c.length, Use::training);
+  Buffer gradients(broken.size());
+  EXPECT_TRUE(std::isnan(transformer.train(broken.data(), c.tokens, c.targets, 1, gradients.data())));
+}
+
+}  // namespace
+}  // namespace btm
