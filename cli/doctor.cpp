@@ -1,0 +1,77 @@
+#include <hwy/highway.h>
+#include <hwy/targets.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "btm/core/format.h"
+#include "btm/core/settings.h"
+#include "btm/train/gemm_peak.h"
+#include "btm/version.h"
+#include "cli/command.h"
+
+namespace btm {
+namespace {
+
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown";
+}
+
+// The instruction sets that the kernels are compiled for and this processor has, best first.
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> result;
+  for (std::int64_t targets = hwy::SupportedTargets(); targets != 0; targets &= targets - 1) {
+    result.emplace_back(hwy::TargetName(targets & -targets));
+  }
+  return result;
+}
+
+Json examine() {
+  int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  auto memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  Json json;
+  json["version"] = kVersion;
+  json["processor"] = processor();
+  json["cores"] = cores;
+  json["memory_bytes"] = memory;
+  json["instruction_sets"] = instruction_sets();
+  json["precision"] = "fp32";
+  json["gemm_flops_one_thread"] = measure_gemm_peak(1);
+  json["gemm_flops_all_threads"] = measure_gemm_peak(cores);
+  return json;
+}
+
+void run(bool as_json) {
+  Json json = examine();
+  if (as_json) {
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  fmt::print("btm {}\n", kVersion);
+  fmt::print("processor         {}, {} cores\n", json["processor"].get<std::string>(), json["cores"].get<int>());
+  fmt::print("memory            {}B\n", format_count(json["memory_bytes"].get<double>()));
+  fmt::print("instruction sets  {} (the first one is used)\n",
+             fmt::join(json["instruction_sets"].get<std::vector<std::string>>(), ", "));
+  fmt::print("precision: auto   {}\n", json["precision"].get<std::string>());
+  fmt::print("matrix products   {}FLOP/s on one thread, {}FLOP/s on all\n",
+             format_count(json["gemm_flops_one_thread"].get<double>()),
+             format_count(json["gemm_flops_all_threads"].get<double>()));
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app) {
+  auto json = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("doctor", "Say what this machine has and what btm makes of it");
+  command->add_flag("--json", *json, "Print as JSON");
+  command->callback([json] { run(*json); });
+}
+
+}  // namespace btm
