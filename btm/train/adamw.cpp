@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "btm/train/adamw_kernels.h"
-#include "btm/train/parallel.h"
 
 namespace btm {
 namespace {
@@ -20,8 +19,8 @@ std::size_t total_size(const std::vector<ParameterSlice>& layout) {
 
 }  // namespace
 
-AdamW::AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& settings, int threads)
-    : settings_(settings), threads_(threads), mean_(total_size(layout)), square_(total_size(layout)) {
+AdamW::AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& settings, ThreadTeam& team)
+    : settings_(settings), team_(team), mean_(total_size(layout)), square_(total_size(layout)) {
   for (const auto& slice : layout) {
     auto size = static_cast<std::size_t>(slice.size);
     for (std::size_t at = 0; at < size; at += kBlock) {
@@ -32,13 +31,13 @@ AdamW::AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& 
 }
 
 std::span<const AdamW::Block> AdamW::share(int thread) const {
-  auto t = static_cast<std::size_t>(thread), n = static_cast<std::size_t>(threads_);
+  auto t = static_cast<std::size_t>(thread), n = static_cast<std::size_t>(team_.size());
   std::size_t begin = blocks_.size() * t / n, end = blocks_.size() * (t + 1) / n;
   return std::span(blocks_).subspan(begin, end - begin);
 }
 
 double AdamW::reduce(std::span<float* const> gradients) {
-  parallel(threads_, [&](int thread) {
+  team_.run([&](int thread) {
     for (const Block& block : share(thread)) {
       squares_[static_cast<std::size_t>(&block - blocks_.data())] =
           reduce_gradients(gradients, block.begin, block.size);
@@ -67,7 +66,7 @@ double AdamW::update(float* parameters, std::span<float* const> gradients, doubl
   AdamwScalars decayed = scalars;
   decayed.decay = static_cast<float>(1 - learning_rate * settings_.weight_decay);
 
-  parallel(threads_, [&](int thread) {
+  team_.run([&](int thread) {
     for (const Block& block : share(thread)) {
       adamw_update(block.decay ? decayed : scalars, parameters + block.begin, mean_.data() + block.begin,
                    square_.data() + block.begin, gradients[0] + block.begin, block.size);

@@ -8,6 +8,7 @@
 #include "btm/core/buffer.h"
 #include "btm/model/parameters.h"
 #include "btm/train/settings.h"
+#include "btm/train/thread_team.h"
 
 namespace btm {
 
@@ -15,7 +16,8 @@ namespace btm {
 // by torch.optim.AdamW with two groups of parameters: weight decay where the slice says so, none elsewhere.
 class AdamW {
  public:
-  AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& settings, int threads);
+  // The team outlives the optimiser.
+  AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& settings, ThreadTeam& team);
 
   // Update number `update` (from 0) of `parameters` with the sum of `gradients` (one array per replica, summed in their
   // order; the arrays are zero afterwards). Returns the norm of that sum before clipping; if it is not finite the
@@ -35,7 +37,7 @@ class AdamW {
   double reduce(std::span<float* const> gradients);
 
   TrainingSettings settings_;
-  int threads_;
+  ThreadTeam& team_;
   std::vector<Block> blocks_;
   std::vector<double> squares_;  // [blocks_]
   Buffer mean_, square_;

@@ -8,7 +8,7 @@
 
 namespace btm {
 
-DevLoss::DevLoss(const TrainingJob& job) {
+DevLoss::DevLoss(const TrainingJob& job, ThreadTeam& team) {
   std::size_t longest = 0;
   for (const auto& data : job.data) {
     TokenStore store(fs::path(data.folder) / "dev");
@@ -22,7 +22,7 @@ DevLoss::DevLoss(const TrainingJob& job) {
     store.copy_stream(0, domain.tokens);
     check_tokens(domain.tokens, job.model.vocab_size, data.domain);
     domain.window = static_cast<int>(std::min<std::int64_t>(job.model.context, size - 1));
-    scorers_.try_emplace(domain.window, job.model, domain.window, job.threads);
+    scorers_.try_emplace(domain.window, job.model, domain.window, team);
     longest = std::max(longest, domain.tokens.size());
   }
   log_probs_.resize(longest);

@@ -13,7 +13,8 @@ namespace btm {
 
 class DevLoss {
  public:
-  explicit DevLoss(const TrainingJob& job);  // reads the tokens; throws Error(input)
+  // Reads the tokens. The team outlives this. Throws Error(input).
+  DevLoss(const TrainingJob& job, ThreadTeam& team);
 
   // Nats per token, mean over the domains, each with the first training.dev_tokens of its dev tokens in windows of the
   // model's context (shorter where a domain has fewer).

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "btm/train/parallel.h"
 #include "btm/train/schedule.h"
 
 namespace btm {
@@ -23,16 +22,16 @@ std::size_t per_call(std::size_t sequences, std::size_t length, int threads) {
 
 }  // namespace
 
-Learner::Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, int threads)
+Learner::Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team)
     : model_(model),
       settings_(settings),
       sequences_(static_cast<std::size_t>(sequences)),
       updates_(updates),
-      threads_(threads),
-      sequences_per_call_(per_call(sequences_, static_cast<std::size_t>(model.config.context), threads)),
-      optimiser_(parameter_layout(model.config), settings, threads) {
-  std::vector<std::optional<Replica>> made(static_cast<std::size_t>(threads));
-  parallel(threads, [&](int thread) {  // on its own thread, so that its memory lies near its core
+      team_(team),
+      sequences_per_call_(per_call(sequences_, static_cast<std::size_t>(model.config.context), team.size())),
+      optimiser_(parameter_layout(model.config), settings, team) {
+  std::vector<std::optional<Replica>> made(static_cast<std::size_t>(team.size()));
+  team.run([&](int thread) {  // on its own thread, so that its memory lies near its core
     made[static_cast<std::size_t>(thread)].emplace(
         Replica{Transformer(model.config, static_cast<int>(sequences_per_call_), model.config.context,
                             Transformer::Use::training),
@@ -45,7 +44,7 @@ Learner::Learner(Model& model, const TrainingSettings& settings, int sequences, 
 }
 
 std::size_t Learner::first_sequence(int thread) const {
-  return sequences_ * static_cast<std::size_t>(thread) / static_cast<std::size_t>(threads_);
+  return sequences_ * static_cast<std::size_t>(thread) / static_cast<std::size_t>(team_.size());
 }
 
 void Learner::accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets) {
@@ -62,7 +61,7 @@ void Learner::accumulate(int thread, std::span<const TokenId> inputs, std::span<
 }
 
 UpdateReport Learner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::int64_t update) {
-  parallel(threads_, [&](int thread) { accumulate(thread, inputs, targets); });
+  team_.run([&](int thread) { accumulate(thread, inputs, targets); });
   UpdateReport report;
   for (const Replica& replica : replicas_) report.loss += replica.loss;
   report.loss /= static_cast<double>(inputs.size());

@@ -10,6 +10,7 @@
 #include "btm/model/transformer.h"
 #include "btm/train/adamw.h"
 #include "btm/train/settings.h"
+#include "btm/train/thread_team.h"
 
 namespace btm {
 
@@ -24,8 +25,8 @@ struct UpdateReport {
 // taken in the order of the replicas, so that equal inputs and thread counts give equal bytes.
 class Learner {
  public:
-  // The model outlives the learner.
-  Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, int threads);
+  // The model and the team outlive the learner.
+  Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team);
 
   // Update number `update` (from 0) on inputs and targets [sequences, context]. With a loss or norm that is not finite
   // the parameters stay as they are; the caller looks.
@@ -46,7 +47,7 @@ class Learner {
   TrainingSettings settings_;
   std::size_t sequences_;
   std::int64_t updates_;
-  int threads_;
+  ThreadTeam& team_;
   std::size_t sequences_per_call_;
   AdamW optimiser_;
   std::vector<Replica> replicas_;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "btm/train/parallel.h"
-
 namespace btm {
 namespace {
 
@@ -11,9 +9,9 @@ constexpr int kTokensPerCall = 2048;  // enough rows for the GEMMs, activations 
 
 }  // namespace
 
-Scorer::Scorer(const ModelConfig& config, int length, int threads)
-    : length_(length), threads_(threads), windows_per_call_(std::max(1, kTokensPerCall / length)) {
-  for (int i = 0; i < threads; ++i) {
+Scorer::Scorer(const ModelConfig& config, int length, ThreadTeam& team)
+    : length_(length), windows_per_call_(std::max(1, kTokensPerCall / length)), team_(team) {
+  for (int i = 0; i < team.size(); ++i) {
     replicas_.emplace_back(config, windows_per_call_, length, Transformer::Use::scoring);
   }
 }
@@ -22,9 +20,9 @@ void Scorer::score(const float* parameters, std::span<const TokenId> tokens, std
   // Every call takes the same windows whatever the number of threads: a GEMM may round otherwise with other shapes.
   const auto length = static_cast<std::size_t>(length_), group = static_cast<std::size_t>(windows_per_call_);
   const std::size_t windows = scored_windows(tokens.size(), length_);
-  parallel(threads_, [&](int thread) {
+  team_.run([&](int thread) {
     auto r = static_cast<std::size_t>(thread);
-    for (std::size_t first = r * group; first < windows; first += group * static_cast<std::size_t>(threads_)) {
+    for (std::size_t first = r * group; first < windows; first += group * static_cast<std::size_t>(team_.size())) {
       std::size_t start = first * length, size = std::min(group, windows - first) * length;
       replicas_[r].score(parameters, tokens.subspan(start, size), tokens.subspan(start + 1, size),
                          log_probs.subspan(start, size));
@@ -38,7 +36,8 @@ std::size_t scored_windows(std::size_t tokens, int length) {
 
 std::vector<float> score_stream(const Model& model, const std::vector<TokenId>& tokens, int length, int threads) {
   std::vector<float> log_probs(scored_windows(tokens.size(), length) * static_cast<std::size_t>(length));
-  Scorer(model.config, length, threads).score(model.parameters.data(), tokens, log_probs);
+  ThreadTeam team(threads);
+  Scorer(model.config, length, team).score(model.parameters.data(), tokens, log_probs);
   return log_probs;
 }
 

@@ -8,22 +8,25 @@
 #include "btm/core/token.h"
 #include "btm/model/parameters.h"
 #include "btm/model/transformer.h"
+#include "btm/train/thread_team.h"
 
 namespace btm {
 
 // Scores with buffers allocated once. Windows of `length` inputs are laid end to end: window w predicts
-// tokens[w*length + 1 ... (w+1)*length] and restarts the context. Windows are split over `threads`; the result does not
-// depend on how many.
+// tokens[w*length + 1 ... (w+1)*length] and restarts the context. Windows are split over the team; the result does not
+// depend on its size.
 class Scorer {
  public:
-  Scorer(const ModelConfig& config, int length, int threads);  // length <= config.context
+  // length <= config.context; the team outlives the scorer.
+  Scorer(const ModelConfig& config, int length, ThreadTeam& team);
 
   // log p in nats of every target of the first floor((tokens.size() - 1) / length) windows, into log_probs
   // [windows, length].
   void score(const float* parameters, std::span<const TokenId> tokens, std::span<float> log_probs);
 
  private:
-  int length_, threads_, windows_per_call_;
+  int length_, windows_per_call_;
+  ThreadTeam& team_;
   std::vector<Transformer> replicas_;
 };
 

@@ -68,6 +68,7 @@ class Training {
   Clock::time_point start_ = Clock::now(), last_status_ = start_, last_checkpoint_ = start_;
   fs::path run_;
   TrainingJob job_;
+  ThreadTeam team_;
   BatchSource batches_;
   Model model_;
   DevLoss dev_;
@@ -87,15 +88,16 @@ class Training {
 Training::Training(fs::path run, TrainingJob job, bool quiet)
     : run_(std::move(run)),
       job_(std::move(job)),
+      team_(job_.threads),
       batches_(job_),
       model_(initial_model(job_)),
-      dev_(job_),
+      dev_(job_, team_),
       updates_(update_count(job_)),
       tokens_per_update_(static_cast<std::int64_t>(batch_sequences(job_)) * job_.model.context),
       dev_interval_(dev_interval(job_, dev_.tokens())),
-      learner_(model_, job_.training, batch_sequences(job_), updates_, job_.threads),
+      learner_(model_, job_.training, batch_sequences(job_), updates_, team_),
       flops_per_token_(3 * forward_flops_per_token(job_.model)),
-      peak_(quiet ? 0 : measure_gemm_peak(job_.threads)),
+      peak_(quiet ? 0 : measure_gemm_peak(team_)),
       progress_(job_.name, static_cast<double>(updates_), quiet) {
   check_tokenizer(job_);
   resume();

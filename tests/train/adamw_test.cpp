@@ -37,7 +37,8 @@ Case read_case() {
 
 // Runs the case with the gradients dealt out to `replicas` arrays, of which each holds a share of every value.
 std::vector<float> run(const Case& c, int replicas, int threads, std::vector<double>* norms = nullptr) {
-  AdamW optimiser(c.layout, c.settings, threads);
+  ThreadTeam team(threads);
+  AdamW optimiser(c.layout, c.settings, team);
   std::vector<float> parameters = c.initial;
   std::vector<std::vector<float>> gradients(static_cast<std::size_t>(replicas), std::vector<float>(parameters.size()));
   std::vector<float*> pointers;
@@ -82,7 +83,8 @@ TEST(AdamW, DoesNotDependOnThreads) {
 
 TEST(AdamW, LeavesTheParametersAloneIfTheNormIsNotFinite) {
   Case c = read_case();
-  AdamW optimiser(c.layout, c.settings, 1);
+  ThreadTeam team(1);
+  AdamW optimiser(c.layout, c.settings, team);
   std::vector<float> parameters = c.initial, gradients(parameters.size(), 1);
   gradients[7] = std::numeric_limits<float>::quiet_NaN();
   float* pointer = gradients.data();

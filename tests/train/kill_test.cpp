@@ -90,8 +90,8 @@ TEST_P(Kill, EndsWithTheSameBytes) {
   for (const auto& entry : fs::directory_iterator(folder / "killed")) EXPECT_NE(entry.path().extension(), ".tmp");
 }
 
-INSTANTIATE_TEST_SUITE_P(Signals, Kill, testing::Values(SIGTERM, SIGINT, SIGKILL), [](const auto& info) {
-  return info.param == SIGTERM ? "SIGTERM" : info.param == SIGINT ? "SIGINT" : "SIGKILL";
+INSTANTIATE_TEST_SUITE_P(Signals, Kill, testing::Values(SIGTERM, SIGINT, SIGKILL), [](const auto& test) {
+  return test.param == SIGTERM ? "SIGTERM" : test.param == SIGINT ? "SIGINT" : "SIGKILL";
 });
 
 TEST(Resume, AfterABrokenCheckpointTheOneBeforeIsUsed) {

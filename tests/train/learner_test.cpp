@@ -36,7 +36,8 @@ std::vector<UpdateReport> train(const Case& c, int threads) {
   Model model = load_model(c.folder / "init");
   auto length = static_cast<std::size_t>(model.config.context), n = static_cast<std::size_t>(c.sequences);
   auto updates = static_cast<std::int64_t>(c.steps.size());
-  Learner learner(model, c.settings, c.sequences, updates, threads);
+  ThreadTeam team(threads);
+  Learner learner(model, c.settings, c.sequences, updates, team);
   std::vector<UpdateReport> reports;
   for (std::int64_t u = 0; u < updates; ++u) {
     std::vector<TokenId> inputs, targets;
@@ -65,9 +66,9 @@ TEST_P(LearnerTest, TwentyStepsAreThoseOfPyTorch) {
 
 INSTANTIATE_TEST_SUITE_P(Families, LearnerTest,
                          testing::Combine(testing::Values("gpt2", "llama"), testing::Values(1, 2, 4)),
-                         [](const auto& info) {
-                           return std::string(std::get<0>(info.param)) + "_threads_" +
-                                  std::to_string(std::get<1>(info.param));
+                         [](const auto& test) {
+                           return std::string(std::get<0>(test.param)) + "_threads_" +
+                                  std::to_string(std::get<1>(test.param));
                          });
 
 TEST(Learner, EqualThreadsGiveEqualBytes) {

@@ -82,7 +82,7 @@ TEST_P(BrokenSnapshot, IsSkippedForTheOneBefore) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, BrokenSnapshot, testing::Values("state.json", "weights.bin", "mean.bin"),
-                         [](const auto& info) { return std::string(info.param).substr(0, 4); });
+                         [](const auto& test) { return std::string(test.param).substr(0, 4); });
 
 TEST(Snapshot, OfAnotherJobIsRefusedAndKept) {
   test::TemporaryFolder folder;

@@ -1,0 +1,131 @@
+// btm train: one run folder to its end; what `btm grow` starts for each model.
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "btm/core/files.h"
+#include "btm/core/format.h"
+#include "btm/core/log.h"
+#include "btm/data/tokenizer.h"
+#include "btm/model/checkpoint.h"
+#include "btm/train/trainer.h"
+#include "cli/command.h"
+
+namespace btm {
+namespace {
+
+struct TrainOptions {
+  std::string run, init, tokenizer, tokens, output;
+  std::vector<std::string> tokens_from, overrides;
+  int threads = 0;
+  bool quiet = false, json = false;
+};
+
+std::string absolute(const std::string& path) {
+  return path.empty() ? path : fs::absolute(path).lexically_normal().string();
+}
+
+// What the options without --set say.
+TrainingJob plain_job(const TrainOptions& options) {
+  TrainingJob job;
+  fs::path output = fs::path(absolute(options.output)) / "";
+  job.name = output.parent_path().filename().string();
+  job.tokens = parse_count(options.tokens);
+  job.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  job.init = absolute(options.init);
+  if (!job.init.empty()) job.model = load_config(job.init);
+  job.tokenizer = absolute(options.tokenizer);
+  if (job.tokenizer.empty() && fs::exists(fs::path(job.init) / "tokenizer.json")) job.tokenizer = job.init;
+  for (const std::string& folder : options.tokens_from) {
+    std::string path = (fs::path(absolute(folder)) / "").parent_path().string();
+    job.data.push_back({fs::path(path).filename().string(), path, ""});
+  }
+  return job;
+}
+
+// A new run folder out of the options.
+TrainingJob new_job(const TrainOptions& options) {
+  if (options.tokens_from.empty() || options.tokens.empty()) {
+    throw input_error("a new run needs --tokens-from FOLDER and --tokens COUNT (see btm train --help)");
+  }
+  YAML::Node tree = parse_yaml(settings_json(plain_job(options)).dump(), "btm train");
+  for (const std::string& assignment : options.overrides) apply_override(tree, assignment);
+  TrainingJob job;
+  read_settings(tree, job, "btm train");
+  if (job.tokenizer.empty()) throw input_error("which tokenizer made the tokens? give --tokenizer FOLDER");
+  if (job.model.vocab_size == 0) job.model.vocab_size = Tokenizer::load(job.tokenizer).vocab_size();
+  job.model = resolve(job.model);
+  check_job(job);
+  return job;
+}
+
+// The folder to train, with its run.yaml in place.
+fs::path prepare_run(const TrainOptions& options) {
+  bool starts_new = !options.output.empty();
+  if (starts_new == !options.run.empty()) {
+    throw input_error("give either the RUN to go on with or, for a new one, --output RUN (see btm train --help)");
+  }
+  if (!starts_new && (!options.overrides.empty() || !options.tokens_from.empty() || !options.init.empty())) {
+    throw input_error("--init, --tokens-from and --set are for a new run (--output); {} has its run.yaml", options.run);
+  }
+  fs::path run = starts_new ? options.output : options.run;
+  if (starts_new && fs::exists(run / "run.yaml")) {
+    throw input_error("{}: a run is there already; go on with: btm train {}", run.string(), run.string());
+  }
+  TrainingJob job = starts_new ? new_job(options) : load_job(run);
+  bool other_threads = options.threads > 0 && options.threads != job.threads;
+  if (other_threads) job.threads = options.threads;
+  if (starts_new || (other_threads && !load_result(run))) save_job(run, job);
+  return run;
+}
+
+void train(const TrainOptions& options) {
+  fs::path run = prepare_run(options);
+  TrainingResult result = run_training(run, options.quiet);
+  if (options.json) {
+    fmt::print("{}\n", settings_json(result).dump(2));
+  } else if (!options.quiet) {
+    fmt::print("{}: {} tokens in {} updates, dev loss {:.4f}, {} of device time\n", (run / "model").string(),
+               format_count(static_cast<double>(result.tokens)), result.updates, result.dev_loss,
+               format_duration(result.device_seconds));
+  }
+}
+
+constexpr const char* kExamples = R"(
+Examples:
+  btm train runs/python                          go on with a run folder, or do nothing if it is done
+  btm train --output runs/small --tokenizer runs/demo/tokenizer --tokens-from runs/demo/tokens/python \
+      --tokens 1M --set model.layers=2 --set model.width=96 --set training.learning_rate=1e-3
+  btm train --output runs/ruby --init runs/demo/seed --tokens-from tokens/ruby --tokens 500k
+
+A stopped run (Ctrl-C, SIGTERM, kill -9) goes on where it was and ends with the same bytes. It leaves RUN/model (loads in
+transformers), RUN/metrics.jsonl and RUN/result.json.
+
+Settings for --set, as in RUN/run.yaml, with their defaults:
+)";
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App* command = app.add_subcommand("train", "Train one model in a run folder, or go on with it");
+  command->add_option("RUN", options->run, "Run folder with a run.yaml");
+  command->add_option("--output", options->output, "New run folder, made out of the options below");
+  command->add_option("--init", options->init, "Checkpoint folder to start from; default: random weights");
+  command->add_option("--tokens-from", options->tokens_from,
+                      "Folders with train and dev tokens (btm prepare); several are balanced");
+  command->add_option("--tokens", options->tokens, "How many to train on: 500k, 4M");
+  command->add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json; default: that of --init");
+  command->add_option("--set", options->overrides, "KEY=VALUE of the settings below, several times");
+  command->add_option("--threads", options->threads, "Replicas; default: as in run.yaml, all cores for a new run")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--quiet", options->quiet, "No progress; RUN/status.json has it");
+  command->add_flag("--json", options->json, "Print the result as JSON");
+  command->footer([] { return kExamples + settings_help<TrainingJob>(); });
+  command->callback([options] { train(*options); });
+}
+
+}  // namespace btm
