@@ -43,8 +43,9 @@ Json examine() {
   json["memory_bytes"] = memory;
   json["instruction_sets"] = instruction_sets();
   json["precision"] = "fp32";
-  json["gemm_flops_one_thread"] = measure_gemm_peak(1);
-  json["gemm_flops_all_threads"] = measure_gemm_peak(cores);
+  ThreadTeam one(1), all(cores);
+  json["gemm_flops_one_thread"] = measure_gemm_peak(one);
+  json["gemm_flops_all_threads"] = measure_gemm_peak(all);
   return json;
 }
 

@@ -134,8 +134,14 @@ class Grower {
     }
     std::vector<Ready> ready;
     for (const std::string& name : cycle.experts) {
-      ModelTask task{
-          name, "expert", index + 1, {name}, {}, cycle.tokens, cycle.training, {}, settings_json(cycle.branch)};
+      ModelTask task;
+      task.name = name;
+      task.kind = "expert";
+      task.cycle = index + 1;
+      task.domains = {name};
+      task.tokens = cycle.tokens;
+      task.training = cycle.training;
+      task.branch = settings_json(cycle.branch);
       if (const ExpertInfo* published = forest.find(name)) {
         check_unchanged(*published, task,
                         fmt::format("`btm remove {} {}` and grow it anew", paths_.root.string(), name));
