@@ -60,7 +60,9 @@ void hand_training_down(YAML::Node root) {
 }
 
 void apply_preset(const YAML::Node& root, Plan& plan) {
-  YAML::Node name = root["model"].IsMap() ? root["model"]["preset"] : YAML::Node();
+  YAML::Node model = root["model"];
+  if (!model.IsDefined() || !model.IsMap()) return;
+  YAML::Node name = model["preset"];
   if (!name.IsDefined() || !name.IsScalar() || name.Scalar().empty()) return;
   auto preset = presets().find(name.Scalar());
   if (preset == presets().end()) {
