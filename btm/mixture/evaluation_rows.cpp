@@ -5,7 +5,7 @@
 #include <numbers>
 #include <numeric>
 
-#include "btm/train/parallel.h"
+#include "btm/train/thread_team.h"
 
 namespace btm {
 
@@ -83,7 +83,8 @@ Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts) {
 Row mixture_row(const Evaluation& evaluation, const std::string& name, const PriorSettings& settings, int k) {
   Row row{name, settings_json(settings), static_cast<double>(k == 0 ? evaluation.experts.size() : k), {}};
   row.domains.resize(evaluation.texts.size());
-  parallel(evaluation.threads, [&](int thread) {
+  ThreadTeam team(evaluation.threads);
+  team.run([&](int thread) {
     for (auto i = static_cast<std::size_t>(thread); i < row.domains.size();
          i += static_cast<std::size_t>(evaluation.threads)) {
       row.domains[i] = mix_domain(evaluation, evaluation.texts[i], settings, k);
