@@ -1,4 +1,5 @@
-// Drives the tokenizer for corpus_check.py and compare.py. Texts come on standard input, each as a 32-bit size and bytes.
+// Drives the tokenizer for corpus_check.py and compare.py. Texts come on standard input, each as a 32-bit size and
+// bytes.
 //   bench_tokenizer ids TOKENIZER THREADS            writes each text's ids: a 32-bit count and 32-bit ids
 //   bench_tokenizer time TOKENIZER THREADS ROUNDS    prints the seconds of each round of encoding, one a line
 //   bench_tokenizer train DIR VOCAB_SIZE THREADS     trains a tokenizer into DIR, prints the seconds

@@ -196,6 +196,7 @@ std::string write_tokenizer_file(const std::vector<std::string>& tokens,
   root["pre_tokenizer"] = byte_level;
   root["post_processor"] = byte_level;
   root["decoder"] = byte_level;
+  root["decoder"]["add_prefix_space"] = true;  // as `tokenizers` writes it; decoding does not use it
   root["model"] = {{"type", "BPE"},
                    {"dropout", nullptr},
                    {"unk_token", nullptr},
