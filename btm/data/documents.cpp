@@ -66,8 +66,8 @@ class Splitter {
 
   void finish() {
     if (!settled() && hashes_.size() >= 3) {
-      log_info(fmt::format("domain {}: only {} documents, so some go to dev or test that would not in a larger domain",
-                           domain_, hashes_.size()));
+      log_detail(fmt::format("domain {}: only {} documents, so dev and test have those of smallest hash", domain_,
+                             hashes_.size()));
     }
     release();
   }

@@ -142,18 +142,17 @@ std::vector<fs::path> find_files(const std::vector<std::string>& patterns, const
       expand_braces(pattern, plain);
       for (const std::string& one : plain) matches.merge(glob(fs::path(one).lexically_normal().string()));
     }
-    const std::size_t before = files.size();
+    if (matches.empty()) throw input_error("{}: {}: no such file{}", where, pattern, nearest_existing(pattern));
+    std::set<fs::path> found;
     for (const fs::path& match : matches) {
       if (is_folder(match)) {
-        add_below(match, files);
+        add_below(match, found);
       } else {
-        files.insert(match);
+        found.insert(match);
       }
     }
-    if (matches.empty()) throw input_error("{}: {}: no such file{}", where, pattern, nearest_existing(pattern));
-    if (files.size() == before && std::ranges::all_of(matches, is_folder)) {
-      throw input_error("{}: {}: the folder has no files", where, pattern);
-    }
+    if (found.empty()) throw input_error("{}: {}: the folder has no files", where, pattern);
+    files.merge(found);
   }
   if (files.empty()) throw input_error("{}: no text is named; set `text` to files, folders or globs", where);
   return {files.begin(), files.end()};

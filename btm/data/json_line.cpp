@@ -3,19 +3,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cctype>
-#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "btm/core/format.h"
+#include "btm/data/json_scanner.h"
 
 namespace btm {
 namespace {
 
 using nlohmann::json;
 
-// Keeps the one field out of nlohmann's parser events; nothing else is stored.
+// Keeps the one field out of nlohmann's parser events, and knows what is wrong with a line.
 class FieldFinder : public nlohmann::json_sax<json> {
  public:
   FieldFinder(std::string_view field, std::string& text) : field_(field), text_(text) {}
@@ -54,10 +53,10 @@ class FieldFinder : public nlohmann::json_sax<json> {
     if (found_ == Found::other) return fmt::format("field \"{}\" is not a text", field_);
     if (!is_object_) return fmt::format("expected an object with a field \"{}\"", field_);
     const std::string near = nearest_word(field_, other_keys_);
-    return fmt::format("no field \"{}\"; it has {}{}; text_field names the one to read", field_,
-                       fmt::join(other_keys_, ", "), near.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", near));
+    if (!near.empty()) return fmt::format("no field \"{}\"; did you mean text_field: {}?", field_, near);
+    return fmt::format("no field \"{}\"; it has {}: set text_field to the one to read", field_,
+                       fmt::join(other_keys_, ", "));
   }
-  bool broken() const { return !problem_.empty(); }
 
  private:
   static constexpr std::size_t kShownKeys = 12;
@@ -90,50 +89,14 @@ class FieldFinder : public nlohmann::json_sax<json> {
   Found found_ = Found::nothing;
 };
 
-// The number in "\uXXXX" at this place, or -1.
-int escaped_unit(std::string_view text, std::size_t at) {
-  if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return -1;
-  int value = 0;
-  for (char digit : text.substr(at + 2, 4)) {
-    if (!std::isxdigit(static_cast<unsigned char>(digit))) return -1;
-    value = value * 16 + (digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
-  }
-  return value;
-}
-
-// Writes U+FFFD for escaped surrogates that have no partner.
-std::string without_lone_surrogates(std::string_view line) {
-  std::string mended(line);
-  for (std::size_t i = 0; i + 1 < mended.size(); ++i) {
-    if (mended[i] != '\\') continue;
-    const int unit = escaped_unit(mended, i);
-    if (unit >= 0xd800 && unit < 0xe000) {
-      const int next = escaped_unit(mended, i + 6);
-      if (unit < 0xdc00 && next >= 0xdc00 && next < 0xe000) {
-        i += 6;
-      } else {
-        mended.replace(i, 6, "\\ufffd");
-      }
-      i += 5;
-    } else {
-      ++i;  // the escaped character, which may be another backslash
-    }
-  }
-  return mended;
-}
-
 }  // namespace
 
 std::string json_line_text(std::string_view line, std::string_view field, std::string& text) {
+  if (scan_text_field(line, field, text)) return {};
   text.clear();
   FieldFinder finder(field, text);
   json::sax_parse(line.begin(), line.end(), &finder);
-  if (!finder.broken() || line.find("\\u") == std::string_view::npos) return finder.problem();
-  text.clear();
-  FieldFinder again(field, text);
-  const std::string mended = without_lone_surrogates(line);
-  json::sax_parse(mended.begin(), mended.end(), &again);
-  return again.problem();
+  return finder.problem();
 }
 
 }  // namespace btm

@@ -5,6 +5,7 @@
 
 #include "btm/core/error.h"
 #include "btm/data/json_line.h"
+#include "btm/data/unicode.h"
 #include "btm/data/utf8.h"
 
 namespace btm {
@@ -57,16 +58,16 @@ std::size_t piece_end(std::string_view text) {
 
 }  // namespace
 
-TextFile::TextFile(const std::filesystem::path& path, const TextSettings& settings, bool cut_long)
+TextFile::TextFile(const std::filesystem::path& path, const TextSettings& settings, TextFileOptions options)
     : records_(open_source(path), path.string()), delimiter_(settings.split_documents_on), field_(settings.text_field) {
   refuse_binary(records_.peek(kBinaryProbe), records_.name());
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (records_.peek(kByteOrderMark.size()) == kByteOrderMark) records_.skip(kByteOrderMark.size());
-  if (is_json_lines(path)) {
+  if (options.json_lines || is_json_lines(path)) {
     kind_ = Kind::json_lines;
   } else if (!delimiter_.empty()) {
     kind_ = Kind::delimited;
-  } else if (cut_long && records_.peek(kLongFile + 1).size() > kLongFile) {
+  } else if (options.cut_long && records_.peek(kLongFile + 1).size() > kLongFile) {
     kind_ = Kind::pieces;
   }
 }
@@ -80,9 +81,13 @@ bool TextFile::next_line(std::string& text) {
   while (records_.until("\n", line)) {
     ++line_;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    line_text_ = line;
-    if (repair_utf8(line_text_)) ++repaired_;
-    if (std::string problem = json_line_text(line_text_, field_, text); !problem.empty()) {
+    if (find_invalid_utf8(line) != std::string_view::npos) {
+      repaired_line_ = line;
+      repair_utf8(repaired_line_);
+      line = repaired_line_;
+      ++repaired_;
+    }
+    if (std::string problem = json_line_text(line, field_, text); !problem.empty()) {
       throw input_error("{}:{}: {}", records_.name(), line_, problem);
     }
     return true;

@@ -24,14 +24,19 @@ void visit(TextSettings& s, F&& f) {
   f("text_field", s.text_field, "field of a JSON line that holds the text");
 }
 
+struct TextFileOptions {
+  bool cut_long = true;     // false: a plain text file is one document however long it is (up to 1 GiB)
+  bool json_lines = false;  // true: JSON lines whatever the name
+};
+
 // JSON lines (.jsonl, .ndjson, both also with .gz or .zst) give a document a line, blank lines aside. Any other file is
 // plain text: one document, or several if split_documents_on is set. A plain text file of more than 100,000 bytes
 // without that setting is cut at line ends into pieces of about 20,000 bytes, so that a book in one file has documents
-// to train on and to measure with; `cut_long` false keeps it whole.
+// to train on and to measure with.
 class TextFile {
  public:
   // Throws Error(input): unreadable, or binary.
-  TextFile(const std::filesystem::path& path, const TextSettings& settings, bool cut_long = true);
+  TextFile(const std::filesystem::path& path, const TextSettings& settings, TextFileOptions options = {});
 
   // The next document, valid UTF-8; false at the end. Throws Error(input) with file (and line): truncated or corrupt
   // packing, broken JSON, a JSON line without the field.
@@ -45,7 +50,7 @@ class TextFile {
   bool next_plain(std::string& text);
   enum class Kind { json_lines, delimited, whole, pieces };
   RecordReader records_;
-  std::string delimiter_, field_, line_text_;
+  std::string delimiter_, field_, repaired_line_;
   Kind kind_ = Kind::whole;
   std::int64_t line_ = 0, repaired_ = 0;
 };

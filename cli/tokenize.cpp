@@ -1,0 +1,90 @@
+// btm tokenize: text in, a JSON line of ids for each document out.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include "btm/core/error.h"
+#include "btm/core/interrupt.h"
+#include "btm/data/file_list.h"
+#include "btm/data/text_file.h"
+#include "btm/data/tokenizer.h"
+#include "cli/command.h"
+
+namespace btm {
+namespace {
+
+constexpr std::size_t kBatchBytes = 4 << 20;
+
+struct TokenizeOptions {
+  TextSettings text;
+  std::string tokenizer, input = "-";
+  int threads = 0;
+  bool json_lines = false;
+};
+
+void print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    throw input_error("the ids can't be written: {}", std::strerror(errno));
+  }
+}
+
+void encode_and_print(const Tokenizer& tokenizer, std::vector<std::string>& texts, int threads) {
+  std::string lines;
+  for (const std::vector<TokenId>& ids : encode_all(tokenizer, texts, threads)) {
+    fmt::format_to(std::back_inserter(lines), "{{\"ids\": [{}]}}\n", fmt::join(ids, ", "));
+  }
+  print(lines);
+  texts.clear();
+}
+
+void tokenize(const TokenizeOptions& options) {
+  const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
+  const int threads =
+      options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const bool standard_input = options.input == "-";
+  const auto files =
+      standard_input ? std::vector<std::filesystem::path>{"/dev/stdin"} : find_files({options.input}, "btm tokenize");
+  std::vector<std::string> texts;
+  std::size_t bytes = 0;
+  for (const auto& path : files) {
+    TextFile file(path, options.text, {.cut_long = false, .json_lines = options.json_lines});
+    for (std::string text; file.next(text);) {
+      throw_if_interrupted();
+      bytes += text.size();
+      texts.push_back(std::move(text));
+      if (bytes >= kBatchBytes) {
+        encode_and_print(tokenizer, texts, threads);
+        bytes = 0;
+      }
+    }
+  }
+  encode_and_print(tokenizer, texts, threads);
+}
+
+}  // namespace
+
+void add_tokenize(CLI::App& app) {
+  auto options = std::make_shared<TokenizeOptions>();
+  CLI::App* command = app.add_subcommand("tokenize", "Print the token ids of a text, one JSON line per document");
+  command->add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json, or the file")->required();
+  command
+      ->add_option("input", options->input,
+                   "File, folder or glob: .txt, .jsonl, sources; plain, .gz or .zst; - for standard input")
+      ->capture_default_str();
+  command->add_flag("--jsonl", options->json_lines, "JSON lines, whatever the name of the input");
+  command->add_option("--text-field", options->text.text_field, "Field of a JSON line that holds the text")
+      ->capture_default_str();
+  command->add_option("--threads", options->threads, "Default: all cores")->check(CLI::PositiveNumber);
+  command->footer(
+      "\nA plain text file is one document. Nothing is left out, and no end-of-text is added: the ids are those of "
+      "the\n"
+      "text alone.");
+  command->callback([options] { tokenize(*options); });
+}
+
+}  // namespace btm

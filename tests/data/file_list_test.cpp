@@ -1,0 +1,74 @@
+#include "btm/data/file_list.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/data/data_support.h"
+#include "tests/support/temporary_folder.h"
+
+namespace btm {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class FileList : public testing::Test {
+ protected:
+  FileList() {
+    for (const char* name : {"b.txt", "a.txt", "a.jsonl", "x/c.txt", "x/y/d.txt", "x/y/e.py", ".hidden/f.txt",
+                             "x/.g.txt", "odd[1].txt", "z{p,q}.md"}) {
+      folder_.write(name, name);
+    }
+  }
+  // Relative to the folder.
+  std::vector<std::string> find(const std::vector<std::string>& patterns) const {
+    std::vector<std::string> full, names;
+    for (const std::string& pattern : patterns) full.push_back((folder_ / pattern).string());
+    for (const auto& path : find_files(full, "domain d"))
+      names.push_back(path.lexically_relative(folder_.path()).string());
+    return names;
+  }
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(FileList, TakesFilesAndFoldersSortedAndOnce) {
+  EXPECT_THAT(find({"b.txt", "a.txt", "b.txt"}), ElementsAre("a.txt", "b.txt"));
+  EXPECT_THAT(find({"x", "x/y"}), ElementsAre("x/c.txt", "x/y/d.txt", "x/y/e.py"));
+  EXPECT_THAT(find({"x/"}), ElementsAre("x/c.txt", "x/y/d.txt", "x/y/e.py"));
+}
+
+TEST_F(FileList, MatchesGlobs) {
+  EXPECT_THAT(find({"*.txt"}), ElementsAre("a.txt", "b.txt", "odd[1].txt"));
+  EXPECT_THAT(find({"?.txt"}), ElementsAre("a.txt", "b.txt"));
+  EXPECT_THAT(find({"[b-z]*.txt"}), ElementsAre("b.txt", "odd[1].txt"));
+  EXPECT_THAT(find({"**/*.txt"}), ElementsAre("a.txt", "b.txt", "odd[1].txt", "x/c.txt", "x/y/d.txt"));
+  EXPECT_THAT(find({"x/**/*.txt"}), ElementsAre("x/c.txt", "x/y/d.txt"));
+  EXPECT_THAT(find({"*/*/{d.txt,e.py}"}), ElementsAre("x/y/d.txt", "x/y/e.py"));
+  EXPECT_THAT(find({"{a.{txt,jsonl},b.txt}"}), ElementsAre("a.jsonl", "a.txt", "b.txt"));
+  EXPECT_THAT(find({"x/*"}), ElementsAre("x/c.txt", "x/y/d.txt", "x/y/e.py"));
+  EXPECT_THAT(find({".hidden/*"}), ElementsAre(".hidden/f.txt"));
+}
+
+TEST_F(FileList, TakesANameThatLooksLikeAGlob) {
+  EXPECT_THAT(find({"odd[1].txt", "z{p,q}.md"}), ElementsAre("odd[1].txt", "z{p,q}.md"));
+}
+
+TEST_F(FileList, FollowsLinksOnlyWhereTheyAreNamed) {
+  std::filesystem::create_directory_symlink(folder_ / "x", folder_ / "x/y/loop");
+  EXPECT_THAT(find({"x"}), ElementsAre("x/c.txt", "x/y/d.txt", "x/y/e.py"));
+  EXPECT_THAT(find({"x/y/loop/c.txt"}), ElementsAre("x/y/loop/c.txt"));
+}
+
+TEST_F(FileList, NamesTheNearestOfWhatIsThere) {
+  EXPECT_THAT(
+      test::message_of([&] { find({"a.txd"}); }),
+      testing::AllOf(HasSubstr("domain d: "), HasSubstr("a.txd: no such file; did you mean "), HasSubstr("/a.txt?")));
+  EXPECT_THAT(test::message_of([&] { find({"x/z/d.txt"}); }), HasSubstr("did you mean "));
+  EXPECT_THAT(test::message_of([&] { find({"x/*.cpp"}); }), HasSubstr("what exists is " + (folder_ / "x").string()));
+  EXPECT_THAT(test::message_of([&] { find({}); }), HasSubstr("no text is named"));
+  std::filesystem::create_directory(folder_ / "void");
+  EXPECT_THAT(test::message_of([&] { find({"void"}); }), HasSubstr("the folder has no files"));
+}
+
+}  // namespace
+}  // namespace btm
