@@ -60,7 +60,8 @@ std::vector<Parent> parents_of_init(const Forest& forest, const TrainingJob& job
   if (!fs::exists(record)) return {parent_by_weights(forest, job.init, job.init_sha256, 1)};
   std::vector<Parent> parents;
   try {
-    for (const Json& source : Json::parse(read_file(record)).at("sources")) {
+    const Json json = Json::parse(read_file(record));
+    for (const Json& source : json.at("sources")) {
       double weight = source.at("weight").get<double>();
       if (weight == 0) continue;
       parents.push_back(parent_by_weights(forest, job.init, source.at("sha256").get<std::string>(), weight));

@@ -196,10 +196,18 @@ TEST_F(Commands, AnotherProcessHoldsTheLock) {
 }
 
 TEST_F(Commands, ReadOnlyForest) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
-  fs::permissions(folder.path(), fs::perms::owner_read | fs::perms::owner_exec);
-  EXPECT_THAT(input_message([&] { btm({"remove", root, "rust", "--yes"}); }), HasSubstr("can't be written"));
-  fs::permissions(folder.path(), fs::perms::owner_all);
+  constexpr uid_t kNobody = 65534;  // root may write everywhere
+  uid_t self = ::geteuid();
+  using fs::perms;
+  fs::permissions(folder.path(), perms::owner_read | perms::owner_exec | perms::others_read | perms::others_exec);
+  if (self == 0) ASSERT_EQ(::seteuid(kNobody), 0);
+  std::string message = input_message([&] { btm({"remove", root, "rust", "--yes"}); });
+  std::string listed = btm({"ls", root});
+  if (self == 0) ASSERT_EQ(::seteuid(self), 0);
+  fs::permissions(folder.path(), perms::owner_all);
+  EXPECT_THAT(message, HasSubstr("can't be written"));
+  EXPECT_THAT(listed, HasSubstr("rust"));
+  EXPECT_TRUE(fs::exists(paths.expert("rust")));
 }
 
 }  // namespace
