@@ -1,0 +1,171 @@
+"""Bad input: exit code 2, one clear message, nothing half-written."""
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+from support import BTM, ForestCase, btm, write_lines
+
+
+class Errors(ForestCase):
+    def refused(self, *args, says, command=None):
+        """The command fails with code 2 and one line that holds each of the words."""
+        done = btm(*args, code=2) if command is None else command
+        self.assertEqual(done.returncode, 2, done.stderr)
+        message = done.stderr.strip().splitlines()[-1]
+        self.assertTrue(message.startswith("btm: "), done.stderr)
+        for word in [says] if isinstance(says, str) else says:
+            self.assertIn(word, message)
+        for sign in ("Exception raised from", "frame #", "terminate called"):
+            self.assertNotIn(sign, done.stderr)
+        return message
+
+    def grow_refused(self, says, *overrides):
+        args = [word for override in overrides for word in ("--set", override)]
+        message = self.refused("grow", self.plan, *args, says=says)
+        leftovers = [str(p) for p in self.forest.rglob("*.tmp")] if self.forest.exists() else []
+        self.assertEqual(leftovers, [], "half-written files")
+        return message
+
+    # ---- the plan
+
+    def test_unknown_key_names_the_nearest(self):
+        self.grow_refused(["training.learning_rte", "did you mean 'learning_rate'?"], "training.learning_rte=1")
+
+    def test_wrong_type(self):
+        self.grow_refused(["training.batch_tokens", "many"], "training.batch_tokens=many")
+
+    def test_missing_plan(self):
+        self.refused("grow", self.folder / "none.yaml", says="none.yaml")
+
+    def test_heads_that_do_not_divide_the_width(self):
+        self.grow_refused(["heads", "32", "3"], "model.heads=3")
+
+    # ---- text
+
+    def text(self, name, data):
+        path = self.folder / name
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return f"domains.cpp.text={path}"
+
+    def test_missing_text(self):
+        self.grow_refused("nowhere", f"domains.cpp.text={self.folder}/nowhere.txt")
+
+    def test_empty_domain(self):
+        self.grow_refused("cpp", self.text("empty.txt", ""))
+
+    def test_document_with_no_text(self):
+        self.grow_refused("cpp", self.text("blank.jsonl", '{"text": ""}\n{"text": "  "}\n'))
+
+    def test_domain_too_small_for_a_batch(self):
+        write_lines(self.folder / "small.jsonl.gz", [f"word {i}" for i in range(5)])
+        self.grow_refused("cpp", f"domains.cpp.text={self.folder}/small.jsonl.gz")
+
+    def test_binary_file(self):
+        self.grow_refused("blob", self.text("blob.txt", bytes(range(256)) * 100))
+
+    def test_broken_json_line_is_named_by_file_and_line(self):
+        self.grow_refused("bad.jsonl:2", self.text("bad.jsonl", '{"text": "one"}\n{"text": \n'))
+
+    def test_truncated_gzip(self):
+        whole = gzip.compress(os.urandom(50_000).hex().encode())
+        self.grow_refused(["cut.txt.gz", "truncated"], self.text("cut.txt.gz", whole[: len(whole) // 2]))
+
+    def test_truncated_zstd(self):
+        source = self.folder / "whole.txt"
+        source.write_text("".join(os.urandom(40).hex() + "\n" for _ in range(2000)))
+        subprocess.run(["zstd", "-q", source, "-o", self.folder / "whole.txt.zst"], check=True)
+        data = (self.folder / "whole.txt.zst").read_bytes()
+        self.grow_refused(["cut.txt.zst", "truncated"], self.text("cut.txt.zst", data[: len(data) // 2]))
+
+    def test_invalid_utf8_is_repaired_and_counted_not_fatal(self):
+        with gzip.open(self.folder / "cpp.jsonl.gz", "rt", encoding="utf-8") as file:
+            pieces = [json.loads(line)["text"] for line in file]
+        folder = self.folder / "latin"
+        folder.mkdir()
+        for i, piece in enumerate(pieces):
+            (folder / f"{i:04}.txt").write_bytes(b"caf\xe9 " + piece.encode())
+        btm("grow", self.plan, "--set", f"domains.cpp.text={folder}")
+        report = json.loads((self.forest / "tokens/cpp/domain.json").read_text())
+        self.assertEqual(report["invalid_utf8"], len(pieces))
+
+    def test_vocabulary_larger_than_the_text_gives(self):
+        write_lines(self.folder / "tiny.jsonl.gz", [f"ab {'ab' * i}" for i in range(40)])
+        self.grow_refused("vocab_size", "tokenizer.vocab_size=30000", f"domains.cpp.text={self.folder}/tiny.jsonl.gz",
+                          f"domains.python.text={self.folder}/tiny.jsonl.gz")
+
+    # ---- files of a forest
+
+    def damaged(self, path, damage):
+        """The file with the damage done, put back afterwards."""
+        whole = path.read_bytes()
+        self.addCleanup(lambda: path.parent.exists() and path.write_bytes(whole))
+        path.unlink()  # it may share its bytes with another by a hard link
+        path.write_bytes(damage(whole))
+
+    def test_corrupt_files_of_a_forest(self):
+        btm("grow", self.plan)
+        cut = lambda data: data[: len(data) // 2]
+        cases = [
+            ("experts/cpp/model.safetensors", cut, ["evaluate", self.forest, "--tokens-per-domain", "2k"], "model.safetensors"),
+            ("experts/cpp/model.safetensors", lambda d: b"\xff" * 8 + d[8:], ["generate", self.forest / "experts/cpp", "--prompt", "x"], "model.safetensors"),
+            ("tokenizer/tokenizer.json", cut, ["tokenize", "--tokenizer", self.forest / "tokenizer", self.plan], "tokenizer.json"),
+            ("log.jsonl", lambda d: b"not json\n" + d, ["ls", self.forest], "log.jsonl"),
+            ("tokens/cpp/test.idx", cut, ["evaluate", self.forest, "--tokens-per-domain", "3k"], "test.idx"),
+        ]
+        for name, damage, command, says in cases:
+            with self.subTest(name=name, command=command[0]):
+                path = self.forest / name
+                whole = path.read_bytes()
+                path.unlink()
+                path.write_bytes(damage(whole))
+                self.refused(*command, says=says)
+                path.write_bytes(whole)
+
+    def test_expert_of_another_tokenizer_or_shape(self):
+        btm("grow", self.plan)
+        for name, override in (("other", "tokenizer.vocab_size=500"), ("wide", "model.width=48")):
+            other = self.folder / name
+            btm("grow", self.plan, "--set", f"forest={other}", "--set", override, "--set", "compare=[]")
+            run = self.folder / f"run-{name}"
+            (run / "model").mkdir(parents=True)
+            for file in (other / "experts/cpp").iterdir():
+                if file.name not in ("expert.json", "metrics.jsonl"):
+                    shutil.copy(file, run / "model" / file.name)
+            self.refused("average", other / "experts/cpp", self.forest / "experts/python", "--output", self.folder / "mean",
+                         says="tokenizer" if name == "other" else "shape")
+            self.assertFalse((self.folder / "mean").exists())
+
+    def test_unknown_expert_names_the_nearest(self):
+        btm("grow", self.plan)
+        self.refused("show", self.forest, "pyton", says="python")
+
+    # ---- the disk
+
+    def test_read_only_folder(self):
+        # Root may write anywhere but where a file is in the way of the folder.
+        (self.folder / "forest").write_text("a file")
+        self.refused("grow", self.plan, says=str(self.forest))
+
+    def test_no_space_left(self):
+        mount = self.folder / "small-disk"
+        mount.mkdir()
+        made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", mount], capture_output=True)
+        if made.returncode != 0:
+            self.skipTest("no right to mount a small disk here")
+        try:
+            message = self.refused("grow", self.plan, "--set", f"forest={mount}/forest", says="no space left")
+            self.assertIn("free", message)
+        finally:
+            subprocess.run(["umount", mount], check=True)
+
+    def test_wrong_usage(self):
+        self.assertEqual(btm("grow", code=2).returncode, 2)
+        self.assertEqual(btm("nonsense", code=2).returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

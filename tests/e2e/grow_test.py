@@ -1,0 +1,104 @@
+"""btm grow from text to table: what it makes, that it does nothing twice, goes on after a crash, takes additions."""
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from support import BTM, ForestCase, btm
+
+
+class Grow(ForestCase):
+    def test_grows_evaluates_and_does_nothing_twice(self):
+        table = btm("grow", self.plan).stdout
+        for word in ("ensemble", "dense", "best_single", "oracle", "seed"):
+            self.assertIn(word, table)
+        before = self.weights()
+        self.assertEqual(set(before), {"seed", "experts/python", "experts/cpp", "comparisons/dense"})
+        again = btm("grow", self.plan)
+        self.assertIn("nothing to do", again.stderr)
+        self.assertEqual(self.weights(), before)
+
+        evaluation = json.loads((self.forest / "results/evaluation.json").read_text())
+        rows = {row["model"]: row for row in evaluation["rows"]}
+        self.assertEqual(evaluation["domains"]["numpy"]["role"], "novel")
+        for row in rows.values():  # bits per byte and perplexity are two views of the same loss
+            for domain, value in row["domains"].items():
+                self.assertGreater(value["perplexity"], 1)
+                self.assertLess(value["perplexity"], 600)
+        train = [row["domains"][d]["perplexity"] for row in [rows["ensemble"]] for d in ("python", "cpp")]
+        self.assertAlmostEqual(rows["ensemble"]["mean"]["train"]["perplexity"], sum(train) / 2, places=6)
+        dense = json.loads((self.forest / "comparisons/dense/expert.json").read_text())
+        experts = [json.loads((self.forest / f"experts/{n}/expert.json").read_text()) for n in ("python", "cpp")]
+        self.assertEqual(dense["tokens"] // 512, sum(e["tokens"] for e in experts) // 512, "equal training compute")
+
+    def test_two_forests_of_one_plan_have_the_same_bytes(self):
+        btm("grow", self.plan)
+        btm("grow", self.plan, "--set", f"forest={self.folder}/other")
+        first = self.weights()
+        self.forest = self.folder / "other"
+        self.assertEqual(self.weights(), first)
+
+    def test_killed_at_random_moments_it_ends_with_the_same_bytes(self):
+        btm("grow", self.plan, "--set", f"forest={self.folder}/undisturbed")
+        rng = random.Random(1)
+        for kill in [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL]:
+            worker = subprocess.Popen([BTM, "grow", self.plan], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(rng.uniform(0.3, 2.5))
+            worker.send_signal(kill)
+            code = worker.wait(60)
+            if kill != signal.SIGKILL:
+                self.assertIn(code, (0, 130))
+            time.sleep(0.5)  # orphaned workers save and go
+        btm("grow", self.plan)
+        disturbed = self.weights()
+        self.forest = self.folder / "undisturbed"
+        self.assertEqual(self.weights(), disturbed)
+
+    def test_added_cycle_trains_only_what_is_new(self):
+        btm("grow", self.plan)
+        before = self.weights()
+        self.edit_plan("  numpy:", f"  c: {{text: {self.folder}/c.jsonl.gz}}\n  numpy:")
+        self.edit_plan("evaluate:", "  - {experts: [c], tokens: 10k, branch: {from: posterior, top_k: 2, sequences: 8}}\nevaluate:")
+        btm("grow", self.plan)
+        after = self.weights()
+        for name in ("seed", "experts/python", "experts/cpp"):
+            self.assertEqual(after[name], before[name])
+        self.assertIn("experts/c", after)
+        shown = json.loads(btm("show", self.forest, "c", "--json").stdout)
+        self.assertAlmostEqual(sum(p["weight"] for p in shown["parents"]), 1, places=9)
+        self.assertEqual({p["name"] for p in shown["parents"]} - {"python", "cpp"}, set())
+
+    def test_changed_setting_of_something_published_is_refused(self):
+        btm("grow", self.plan)
+        before = self.weights()
+        for old, new in (("tokens: 20k", "tokens: 30k"), ("vocab_size: 512", "vocab_size: 600"),
+                         ("tokens: 30k, domains", "tokens: 40k, domains"), ("width: 32", "width: 64")):
+            text = self.plan.read_text()
+            self.edit_plan(old, new)
+            message = btm("grow", self.plan, code=2).stderr
+            self.assertEqual(len(message.strip().splitlines()[-1:]), 1)
+            self.assertRegex(message, "set it back")
+            self.plan.write_text(text)
+        self.assertEqual(self.weights(), before)
+
+    def test_a_second_grow_at_the_same_time_is_refused(self):
+        first = subprocess.Popen([BTM, "grow", self.plan], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.time() + 20
+        while not os.path.exists(self.forest / "forest.yaml") and time.time() < deadline:
+            time.sleep(0.05)
+        self.assertIn("already at work", btm("grow", self.plan, code=2).stderr)
+        self.assertEqual(first.wait(240), 0)
+
+    def test_removed_expert_is_not_grown_again(self):
+        btm("grow", self.plan)
+        btm("remove", self.forest, "cpp", "--yes")
+        self.assertNotIn("experts/cpp", self.weights())
+        self.assertIn("was removed", btm("grow", self.plan).stderr)
+        self.assertNotIn("experts/cpp", self.weights())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
