@@ -13,10 +13,11 @@ namespace {
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kTokenizerFile = "tokenizer.json";
 
-// Settings of config.json that may differ: where the model came from, how it is stored, how it was trained.
-constexpr std::array<std::string_view, 8> kFreeSettings{
-    "_name_or_path", "transformers_version", "torch_dtype",   "dtype",
-    "use_cache",     "initializer_range",    "architectures", "gradient_checkpointing"};
+// Settings of config.json that may differ: where the model came from, how it is stored, how it was trained, and what
+// the tokenizer says too.
+constexpr std::array<std::string_view, 11> kFreeSettings{
+    "_name_or_path", "transformers_version",   "torch_dtype",  "dtype",        "use_cache",   "initializer_range",
+    "architectures", "gradient_checkpointing", "bos_token_id", "eos_token_id", "pad_token_id"};
 
 // Hugging Face's names for what belongs to a model beside its weights.
 constexpr std::array<std::string_view, 11> kCompanions{
@@ -29,16 +30,18 @@ bool is_free(std::string_view setting) {
          setting.ends_with("pdrop");
 }
 
-Json read_config(const fs::path& folder) {
-  Json json = Json::parse(read_file(folder / kConfigFile), nullptr, false);
+// Sorted by key, so that the order in the file doesn't count.
+nlohmann::json read_config(const fs::path& folder) {
+  auto json = nlohmann::json::parse(read_file(folder / kConfigFile), nullptr, false);
   if (!json.is_object()) throw input_error("{}: not a JSON object", (folder / kConfigFile).string());
   return json;
 }
 
 void check_configs(const fs::path& first, const fs::path& other) {
-  Json a = read_config(first), b = read_config(other);
+  auto a = read_config(first), b = read_config(other);
   for (const auto& [key, value] : a.items()) {
     if (is_free(key) || !b.contains(key) || b[key] == value) continue;
+    if (value.is_null() || b[key].is_null()) continue;  // left to the family's default
     throw input_error("{} can't be averaged with {}: its config.json has {} = {}, the other has {}", other.string(),
                       first.string(), key, b[key].dump(), value.dump());
   }

@@ -115,6 +115,17 @@ TEST_F(Average, BytesDoNotDependOnThreads) {
   }
 }
 
+// Their config.json and ours say the same in other words.
+TEST_F(Average, OfAFolderOfTransformersAndOneOfOurs) {
+  for (const char* name : {"gpt2", "llama"}) {
+    fs::path original = test::oracle_folder() / name, ours = folder / name;
+    fs::create_directories(ours);
+    save_model(ours, load_model(original), 0);
+    average_checkpoints({{original, 1}, {ours, 1}}, folder / "out");
+    test::expect_equal(load_model(folder / "out"), test::read_oracle_values(original.string() + ".values"));
+  }
+}
+
 TEST_F(Average, WeightsThatAreNone) {
   EXPECT_THAT(message(-1, 2), AllOf(HasSubstr("left"), HasSubstr("-1")));
   EXPECT_THAT(message(1, kNan), HasSubstr("right"));
