@@ -106,9 +106,9 @@ void print_text(const Forest& forest, const Found& found) {
   line("folder", found.folder.string());
   line("weights", info.weights_sha256);
   line("tokenizer", info.tokenizer_sha256);
+  line("made by", fmt::format("btm {}", info.tool_version));
   line("recipe", info.recipe_sha256);
   if (!info.recipe.is_null()) fmt::print("{}", indented(to_yaml(info.recipe)));
-  line("made by", "btm " + info.tool_version);
 }
 
 void run(const Options& options) {

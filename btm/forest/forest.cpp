@@ -1,6 +1,7 @@
 #include "btm/forest/forest.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "btm/core/files.h"
 #include "btm/core/log.h"
@@ -10,9 +11,8 @@
 namespace btm {
 namespace {
 
-using Experts = std::vector<ExpertInfo>;
-
-Experts::iterator named(Experts& experts, const std::string& name) {
+template <class Experts>  // const or not
+auto named(Experts& experts, const std::string& name) {
   return std::find_if(experts.begin(), experts.end(), [&name](const ExpertInfo& info) { return info.name == name; });
 }
 
@@ -54,12 +54,17 @@ ExpertInfo read_expert(const ForestPaths& paths, const ExpertInfo& logged) {
 void require_forest(const ForestPaths& paths) {
   constexpr const char* kAdvice =
       "give the folder that 'forest' names in forest.yaml, or grow one: btm grow forest.yaml";
-  if (!fs::is_directory(paths.root)) {
+  std::error_code status;
+  if (!fs::is_directory(paths.root, status)) {
     throw input_error("{}: no forest there (no such folder); {}", paths.root.string(), kAdvice);
   }
-  std::vector<fs::path> parts = {paths.plan(), paths.log(),     paths.lock(),      paths.seed(),
-                                 paths.runs(), paths.experts(), paths.tokenizer(), paths.root / "tokens"};
-  bool any = std::any_of(parts.begin(), parts.end(), [](const fs::path& part) { return fs::exists(part); });
+  bool logged = fs::exists(paths.log(), status);
+  if (status) {
+    throw input_error("{}: can't be read: {}", paths.root.string(), status.message());
+  }
+  std::vector<fs::path> parts = {paths.plan(),    paths.lock(),      paths.seed(),         paths.runs(),
+                                 paths.experts(), paths.tokenizer(), paths.root / "tokens"};
+  bool any = logged || std::any_of(parts.begin(), parts.end(), [](const fs::path& part) { return fs::exists(part); });
   if (!any && !fs::is_empty(paths.root)) {
     throw input_error("{}: no forest there (neither forest.yaml nor log.jsonl nor seed); {}", paths.root.string(),
                       kAdvice);
@@ -69,7 +74,7 @@ void require_forest(const ForestPaths& paths) {
 }  // namespace
 
 const ExpertInfo* Forest::find(const std::string& name) const {
-  auto at = named(const_cast<Experts&>(experts), name);
+  auto at = named(experts, name);
   return at == experts.end() ? nullptr : &*at;
 }
 

@@ -195,19 +195,30 @@ TEST_F(Commands, AnotherProcessHoldsTheLock) {
   EXPECT_FALSE(fs::exists(paths.expert("rust")));
 }
 
-TEST_F(Commands, ReadOnlyForest) {
-  constexpr uid_t kNobody = 65534;  // root may write everywhere
+// Without the rights of root, who may read and write everywhere.
+template <class F>
+void as_nobody(F&& f) {
+  constexpr uid_t kNobody = 65534;
   uid_t self = ::geteuid();
-  using fs::perms;
-  fs::permissions(folder.path(), perms::owner_read | perms::owner_exec | perms::others_read | perms::others_exec);
-  if (self == 0) ASSERT_EQ(::seteuid(kNobody), 0);
-  std::string message = input_message([&] { btm({"remove", root, "rust", "--yes"}); });
-  std::string listed = btm({"ls", root});
-  if (self == 0) ASSERT_EQ(::seteuid(self), 0);
-  fs::permissions(folder.path(), perms::owner_all);
-  EXPECT_THAT(message, HasSubstr("can't be written"));
-  EXPECT_THAT(listed, HasSubstr("rust"));
+  ASSERT_EQ(self == 0 ? ::seteuid(kNobody) : 0, 0);
+  f();
+  ASSERT_EQ(self == 0 ? ::seteuid(self) : 0, 0);
+}
+
+TEST_F(Commands, ReadOnlyForest) {
+  fs::permissions(folder.path(), static_cast<fs::perms>(0555));
+  as_nobody([&] {
+    EXPECT_THAT(input_message([&] { btm({"remove", root, "rust", "--yes"}); }), HasSubstr("can't be written"));
+    EXPECT_THAT(btm({"ls", root}), HasSubstr("rust"));
+  });
+  fs::permissions(folder.path(), fs::perms::owner_all);
   EXPECT_TRUE(fs::exists(paths.expert("rust")));
+}
+
+TEST_F(Commands, UnreadableForest) {
+  fs::permissions(folder.path(), fs::perms::none);
+  as_nobody([&] { EXPECT_THAT(input_message([&] { btm({"ls", root}); }), HasSubstr("can't be read")); });
+  fs::permissions(folder.path(), fs::perms::owner_all);
 }
 
 }  // namespace
