@@ -24,12 +24,33 @@ namespace {
 
 using Milliseconds = std::chrono::milliseconds;
 
-pid_t start(const fs::path& run) {
-  std::string program = TRAIN_RUN_PROGRAM, folder = run.string();
-  char* arguments[] = {program.data(), folder.data(), nullptr};
+pid_t spawn(std::vector<std::string> words) {
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   pid_t child = 0;
-  EXPECT_EQ(::posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments, environ), 0);
+  EXPECT_EQ(::posix_spawn(&child, arguments[0], nullptr, nullptr, arguments.data(), environ), 0);
   return child;
+}
+
+pid_t start(const fs::path& run) {
+  return spawn({TRAIN_RUN_PROGRAM, run.string()});
+}
+
+// The same where no file can grow beyond some 50 kB: stands in for a full disk and needs no rights.
+pid_t start_with_little_room(const fs::path& run) {
+  return spawn({"/bin/sh", "-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$1\"", TRAIN_RUN_PROGRAM, run.string()});
+}
+
+// Waits until the run has as many whole checkpoints.
+void wait_for_checkpoints(const fs::path& run, int count) {
+  for (int found = 0; found < count;) {
+    std::this_thread::sleep_for(Milliseconds(1));
+    found = 0;
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(run / "checkpoints", none))
+      found += entry.path().extension() != ".tmp";
+  }
 }
 
 // The exit code, or minus the signal that ended it.
@@ -41,9 +62,9 @@ int wait_for(pid_t child) {
 
 TrainingJob long_job(const test::TemporaryFolder& folder) {
   TrainingJob job = test::small_job(folder);
-  job.tokens = 400 * 64;
+  job.tokens = 250 * 64;
   job.training.dev_every = 50;
-  job.training.checkpoint_minutes = 0.0002;  // many, so that some are cut off in the middle
+  job.training.checkpoint_minutes = 0.0005;  // many, so that some are cut off in the middle
   return job;
 }
 
@@ -74,7 +95,7 @@ TEST_P(Kill, EndsWithTheSameBytes) {
   int stopped = 0, code = -1;
   for (int tries = 0; tries < 60 && code != 0; ++tries) {
     pid_t child = start(folder / "killed");
-    if (stopped < 6) {  // then it may go to its end
+    if (stopped < 4) {  // then it may go to its end
       std::this_thread::sleep_for(Milliseconds(20 + random.below(static_cast<std::uint64_t>(all.count()) / 2)));
       ::kill(child, signal);
     }
@@ -102,10 +123,7 @@ TEST(Resume, AfterABrokenCheckpointTheOneBeforeIsUsed) {
   save_job(folder / "killed", job);
   pid_t child = start(folder / "killed");
   fs::path checkpoints = folder / "killed/checkpoints";
-  std::error_code none;
-  while (std::distance(fs::directory_iterator(checkpoints, none), fs::directory_iterator()) < 2) {
-    std::this_thread::sleep_for(Milliseconds(1));
-  }
+  wait_for_checkpoints(folder / "killed", 2);
   ::kill(child, SIGKILL);
   ASSERT_EQ(wait_for(child), -SIGKILL);
   std::int64_t newest = 0;
@@ -115,6 +133,23 @@ TEST(Resume, AfterABrokenCheckpointTheOneBeforeIsUsed) {
   fs::resize_file(checkpoints / std::to_string(newest) / "parameters.bin", 100);
   ASSERT_EQ(wait_for(start(folder / "killed")), 0);
   expect_same_run(folder / "whole", folder / "killed");
+}
+
+TEST(Resume, AfterAFullDiskTheLastCheckpointIsUsed) {
+  test::TemporaryFolder folder;
+  TrainingJob job = long_job(folder);
+  save_job(folder / "whole", job);
+  ASSERT_EQ(wait_for(start(folder / "whole")), 0);
+  save_job(folder / "full", job);
+  pid_t child = start(folder / "full");
+  wait_for_checkpoints(folder / "full", 1);
+  ::kill(child, SIGTERM);
+  ASSERT_EQ(wait_for(child), 130);
+  EXPECT_EQ(wait_for(start_with_little_room(folder / "full")), 2);
+  EXPECT_EQ(load_status(folder / "full")->state, "failed");
+  EXPECT_FALSE(fs::exists(folder / "full/model"));
+  ASSERT_EQ(wait_for(start(folder / "full")), 0);
+  expect_same_run(folder / "whole", folder / "full");
 }
 
 TEST(Resume, DeviceSecondsCountWhatWasLost) {

@@ -57,7 +57,9 @@ TEST(Schedule, ReachesThePeakHoweverFewTheUpdates) {
       settings.warmup = warmup;
       std::vector<double> found = rates(settings, updates);
       EXPECT_DOUBLE_EQ(*std::max_element(found.begin(), found.end()), 2) << warmup << " of " << updates;
-      if (updates > 1 && warmup < 1) EXPECT_NEAR(found.back(), 0.2, 1e-12) << warmup << " of " << updates;
+      if (updates > 1 && warmup < 1) {
+        EXPECT_NEAR(found.back(), 0.2, 1e-12) << warmup << " of " << updates;
+      }
     }
   }
 }

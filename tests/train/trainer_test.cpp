@@ -10,6 +10,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
+#include "btm/data/bpe_train.h"
 #include "btm/data/token_store.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/metrics.h"
@@ -94,6 +95,26 @@ TEST(Trainer, TwoThreadsAgreeWithOne) {
     EXPECT_NEAR(one[i]["loss"].get<double>(), two[i]["loss"].get<double>(), 1e-4) << "update " << i + 1;
   }
   EXPECT_EQ(weights_sha256(folder / "two/model"), weights_sha256(folder / "again/model"));
+}
+
+TEST(Trainer, PutsTheTokenizerBesideTheWeights) {
+  test::TemporaryFolder folder;
+  Tokenizer tokenizer =
+      train_bpe([](const auto& take) { take("a tale of a tail that was as tall as a sail"); }, 262, 1);
+  make_folders(folder / "tokenizer");
+  tokenizer.save(folder / "tokenizer");
+  folder.write("tokenizer/tokenizer_config.json", R"({"as": "the user made it"})");
+  TrainingJob job = test::small_job(folder);
+  job.tokenizer = (folder / "tokenizer").string();
+  expect_refused(folder / "small", job, "the tokenizer has 262 tokens, the model only 64");
+
+  job.model.vocab_size = 262;
+  train(folder / "run", job);
+  for (const char* file : {"tokenizer.json", "tokenizer_config.json"}) {
+    EXPECT_EQ(test::read(folder.path() / "run/model" / file), test::read(folder.path() / "tokenizer" / file)) << file;
+  }
+  Json config = Json::parse(test::read(folder / "run/model/config.json"));
+  EXPECT_EQ(config["eos_token_id"], tokenizer.end_of_text());
 }
 
 TEST(Trainer, DoneIsDone) {
