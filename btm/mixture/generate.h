@@ -15,13 +15,12 @@ namespace btm {
 struct GenerateSettings {
   std::int64_t tokens = 100;
   SamplerSettings sampler;
-  std::vector<std::string> stop;
+  std::vector<std::string> stop;  // end before any of these texts; not in visit: they may hold commas
 };
 template <class F>
 void visit(GenerateSettings& s, F&& f) {
   f("tokens", s.tokens, "to generate at most");
   visit(s.sampler, f);
-  f("stop", s.stop, "end before any of these texts");
 }
 
 struct Generation {

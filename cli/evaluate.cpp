@@ -1,0 +1,96 @@
+// btm evaluate: the results table of a forest.
+#include "btm/mixture/evaluate.h"
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include "btm/core/files.h"
+#include "btm/core/log.h"
+#include "btm/plan/plan.h"
+#include "btm/report/evaluation_table.h"
+#include "cli/command.h"
+#include "cli/setting_options.h"
+
+namespace btm {
+namespace {
+
+struct Options {
+  std::string forest;
+  std::vector<std::string> texts;
+  SettingOptions settings;
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  bool json = false;
+};
+
+EvaluationText parse_text(const std::string& argument) {
+  std::size_t equals = argument.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == argument.size()) {
+    throw input_error("--text {}: expected NAME=PATH", argument);
+  }
+  return {argument.substr(0, equals), argument.substr(equals + 1)};
+}
+
+// Settings and domains as the forest's plan has them, if it has one.
+struct Planned {
+  EvaluateSettings settings;
+  std::vector<EvaluationDomain> domains;
+};
+
+Planned read_plan(const Forest& forest) {
+  if (!fs::exists(forest.paths.plan())) return {{}, evaluation_domains(forest)};
+  Plan plan = load_plan(forest.paths.plan(), {});
+  Planned planned{plan.evaluate, {}};
+  for (const auto& [name, domain] : plan.domains) {
+    if (!fs::exists(forest.paths.tokens(name) / "test.idx")) continue;  // not prepared yet
+    planned.domains.push_back({name, domain.role == Role::train ? "train" : "novel"});
+  }
+  return planned;
+}
+
+void run(const Options& options) {
+  Forest forest = open_forest(options.forest);
+  auto [settings, domains] = read_plan(forest);
+  options.settings.read(settings, "btm evaluate");
+  std::vector<EvaluationText> texts;
+  for (const std::string& argument : options.texts) texts.push_back(parse_text(argument));
+  if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
+  // What `btm grow` evaluated is overwritten: without this mark it evaluates again when asked to.
+  std::error_code ignored;
+  fs::remove(forest.paths.results() / "recipe.json", ignored);
+  Json evaluation = evaluate_forest(forest, settings, domains, texts, options.threads, options.json);
+  fs::path markdown = fs::path(forest.paths.evaluation()).replace_extension(".md");
+  write_file(markdown, evaluation_markdown(evaluation));
+  if (options.json) {
+    fmt::print("{}\n", evaluation.dump(2));
+    return;
+  }
+  TableStyle style = table_style(stdout);
+  fmt::print("{}\n{}", evaluation_table(evaluation, style), domain_table(evaluation, style));
+  log_info(fmt::format("written to {} and {}", forest.paths.evaluation().string(), markdown.filename().string()));
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("evaluate", "Score every form of a forest on every domain: the results table");
+  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
+  command
+      ->add_option("--text", options->texts,
+                   "Score this text, too, as a novel domain: a file, folder or glob of .txt, .jsonl, sources")
+      ->type_name("NAME=PATH")
+      ->allow_extra_args(false);
+  options->settings.add<EvaluateSettings>(*command, "Settings (default: as in the forest's plan)");
+  command->add_option("--threads", options->threads, "Threads that score")->capture_default_str();
+  command->add_flag("--json", options->json, "Print results/evaluation.json instead of the tables");
+  command->footer(
+      "\nModels: seed and dense as they are; ensemble: all experts, weighted by the domain posterior; top_K: the K\n"
+      "experts of largest prior alone; average_...: one plain LM out of all experts' parameters; best_single: the\n"
+      "expert that is best on the train domains; oracle: the best expert for each domain. Weights and choices are "
+      "made\n"
+      "on dev text, never on test text. Scores are kept in results/scores: only what is new is computed.");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace btm

@@ -1,0 +1,186 @@
+// btm posterior: which experts a text looks like.
+#include <cmath>
+#include <memory>
+#include <numbers>
+#include <numeric>
+#include <thread>
+
+#include "btm/core/files.h"
+#include "btm/core/log.h"
+#include "btm/core/progress.h"
+#include "btm/data/utf8.h"
+#include "btm/mixture/text_posterior.h"
+#include "btm/report/text_table.h"
+#include "cli/command.h"
+
+namespace btm {
+namespace {
+
+struct Options {
+  std::string forest, words, file, prior = "uniform", domain;
+  std::optional<double> forgetting;
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  bool per_token = false, json = false;
+};
+
+std::string read_text(const Options& options) {
+  if (options.words.empty() == options.file.empty()) {
+    throw input_error("give the text either as TEXT or with --text FILE (- for standard input)");
+  }
+  if (options.file.empty()) return options.words;
+  std::string text = read_file(options.file == "-" ? "/dev/stdin" : options.file);
+  if (repair_utf8(text)) log_warning(options.file + ": not valid UTF-8; what is not was replaced by U+FFFD");
+  return text;
+}
+
+PriorKind parse_prior(const std::string& word) {
+  std::vector<std::string> known;
+  for (const auto& [kind, name] : names(PriorKind{})) {
+    if (name == word) return kind;
+    known.emplace_back(name);
+  }
+  std::string near = nearest_word(word, known);
+  throw input_error("--prior {}: there are {}{}", word, fmt::join(known, ", "),
+                    near.empty() ? "" : fmt::format("; did you mean {}?", near));
+}
+
+// A bar of eighths of a character cell.
+std::string bar(double share) {
+  constexpr int kCells = 30;
+  constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  int eighths = static_cast<int>(std::lround(share * kCells * 8));
+  std::string text;
+  for (int i = 0; i < eighths / 8; ++i) text += "█";
+  return text + kEighths[eighths % 8];
+}
+
+void print_table(const TextPosterior& result) {
+  std::vector<std::size_t> order(result.posterior.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return result.posterior[a] > result.posterior[b]; });
+  TextTable table{
+      {{"expert", Align::left}, {"", Align::left}, {"posterior"}, {"share"}, {"perplexity"}, {"bits per byte"}}, {}};
+  for (std::size_t j : order) {
+    double bits = result.mean_losses[j] * static_cast<double>(result.tokens.size()) / std::numbers::ln2 /
+                  static_cast<double>(std::max<std::int64_t>(1, result.bytes));
+    table.rows.push_back({result.scores.experts[j], bar(result.posterior[j]),
+                          fmt::format("{:.1f} %", 100 * result.posterior[j]),
+                          fmt::format("{:.1f} %", 100 * result.share[j]),
+                          fmt::format("{:.4g}", std::exp(result.mean_losses[j])), fmt::format("{:.3f}", bits)});
+  }
+  fmt::print("{}\n{} tokens. Posterior: after the whole text. Share: weights of the fixed mixture that fits it best.\n",
+             to_text(table), result.tokens.size());
+}
+
+// The weights that the mixture had when it predicted token t, [experts].
+std::span<const double> weights_at(const TextPosterior& result, std::size_t t) {
+  return std::span(result.course).subspan(t * result.posterior.size(), result.posterior.size());
+}
+
+std::size_t likeliest(std::span<const double> weights) {
+  return static_cast<std::size_t>(std::max_element(weights.begin(), weights.end()) - weights.begin());
+}
+
+std::string colour(std::size_t expert) {
+  constexpr int kColours[] = {39, 208, 41, 205, 220, 141, 203, 51, 106, 180};  // of the 256, apart from each other
+  return fmt::format("\033[38;5;{}m", kColours[expert % std::size(kColours)]);
+}
+
+// Control characters of a text would be orders to the terminal.
+std::string harmless(std::string text) {
+  repair_utf8(text);
+  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t'; });
+  return text;
+}
+
+// The text, each token in the colour of the expert that had the largest weight for it.
+void print_coloured(const TextPosterior& result, const Tokenizer& tokenizer) {
+  for (std::size_t j = 0; j < result.posterior.size(); ++j) {
+    fmt::print("{}{}{}\033[0m", j ? "  " : "", colour(j), result.scores.experts[j]);
+  }
+  fmt::print("\n\n");
+  std::string held;  // bytes of a character that goes on in the next token
+  for (std::size_t t = 0; t < result.tokens.size(); ++t) {
+    held += tokenizer.decode(std::span(&result.tokens[t], 1));
+    std::string repaired = held;
+    bool cut = repair_utf8(repaired) && repaired.ends_with("\xef\xbf\xbd") && held.size() < 4;
+    if (cut && t + 1 < result.tokens.size()) continue;
+    fmt::print("{}{}\033[0m", colour(likeliest(weights_at(result, t))), harmless(held));
+    held.clear();
+  }
+  fmt::print("\n\n");
+}
+
+void print_lines(const TextPosterior& result, const Tokenizer& tokenizer) {
+  TextTable table{{{"token", Align::left}, {"expert", Align::left}, {"weight"}}, {}};
+  for (std::size_t t = 0; t < result.tokens.size(); ++t) {
+    auto weights = weights_at(result, t);
+    std::size_t best = likeliest(weights);
+    table.rows.push_back({Json(harmless(tokenizer.decode(std::span(&result.tokens[t], 1)))).dump(),
+                          result.scores.experts[best], fmt::format("{:.3f}", weights[best])});
+  }
+  fmt::print("{}\n", to_text(table));
+}
+
+void print_json(const TextPosterior& result, const Tokenizer& tokenizer, bool per_token) {
+  Json json = {{"tokens", result.tokens.size()}, {"bytes", result.bytes}, {"experts", Json::object()}};
+  for (std::size_t j = 0; j < result.posterior.size(); ++j) {
+    json["experts"][result.scores.experts[j]] = {{"posterior", result.posterior[j]},
+                                                 {"share", result.share[j]},
+                                                 {"prior", result.weights.prior[j]},
+                                                 {"perplexity", std::exp(result.mean_losses[j])}};
+  }
+  json["forgetting"] = result.weights.forgetting;
+  json["evidence"] = result.weights.evidence;
+  for (std::size_t t = 0; per_token && t < result.tokens.size(); ++t) {
+    std::string text = tokenizer.decode(std::span(&result.tokens[t], 1));
+    repair_utf8(text);
+    Json weights = Json::object(), log_probs = Json::object();
+    for (std::size_t j = 0; j < result.posterior.size(); ++j) {
+      weights[result.scores.experts[j]] = weights_at(result, t)[j];
+      log_probs[result.scores.experts[j]] = result.scores.of(j)[t];
+    }
+    json["course"].push_back(
+        {{"id", result.tokens[t]}, {"text", text}, {"weights", weights}, {"log_probs", log_probs}});
+  }
+  fmt::print("{}\n", json.dump(per_token ? -1 : 2));
+}
+
+void run(const Options& options) {
+  Forest forest = open_forest(options.forest);
+  Tokenizer tokenizer = Tokenizer::load(forest.paths.tokenizer());
+  if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
+  TextPosteriorSettings settings;
+  settings.prior = {parse_prior(options.prior), options.forgetting};
+  settings.domain = options.domain;
+  settings.threads = options.threads;
+  settings.quiet = options.json;
+  TextPosterior result = text_posterior(forest, tokenizer, read_text(options), settings);
+  if (options.json) return print_json(result, tokenizer, options.per_token);
+  if (options.per_token && is_terminal(stdout)) print_coloured(result, tokenizer);
+  if (options.per_token && !is_terminal(stdout)) print_lines(result, tokenizer);
+  print_table(result);
+}
+
+}  // namespace
+
+void add_posterior(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("posterior", "Say which experts of a forest a text looks like");
+  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
+  command->add_option("TEXT", options->words, "The text");
+  command->add_option("--text", options->file, "File with the text instead; - for standard input")->type_name("FILE");
+  command->add_flag("--per-token", options->per_token,
+                    "Show the course, too: on a terminal the text in the colours of the experts");
+  command->add_option("--prior", options->prior, "uniform, updating, cached or fitted (these with --domain)")
+      ->capture_default_str();
+  command->add_option("--domain", options->domain, "Domain whose dev sample sets the prior")->type_name("NAME");
+  command->add_option("--forgetting", options->forgetting, "g from 0 (last token only) to 1 (exact Bayes); default 1")
+      ->type_name("G");
+  command->add_option("--threads", options->threads, "Threads that score")->capture_default_str();
+  command->add_flag("--json", options->json, "Print as JSON; with --per-token the weights before every token");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace btm
