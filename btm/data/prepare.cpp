@@ -107,8 +107,9 @@ DomainReport prepare_domain(const TextSettings& settings, const std::string& dom
         settings, domain, report,
         [&](std::string&& text, const std::string&, Split split) { encoder.add(std::move(text), split); },
         [&](std::int64_t bytes, std::int64_t of) {
-          bar.update(static_cast<double>(bytes) / static_cast<double>(of),
-                     fmt::format("{}B", format_count(static_cast<double>(bytes))));
+          const double share =
+              of > 0 ? static_cast<double>(bytes) / static_cast<double>(of) : 0.0;  // a pipe has no size
+          bar.update(share, fmt::format("{}B", format_count(static_cast<double>(bytes))));
         });
     encoder.finish(report);
   }
