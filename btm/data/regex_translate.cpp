@@ -19,23 +19,6 @@ std::string join(const std::vector<CodeRange>& ranges) {
   return text;
 }
 
-std::vector<CodeRange> united(std::initializer_list<std::string_view> properties) {
-  std::vector<CodeRange> all;
-  for (const std::string_view property : properties) {
-    for (const CodeRange& range : ranges_of(property)) all.push_back(range);
-  }
-  std::ranges::sort(all);
-  std::vector<CodeRange> merged;
-  for (const CodeRange& range : all) {
-    if (!merged.empty() && merged.back().second + 1 >= range.first) {
-      merged.back().second = std::max(merged.back().second, range.second);
-    } else {
-      merged.push_back(range);
-    }
-  }
-  return merged;
-}
-
 // Walks the pattern once from left to right, copying what means the same in both libraries.
 class Translator {
  public:
@@ -162,7 +145,7 @@ class Translator {
         break;
       case 'w':
       case 'W':
-        put(united({"L", "M", "N", "Pc"}), negated);
+        put(ranges_of("word"), negated);
         break;
       case 'p':
       case 'P':
@@ -189,7 +172,7 @@ class Translator {
     std::string_view name = pattern_.substr(at_ + 3, close - at_ - 3);
     const bool inverted = name.starts_with('^');
     if (inverted) name.remove_prefix(1);
-    const std::vector<CodeRange> ranges = name == "space" ? std::vector<CodeRange>{} : ranges_of(name);
+    const std::vector<CodeRange> ranges = name.size() > 2 ? std::vector<CodeRange>{} : ranges_of(name);
     if (ranges.empty())
       refuse(pattern_.substr(at_, close + 1 - at_), "properties are general categories such as L or Lu");
     put(ranges, (peek(1) == 'P') != inverted);

@@ -1,5 +1,6 @@
 #include "btm/data/unicode.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -16,22 +17,20 @@ constexpr CodeRange kSpaces[] = {{0x9, 0xd},       {0x20, 0x20},     {0x85, 0x85
                                  {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f},
                                  {0x205f, 0x205f}, {0x3000, 0x3000}};
 
-// Characters of \w in Rust's regex (Unicode TR18: Alphabetic, M, Nd, Pc, Join_Control) that their category does not
-// show.
-constexpr CodeRange kOtherWord[] = {
-    {0x200c, 0x200d}, {0x24b6, 0x24e9}, {0x1f130, 0x1f149}, {0x1f150, 0x1f169}, {0x1f170, 0x1f189}};
+// \w is L, M, Nd, Nl and Pc, which the category shows, and letters in circles and squares (Other_Alphabetic). Rust's
+// regex adds the joiners (Unicode TR18), Oniguruma the numbers of Latin-1. Found by comparing over all scalar values.
+constexpr CodeRange kAlphabeticSymbols[] = {
+    {0x24b6, 0x24e9}, {0x1f130, 0x1f149}, {0x1f150, 0x1f169}, {0x1f170, 0x1f189}};
+constexpr CodeRange kJoiners[] = {{0x200c, 0x200d}};
+constexpr CodeRange kLatinNumbers[] = {{0xb2, 0xb3}, {0xb9, 0xb9}, {0xbc, 0xbe}};
+
+bool is_word(std::string_view category) {
+  return category[0] == 'L' || category[0] == 'M' || category == "Nd" || category == "Nl" || category == "Pc";
+}
 
 std::uint8_t class_of(std::string_view category) {
-  switch (category[0]) {
-    case 'L':
-      return kLetter | kWord;
-    case 'N':
-      return kNumber | (category == "No" ? 0 : kWord);
-    case 'M':
-      return kWord;
-    default:
-      return category == "Pc" ? kWord : 0;
-  }
+  const int kind = category[0] == 'L' ? kLetter : category[0] == 'N' ? kNumber : 0;
+  return static_cast<std::uint8_t>(kind | (is_word(category) ? kWord : 0));
 }
 
 template <class Take>
@@ -54,10 +53,24 @@ std::vector<std::uint8_t> make_classes() {
     }
   };
   set(kSpaces, kSpace);
-  set(kOtherWord, kWord);
+  set(kAlphabeticSymbols, kWord);
+  set(kJoiners, kWord);
   classes['\r'] |= kNewline;
   classes['\n'] |= kNewline;
   return classes;
+}
+
+// Sorted ranges with neighbours made one.
+std::vector<CodeRange> joined(const std::vector<CodeRange>& ranges) {
+  std::vector<CodeRange> made;
+  for (const CodeRange& range : ranges) {
+    if (!made.empty() && made.back().second + 1 == range.first) {
+      made.back().second = range.second;
+    } else {
+      made.push_back(range);
+    }
+  }
+  return made;
 }
 
 }  // namespace
@@ -66,14 +79,15 @@ std::vector<CodeRange> ranges_of(std::string_view property) {
   if (property == "space") return {std::begin(kSpaces), std::end(kSpaces)};
   std::vector<CodeRange> ranges;
   for_each_range([&](std::uint32_t begin, std::uint32_t end, std::string_view category) {
-    if (property.empty() || property.size() > 2 || !category.starts_with(property)) return;
-    if (!ranges.empty() && ranges.back().second + 1 == begin) {
-      ranges.back().second = end - 1;
-    } else {
-      ranges.emplace_back(begin, end - 1);
-    }
+    const bool named = !property.empty() && property.size() <= 2 && category.starts_with(property);
+    if (named || (property == "word" && is_word(category))) ranges.emplace_back(begin, end - 1);
   });
-  return ranges;
+  if (property == "word") {
+    ranges.insert(ranges.end(), std::begin(kAlphabeticSymbols), std::end(kAlphabeticSymbols));
+    ranges.insert(ranges.end(), std::begin(kLatinNumbers), std::end(kLatinNumbers));
+    std::ranges::sort(ranges);
+  }
+  return joined(ranges);
 }
 
 std::vector<CodeRange> complement(const std::vector<CodeRange>& ranges) {

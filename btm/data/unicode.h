@@ -63,7 +63,8 @@ using CodeRange = std::pair<std::uint32_t, std::uint32_t>;  // first and last
 // First code point of a range << 5 | category, rising.
 std::span<const std::uint32_t> category_table();
 
-// Ranges with a property: a category ("Lu"), a group of them ("L") or "space"; empty if the name is not known.
+// Ranges with a property: a category ("Lu"), a group of them ("L"), or "space" and "word", which are \s and \w in
+// Oniguruma; empty if the name is not known.
 std::vector<CodeRange> ranges_of(std::string_view property);
 // All code points but these.
 std::vector<CodeRange> complement(const std::vector<CodeRange>& ranges);

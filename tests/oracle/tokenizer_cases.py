@@ -44,6 +44,9 @@ PIECES = (
     + ["word", "Wort", "\u0441\u043b\u043e\u0432\u043e", "\u03bb\u03cc\u03b3\u03bf\u03c2", "\u05de\u05d9\u05dc\u05d4"]
     + ["\u0643\u0644\u0645\u0629", "\u0936\u092c\u094d\u0926", "\u0e04\u0e33", "\u6587\u5b57", "\u3072\u3089\u304c\u306a", "\u01c5", "\u02b0"]
 )
+# The bytes in the order of the characters that stand for them in byte-level vocabularies.
+PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+BYTES = PRINTABLE + [byte for byte in range(256) if byte not in PRINTABLE]
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
 
@@ -53,11 +56,11 @@ def is_bulk(value: int) -> bool:
 
 
 def block_text(first: int) -> str:
-    """Each of 256 scalar values after a letter, a number and an apostrophe, and before a combining mark."""
+    """256 scalar values, each after and before a letter, a number and a space, and before a combining mark."""
     values = [chr(c) for c in range(first, first + 256) if not 0xD800 <= c < 0xE000]
-    if is_bulk(first):
-        return "".join(f"a{c} {c}" for c in values)
-    return "".join(f"a{c}1{c} '{c}\u0327 " for c in values)
+    if is_bulk(first):  # a value of another kind than its neighbours cuts the run
+        return f"a{''.join(values)}1{''.join(values)}"
+    return "".join(f"a{c}1{c} {c}'{c}\u0327 " for c in values)
 
 
 def real_texts(megabytes: float, stride: int = 1) -> list[str]:
@@ -102,6 +105,21 @@ def trained(tokenizer: Tokenizer, texts: list[str], vocab_size: int) -> Tokenize
         texts, trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False)
     )
     return tokenizer
+
+
+def show_cuts(tokenizer: Tokenizer) -> Tokenizer:
+    """Merges the last byte of any character with the first of any other, so that each cut between words is seen in the ids."""
+    root = json.loads(tokenizer.to_str())
+    vocab, merges = root["model"]["vocab"], root["model"]["merges"]
+    of_byte = dict(zip(BYTES, sorted(pre_tokenizers.ByteLevel.alphabet())))
+    ends, starts = range(0xC0), [*range(0x80), *range(0xC2, 0xF5)]
+    for first in ends:
+        for second in starts:
+            pair = of_byte[first] + of_byte[second]
+            if pair not in vocab:
+                vocab[pair] = len(vocab)
+                merges.append([of_byte[first], of_byte[second]])
+    return Tokenizer.from_str(json.dumps(root))
 
 
 def byte_level(**options) -> pre_tokenizers.ByteLevel:
@@ -155,12 +173,13 @@ def legacy(text: str) -> str:
 
 
 def make_tokenizers(texts: list[str]) -> dict[str, Tokenizer]:
-    tokenizers = {
-        "gpt2": trained(tokenizer_of(byte_level(use_regex=True)), texts, 2000),
-        "llama3": trained(tokenizer_of([split(Regex(LLAMA3)), byte_level()]), texts, 2000),
-        "qwen2": trained(tokenizer_of([split(Regex(QWEN2)), byte_level()], normalizers.NFC()), texts, 2000),
-        "o200k": trained(tokenizer_of([split(Regex(O200K)), byte_level()]), texts, 2000),
+    kinds = {
+        "gpt2": tokenizer_of(byte_level(use_regex=True)),
+        "llama3": tokenizer_of([split(Regex(LLAMA3)), byte_level()]),
+        "qwen2": tokenizer_of([split(Regex(QWEN2)), byte_level()], normalizers.NFC()),
+        "o200k": tokenizer_of([split(Regex(O200K)), byte_level()]),
     }
+    tokenizers = {name: show_cuts(trained(kind, texts, 2000)) for name, kind in kinds.items()}
     model = json.loads(tokenizers["llama3"].to_str())["model"]
     vocab, merges = model["vocab"], [tuple(pair) for pair in model["merges"]]
     vocab = dict(vocab, **{"\u0120xyzzy": len(vocab), "zyzzyva": len(vocab) + 1})  # words that no merge makes
@@ -197,8 +216,9 @@ def hashes(records: list[bytes], group: int) -> str:
     return "".join(hashlib.sha256(ids).hexdigest() + "\n" for ids in grouped)
 
 
-def write_unicode(folder: Path, tokenizer: Tokenizer, bulk: bool) -> None:
-    firsts = [first for first in range(0, 0x110000, 256) if bulk or not is_bulk(first)]
+def write_unicode(folder: Path, tokenizer: Tokenizer) -> None:
+    everything = folder.name in ("gpt2", "qwen2")
+    firsts = [first for first in range(0, 0x110000, 256) if everything or not is_bulk(first)]
     lines = []
     for start in range(0, len(firsts), 256):  # in portions, for memory
         blocks = [block_text(first) for first in firsts[start : start + 256]]
@@ -262,8 +282,8 @@ def main() -> None:
     texts = random_texts(2000) + long_texts() + real_texts(0.6, stride=5)
     for name, tokenizer in make_tokenizers(real_texts(0.6) + random_texts(1000)).items():
         write_case(root / name, tokenizer, added_texts() + texts[:2000] if name == "added" else texts)
-        if name in ("gpt2", "llama3", "qwen2", "o200k"):
-            write_unicode(root / name, tokenizer, bulk=name == "qwen2")
+        if name in ("gpt2", "llama3", "qwen2", "o200k", "kept"):
+            write_unicode(root / name, tokenizer)
         if name == "qwen2":
             write_alone(root / name, tokenizer)
     write_training(root / "train")
