@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <ostream>
 
 namespace btm {
 namespace {
@@ -16,6 +17,10 @@ struct Narrow {
   int mantissa_bits;
   int exponent_bits;
 };
+
+void PrintTo(const Narrow& format, std::ostream* out) {
+  *out << dtype_name(format.dtype);
+}
 
 // The value of a 16-bit pattern by IEEE 754's definition.
 double value_of(const Narrow& format, int pattern) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "btm/core/error.h"
 #include "tests/model/checkpoint_support.h"
 #include "tests/support/temporary_folder.h"
@@ -56,10 +58,15 @@ TEST(Safetensors, ReadsTensorsInAnyOrderAndScalars) {
 }
 
 struct Broken {
+  const char* name;
   const char* header;
   std::size_t data;
   const char* message;
 };
+
+void PrintTo(const Broken& broken, std::ostream* out) {
+  *out << broken.name;
+}
 
 class BrokenHeader : public testing::TestWithParam<Broken> {};
 
@@ -74,28 +81,35 @@ TEST_P(BrokenHeader, IsAnInputErrorNamingTheFile) {
 INSTANTIATE_TEST_SUITE_P(
     Cases, BrokenHeader,
     testing::Values(
-        Broken{"{\"a\":", 0, "not JSON"}, Broken{"[1]", 0, "not a JSON object"}, Broken{"", 0, "not JSON"},
-        Broken{"{\"\xff\":1}", 0, "not JSON"}, Broken{R"({"a":7})", 0, "tensor a: its entry lacks"},
-        Broken{R"({"a":{"dtype":"F32","shape":[1]}})", 4, "tensor a: its entry lacks"},
-        Broken{R"({"a":{"dtype":"F7","shape":[1],"data_offsets":[0,4]}})", 4, "tensor a: dtype F7 is not supported"},
-        Broken{R"({"a":{"dtype":32,"shape":[1],"data_offsets":[0,4]}})", 4, "tensor a: dtype 32"},
-        Broken{R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, "tensor a: its shape"},
-        Broken{R"({"a":{"dtype":"F32","shape":"1","data_offsets":[0,4]}})", 4, "tensor a: its shape"},
-        Broken{R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", 4, "tensor a: its shape"},
-        Broken{R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}})", 4,
+        Broken{"cut", "{\"a\":", 0, "not JSON"}, Broken{"list", "[1]", 0, "not a JSON object"},
+        Broken{"empty", "", 0, "not JSON"}, Broken{"not_utf8", "{\"\xff\":1}", 0, "not JSON"},
+        Broken{"entry_is_number", R"({"a":7})", 0, "tensor a: its entry lacks"},
+        Broken{"no_offsets", R"({"a":{"dtype":"F32","shape":[1]}})", 4, "tensor a: its entry lacks"},
+        Broken{"unknown_dtype", R"({"a":{"dtype":"F7","shape":[1],"data_offsets":[0,4]}})", 4,
+               "tensor a: dtype F7 is not supported"},
+        Broken{"dtype_is_number", R"({"a":{"dtype":32,"shape":[1],"data_offsets":[0,4]}})", 4, "tensor a: dtype 32"},
+        Broken{"negative_size", R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, "tensor a: its shape"},
+        Broken{"shape_is_text", R"({"a":{"dtype":"F32","shape":"1","data_offsets":[0,4]}})", 4, "tensor a: its shape"},
+        Broken{"size_is_fraction", R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", 4,
                "tensor a: its shape"},
-        Broken{R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})", 0,
+        Broken{"size_too_large", R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}})", 4,
+               "tensor a: its shape"},
+        Broken{"product_too_large", R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})", 0,
                "tensor a: it has 0"},
-        Broken{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4, "F32 [2] needs 8"},
-        Broken{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4, "tensor a: its data_offsets"},
-        Broken{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}})", 4, "tensor a: its data_offsets"},
-        Broken{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7, "the file is truncated"},
-        Broken{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 5, "belong to no tensor"},
-        Broken{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8, "tensor a: there is a gap"},
+        Broken{"too_few_bytes", R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4, "F32 [2] needs 8"},
+        Broken{"offsets_backwards", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4,
+               "tensor a: its data_offsets"},
+        Broken{"three_offsets", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}})", 4,
+               "tensor a: its data_offsets"},
+        Broken{"truncated", R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7, "the file is truncated"},
+        Broken{"surplus", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 5, "belong to no tensor"},
+        Broken{"gap", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8, "tensor a: there is a gap"},
         Broken{
+            "overlap",
             R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})",
             6, "tensor b: its bytes overlap"},
         Broken{
+            "twice",
             R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
             4, "tensor a is there twice"}));
 
