@@ -67,6 +67,7 @@ void run(const Options& options) {
   }
   TableStyle style = table_style(stdout);
   fmt::print("{}\n{}", evaluation_table(evaluation, style), domain_table(evaluation, style));
+  std::fflush(stdout);
   log_info(fmt::format("written to {} and {}", forest.paths.evaluation().string(), markdown.filename().string()));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <string>
 
 #include "btm/core/settings.h"
@@ -44,9 +45,9 @@ class SettingOptions {
       command.add_option_function<std::string>(option, take, std::string(help))
           ->group(group)
           ->trigger_on_parse()
-          ->type_name(shown.is_number()  ? "NUMBER"
-                      : shown.is_array() ? "NAME,..."
-                                         : "NAME")
+          ->type_name(shown.is_number() || settings_detail::IsOptional<T>::value ? "NUMBER"
+                      : shown.is_array()                                         ? "NAME,..."
+                                                                                 : "NAME")
           ->default_str(shown.is_array() || shown.is_string() ? joined(shown) : shown.dump());
     }
 

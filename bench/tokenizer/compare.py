@@ -51,7 +51,8 @@ def main() -> None:
             )
         for name, values in times.items():
             least, median = min(values), statistics.median(values)
-            print(f"{threads} thread(s) {name:10} min {least:.3f} s, median {median:.3f} s, {megabytes / median:.1f} MB/s")
+            speed = megabytes / median
+            print(f"{threads} thread(s) {name:10} min {least:.3f} s, median {median:.3f} s, {speed:.1f} MB/s")
         least = min(times["tokenizers"]) / min(times["btm"])
         median = statistics.median(times["tokenizers"]) / statistics.median(times["btm"])
         print(f"{threads} thread(s) tokenizers / btm: {least:.2f} of the least, {median:.2f} of the medians")

@@ -24,8 +24,7 @@ void visit(EvaluateSettings& s, F&& f) {
   f("tokens_per_domain", s.tokens_per_domain, "of the test text, from its start");
   f("dev_sequences", s.dev_sequences, "sequences of a domain's dev text that set the weights of a mixture for it");
   f("mixtures", s.mixtures,
-    "ensemble; top_1, top_2, ...: the k experts of largest prior; ensemble_cached: as in the paper; average_uniform, "
-    "average_argmax, average_posterior: one plain LM");
+    "of ensemble, ensemble_cached (the paper's), top_K, average_uniform, average_argmax, average_posterior");
   visit(s.weights, f);
 }
 

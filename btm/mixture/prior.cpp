@@ -93,7 +93,7 @@ std::vector<double> cached_prior(const Scores& sample, double forgetting) {
   return prior;
 }
 
-std::vector<double> fitted_prior(const Scores& sample) {
+std::vector<double> mixture_shares(const Scores& sample) {
   std::vector<double> weights = uniform_prior(sample.count());
   if (sample.tokens == 0) return weights;
   std::vector<double> likelihoods = relative_likelihoods(sample);
@@ -103,6 +103,11 @@ std::vector<double> fitted_prior(const Scores& sample) {
     if (now - before < kEmTolerance) break;
     before = now;
   }
+  return weights;
+}
+
+std::vector<double> fitted_prior(const Scores& sample) {
+  std::vector<double> weights = mixture_shares(sample);
   for (double& weight : weights)
     weight = (1 - kPriorFloor) * weight + kPriorFloor / static_cast<double>(weights.size());
   return weights;

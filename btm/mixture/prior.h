@@ -42,8 +42,10 @@ std::vector<double> uniform_prior(std::size_t experts);
 // window for forgetting = 1).
 std::vector<double> cached_prior(const Scores& sample, double forgetting);
 
-// Maximum likelihood weights of a fixed mixture, by EM; the share kPriorFloor is spread evenly over the experts so that
-// none is shut out. Uniform for an empty sample.
+// Maximum likelihood weights of a fixed mixture, by EM. Uniform for an empty sample.
+std::vector<double> mixture_shares(const Scores& sample);
+
+// The same with a share of kPriorFloor spread evenly over the experts, so that none is shut out.
 inline constexpr double kPriorFloor = 0.02;
 std::vector<double> fitted_prior(const Scores& sample);
 

@@ -79,7 +79,7 @@ TextPosterior text_posterior(const Forest& forest, const Tokenizer& tokenizer, c
   if (!result.weights.updating) result.scores.window = static_cast<int>(result.scores.tokens);
   result.course = posterior_course(result.scores, result.weights);
   result.posterior.assign(result.course.end() - static_cast<std::ptrdiff_t>(dev.count()), result.course.end());
-  result.share = fitted_prior(result.scores);
+  result.share = mixture_shares(result.scores);
   for (std::size_t j = 0; j < dev.count(); ++j) result.mean_losses.push_back(mean_loss(result.scores.of(j)));
   return result;
 }

@@ -96,7 +96,7 @@ std::filesystem::path branch_weights(const std::vector<Parent>& parents, const F
   if (parents.empty()) return {};
   if (parents.size() == 1) return folder_of(paths, parents.front().name);
   std::vector<WeightedFolder> sources;
-  for (const Parent& parent : parents) sources.push_back({folder_of(paths, parent.name), parent.weight});
+  for (const Parent& parent : parents) sources.push_back({folder_of(paths, parent.name), parent.weight, parent.name});
   FolderWriter folder(output);
   average_checkpoints(sources, folder.path());
   folder.publish();

@@ -178,6 +178,22 @@ std::string domain_block(const Json& evaluation, std::size_t first, std::size_t 
   return render(std::move(table), rules, style);
 }
 
+// Whether every block of so many models is narrow enough.
+bool fits(const Json& evaluation, std::size_t most) {
+  constexpr int kNumber = 8;  // columns that a perplexity takes at most, as a rule
+  const Json& rows = evaluation["rows"];
+  int left = display_width("perplexity");
+  for (const auto& [name, domain] : evaluation["domains"].items()) left = std::max(left, display_width(name));
+  left += kGap + display_width("train");
+  int width = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i % most == 0) width = left;
+    width += kGap + std::max(kNumber, display_width(rows[i]["model"].get<std::string>()));
+    if (width > kWidest) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 TableStyle table_style(std::FILE* stream) {
@@ -209,22 +225,15 @@ std::string domain_table(const Json& evaluation, TableStyle style) {
   const Json& rows = evaluation["rows"];
   if (rows.empty()) return "";
   if (style == TableStyle::markdown) return domain_block(evaluation, 0, rows.size(), style);
-  int left = display_width("perplexity") + kGap + display_width("train");
-  for (const auto& [name, domain] : evaluation["domains"].items()) {
-    left = std::max(left, display_width(name) + kGap + display_width("train"));
+  std::size_t most = rows.size(), blocks = 1;
+  while (most > 1 && !fits(evaluation, most)) {
+    ++blocks;
+    most = (rows.size() + blocks - 1) / blocks;
   }
-  constexpr int kNumber = 8;  // columns that a perplexity takes at most, as a rule
   std::string text;
-  for (std::size_t first = 0; first < rows.size();) {
-    std::size_t last = first;
-    int width = left;
-    do {
-      width += kGap + std::max(kNumber, display_width(rows[last++]["model"].get<std::string>()));
-    } while (last < rows.size() &&
-             width + kGap + std::max(kNumber, display_width(rows[last]["model"].get<std::string>())) <= kWidest);
+  for (std::size_t first = 0; first < rows.size(); first += most) {
     if (first > 0) text += "\n";
-    text += domain_block(evaluation, first, last, style);
-    first = last;
+    text += domain_block(evaluation, first, std::min(rows.size(), first + most), style);
   }
   return text;
 }

@@ -127,7 +127,7 @@ class Errors(ForestCase):
 
     def test_expert_of_another_tokenizer_or_shape(self):
         btm("grow", self.plan)
-        for name, override in (("other", "tokenizer.vocab_size=500"), ("wide", "model.width=48")):
+        for name, override in (("other", "tokenizer.sample_bytes=50k"), ("wide", "model.width=48")):
             other = self.folder / name
             btm("grow", self.plan, "--set", f"forest={other}", "--set", override, "--set", "compare=[]")
             run = self.folder / f"run-{name}"
@@ -136,7 +136,7 @@ class Errors(ForestCase):
                 if file.name not in ("expert.json", "metrics.jsonl"):
                     shutil.copy(file, run / "model" / file.name)
             self.refused("average", other / "experts/cpp", self.forest / "experts/python", "--output", self.folder / "mean",
-                         says="tokenizer" if name == "other" else "shape")
+                         says=["averaged", "tokenizer" if name == "other" else "48"])
             self.assertFalse((self.folder / "mean").exists())
 
     def test_unknown_expert_names_the_nearest(self):

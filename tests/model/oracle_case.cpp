@@ -57,12 +57,6 @@ OracleCase read_case(const Json& json) {
 
 }  // namespace
 
-std::vector<std::string> oracle_case_names() {
-  std::vector<std::string> names;
-  for (const Json& json : manifest()) names.push_back(json["name"]);
-  return names;
-}
-
 const OracleCase& oracle_case(const std::string& name) {
   static std::map<std::string, OracleCase> cases;
   if (auto found = cases.find(name); found != cases.end()) return found->second;

@@ -21,7 +21,6 @@ struct OracleCase {
   std::map<std::string, std::vector<float>> gradients;  // by tensor, of -scale x sum(log_probs)
 };
 
-std::vector<std::string> oracle_case_names();
 const OracleCase& oracle_case(const std::string& name);  // read once
 
 }  // namespace btm::test

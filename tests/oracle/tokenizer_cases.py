@@ -1,8 +1,8 @@
 """Texts and the ids that Hugging Face `tokenizers` gives for them.  Usage: tokenizer_cases.py FOLDER
 
-FOLDER/NAME/ for each kind of tokenizer: tokenizer.json; texts.bin and ids.bin (per text a 32-bit size, then the bytes or
-ids); unicode.txt, the SHA-256 of the ids for each block of 256 scalar values as block_text() writes it; alone.txt, the same
-for each scalar value as a text of its own. FOLDER/train/: samples and what BpeTrainer makes of them.
+FOLDER/NAME/ for each kind of tokenizer: tokenizer.json; texts.bin and ids.bin (per text a 32-bit size, then the bytes
+or ids); unicode.txt, the SHA-256 of the ids for each block of 256 scalar values as block_text() writes it; alone.txt,
+the same for each scalar value as a text of its own. FOLDER/train/: samples and what BpeTrainer makes of them.
 """
 
 import hashlib
@@ -35,14 +35,15 @@ O200K = "|".join(
 )
 PIECES = (
     ["'s", "'S", "'re", "'LL", "'ve", "'\u017f", "'\u017ft", "\u2019s", "don't", "I'VE", "'", "''", "'l", "'r"]
-    + [" ", "  ", "   ", "\t", "\n", "\r\n", "\r", "\n\n\n", " \n ", "\u00a0", "\u2003", "\u3000", "\u0085", "\u180e", "\u200b"]
-    + ["e\u0301", "\u0301", "a\u0323\u0307", "\u1100\u1161\u11a8", "\uac00", "\u0b47\u0b3e", "\u0344", "\u2126", "\u212b"]
-    + ["\u0898\u0301", "\U00011935\U00011930", "\U000105d2\u0307", "\u1ac1\u0327", "\u0f71\u0f72", "\u30ab\u3099"]
-    + ["\U0001f469\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea", "\U0001f44d\U0001f3fd", "\u2764\ufe0f"]
-    + ["1", "12", "1234", "\u00bd", "\u0663\u0664", "\u2167", "\u4e00", "\U0001e950", "<|endoftext|>", "<|x|>", "<|", "[MASK]"]
-    + ["...", "--", "//", "#!", "_", "\x00", "\x7f", "\ufffd", "\ufeff", "\ue000", "\U0010ffff", "\uffff"]
-    + ["word", "Wort", "\u0441\u043b\u043e\u0432\u043e", "\u03bb\u03cc\u03b3\u03bf\u03c2", "\u05de\u05d9\u05dc\u05d4"]
-    + ["\u0643\u0644\u0645\u0629", "\u0936\u092c\u094d\u0926", "\u0e04\u0e33", "\u6587\u5b57", "\u3072\u3089\u304c\u306a", "\u01c5", "\u02b0"]
+    + [" ", "  ", "   ", "\t", "\n", "\r\n", "\r", "\n\n\n", " \n ", "\u00a0", "\u2003", "\u3000", "\u0085"]
+    + ["\u180e", "\u200b", "e\u0301", "\u0301", "a\u0323\u0307", "\u1100\u1161\u11a8", "\uac00", "\u0b47\u0b3e"]
+    + ["\u0344", "\u2126", "\u212b", "\u0898\u0301", "\U00011935\U00011930", "\U000105d2\u0307", "\u1ac1\u0327"]
+    + ["\u0f71\u0f72", "\u30ab\u3099", "\U0001f469\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea"]
+    + ["\U0001f44d\U0001f3fd", "\u2764\ufe0f", "1", "12", "1234", "\u00bd", "\u0663\u0664", "\u2167", "\u4e00"]
+    + ["\U0001e950", "<|endoftext|>", "<|x|>", "<|", "[MASK]", "...", "--", "//", "#!", "_", "\x00", "\x7f", "\ufffd"]
+    + ["\ufeff", "\ue000", "\U0010ffff", "\uffff", "word", "Wort", "\u0441\u043b\u043e\u0432\u043e"]
+    + ["\u03bb\u03cc\u03b3\u03bf\u03c2", "\u05de\u05d9\u05dc\u05d4", "\u0643\u0644\u0645\u0629"]
+    + ["\u0936\u092c\u094d\u0926", "\u0e04\u0e33", "\u6587\u5b57", "\u3072\u3089\u304c\u306a", "\u01c5", "\u02b0"]
 )
 # The bytes in the order of the characters that stand for them in byte-level vocabularies.
 PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
@@ -108,7 +109,7 @@ def trained(tokenizer: Tokenizer, texts: list[str], vocab_size: int) -> Tokenize
 
 
 def show_cuts(tokenizer: Tokenizer) -> Tokenizer:
-    """Merges the last byte of any character with the first of any other, so that each cut between words is seen in the ids."""
+    """Merges the last byte of any character with the first of any other, so that cuts between words show in the ids."""
     root = json.loads(tokenizer.to_str())
     vocab, merges = root["model"]["vocab"], root["model"]["merges"]
     of_byte = dict(zip(BYTES, sorted(pre_tokenizers.ByteLevel.alphabet())))
@@ -156,8 +157,9 @@ def added_tokens() -> list[AddedToken]:
 
 def added_texts() -> list[str]:
     draw = random.Random(3)
-    pieces = [t.content for t in added_tokens()] * 2 + ["<|", "|>", " ", "\n ", "\u00a0", "words", "a", "_", "caf\u00e9", "\u00c5"]
-    beside = ["\u0301", "\u200d", "\u24b6", "\u2167", "\u00bd", "\u203f", "\U0001f130", "\u0bbe", "\u0600", "9", "-", "\U000105d2"]
+    pieces = ["<|", "|>", " ", "\n ", "\u00a0", "words", "a", "_", "caf\u00e9", "\u00c5", "9", "-", "\U000105d2"]
+    pieces += [token.content for token in added_tokens()] * 2
+    beside = ["\u0301", "\u200d", "\u24b6", "\u2167", "\u00bd", "\u203f", "\U0001f130", "\u0bbe", "\u0600"]
     texts = ["".join(draw.choice(pieces + beside) for _ in range(draw.randint(1, 30))) for _ in range(3000)]
     assigned = [chr(c) for c in SCALARS if c < 0x32000 or 0xE0000 <= c < 0xE0200]
     around = [f"-{c}word-word{c}-[MASK]{c}" for c in assigned]
