@@ -58,7 +58,8 @@ void visit(TrainingSettings& s, F&& f) {
   f("clip", s.clip, "largest norm of the gradient; 0: no clipping");
   f("precision", s.precision, "auto or fp32");
   f("random_seed", s.random_seed, "of the initial weights and of the order of the data");
-  f("dev_every", s.dev_every, "updates between two dev losses; 0: ten times in all, or fewer if they cost over 5 % of the training");
+  f("dev_every", s.dev_every,
+    "updates between two dev losses; 0: ten times in all, or fewer if they cost over 5 % of the training");
   f("dev_tokens", s.dev_tokens, "dev tokens per domain for such a loss");
   f("checkpoint_minutes", s.checkpoint_minutes, "between two checkpoints; one is also written on SIGTERM and SIGINT");
   f("keep_checkpoints", s.keep_checkpoints, "older ones are deleted");

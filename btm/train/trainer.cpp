@@ -120,6 +120,8 @@ void Training::resume() {
   metrics_.emplace(run_ / "metrics.jsonl", state_.metrics_bytes);
   status_.update = state_.update;
   status_.updates = updates_;
+  status_.device_seconds = spent_;
+  save_status(run_, status_);
   progress_.update(static_cast<double>(state_.update));
 }
 
