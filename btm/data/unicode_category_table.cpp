@@ -349,6 +349,8 @@ constexpr std::uint32_t kTable[] = {
 
 }  // namespace
 
-std::span<const std::uint32_t> category_table() { return kTable; }
+std::span<const std::uint32_t> category_table() {
+  return kTable;
+}
 
 }  // namespace btm

@@ -23,10 +23,10 @@ struct ModelConfig {
   int layers = 4;
   int width = 192;
   int heads = 6;
-  int kv_heads = 0;    // 0: as many as heads
-  int hidden = 0;      // feed-forward width; 0: 4 x width (gpt2), 8/3 x width rounded up to 32 (llama)
+  int kv_heads = 0;  // 0: as many as heads
+  int hidden = 0;    // feed-forward width; 0: 4 x width (gpt2), 8/3 x width rounded up to 32 (llama)
   int context = 256;
-  int vocab_size = 0;  // 0: the tokenizer's
+  int vocab_size = 0;                   // 0: the tokenizer's
   std::optional<bool> tied_embeddings;  // auto: tied for gpt2, untied for llama
   double norm_epsilon = 1e-5;
   double rope_theta = 10000;
@@ -56,7 +56,7 @@ std::int64_t parameter_count(const ModelConfig& config);
 // + causal attention 2 x layers x context x width; training is three times that (Kaplan et al. 2020, 2001.08361, 2.1).
 double forward_flops_per_token(const ModelConfig& config);
 
-Json hugging_face_config(const ModelConfig& config, int end_of_text);  // the content of config.json
+Json hugging_face_config(const ModelConfig& config, int end_of_text);        // the content of config.json
 ModelConfig from_hugging_face(const Json& config, const std::string& name);  // throws Error(input): unsupported parts
 
 }  // namespace btm

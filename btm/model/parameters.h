@@ -16,7 +16,7 @@ struct ParameterSlice {
   std::vector<std::int64_t> shape;  // as there (GPT-2's projections are [in, out], Llama's [out, in])
   std::int64_t offset = 0;          // in floats
   std::int64_t size = 0;
-  bool decay = false;               // weight decay applies: matrices and embeddings, not biases and norms
+  bool decay = false;  // weight decay applies: matrices and embeddings, not biases and norms
 };
 
 // The slices in the order of the forward pass; a tied head has no slice of its own.

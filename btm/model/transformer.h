@@ -19,8 +19,8 @@ class Transformer {
   ~Transformer();
   Transformer(Transformer&&) noexcept;
 
-  // tokens, targets: [n, length] with n <= sequences. Returns the sum of -log p(target) in nats over targets that are not
-  // kNoToken, and adds d(scale x sum)/d(parameters) to `gradients` (laid out as the parameters).
+  // tokens, targets: [n, length] with n <= sequences. Returns the sum of -log p(target) in nats over targets that are
+  // not kNoToken, and adds d(scale x sum)/d(parameters) to `gradients` (laid out as the parameters).
   double train(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets, float scale,
                float* gradients);
 

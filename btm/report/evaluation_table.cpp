@@ -89,7 +89,7 @@ std::string caption_line(const Table& table) {
     }
     offset += width + kGap;
   }
-  return line + "\n";
+  return line.empty() ? "" : line + "\n";
 }
 
 std::string render(Table table, const std::vector<std::size_t>& rules, TableStyle style) {
