@@ -143,8 +143,7 @@ class Grower {
       task.training = cycle.training;
       task.branch = settings_json(cycle.branch);
       if (const ExpertInfo* published = forest.find(name)) {
-        check_unchanged(*published, task,
-                        fmt::format("`btm remove {} {}` and grow it anew", paths_.root.string(), name));
+        check_unchanged(*published, task, "give the new settings to a domain of another name");
         continue;
       }
       if (was_removed(forest, name)) {
