@@ -13,7 +13,8 @@
 namespace btm {
 namespace {
 
-constexpr std::int64_t kSilent = 120;  // seconds without a sign of life after which a run has probably died
+constexpr std::size_t kNamesShown = 3;  // domains or parents of a model: one row of a terminal holds no more
+constexpr std::int64_t kSilent = 120;   // seconds without a sign of life after which a run has probably died
 
 struct Options {
   std::string forest;
@@ -51,6 +52,11 @@ std::string state(const RunStatus& status) {
   return fmt::format("silent for {}", format_duration(static_cast<double>(age(status))));
 }
 
+std::string domains_text(const ExpertInfo& info) {
+  if (info.domains.size() > kNamesShown) return fmt::format("{} domains", info.domains.size());
+  return fmt::format("{}", fmt::join(info.domains, ", "));
+}
+
 std::string experts_table(const Forest& forest) {
   TextTable table{{{"name", Align::left},
                    {"domains", Align::left},
@@ -64,8 +70,8 @@ std::string experts_table(const Forest& forest) {
                   {}};
   auto add = [&table](const ExpertInfo& info) {
     bool trained = info.updates > 0;
-    table.rows.push_back({info.name, fmt::format("{}", fmt::join(info.domains, ", ")), std::to_string(info.cycle),
-                          parents_text(info), format_count(static_cast<double>(info.tokens)), format_count(info.flops),
+    table.rows.push_back({info.name, domains_text(info), std::to_string(info.cycle), parents_text(info, kNamesShown),
+                          format_count(static_cast<double>(info.tokens)), format_count(info.flops),
                           format_duration(info.device_seconds), trained ? fmt::format("{:.3f}", info.dev_loss) : "",
                           trained ? fmt::format("{:.4g}", std::exp(info.dev_loss)) : ""});
   };

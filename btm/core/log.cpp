@@ -25,6 +25,17 @@ void set_log_level(LogLevel level) {
                                                  : spdlog::level::debug);
 }
 
+LogLevel log_level() {
+  switch (logger().level()) {
+    case spdlog::level::err:
+      return LogLevel::quiet;
+    case spdlog::level::debug:
+      return LogLevel::verbose;
+    default:
+      return LogLevel::normal;
+  }
+}
+
 void log_info(const std::string& message) {
   logger().log(spdlog::level::info, message);
 }

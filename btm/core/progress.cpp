@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "btm/core/format.h"
+#include "btm/core/log.h"
 
 namespace btm {
 namespace {
@@ -29,7 +30,11 @@ bool is_terminal(std::FILE* stream) {
 }
 
 Progress::Progress(std::string title, double total, bool quiet)
-    : title_(std::move(title)), total_(total), terminal_(is_terminal(stderr)), quiet_(quiet), start_(Clock::now()) {
+    : title_(std::move(title)),
+      total_(total),
+      terminal_(is_terminal(stderr)),
+      quiet_(quiet || log_level() == LogLevel::quiet),
+      start_(Clock::now()) {
   last_ = start_;
 }
 

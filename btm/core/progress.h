@@ -9,7 +9,8 @@ namespace btm {
 
 class Progress {
  public:
-  // `title` heads the line; `total` is the number of units of work. Writes to stderr.
+  // `title` heads the line; `total` is the number of units of work. Writes to stderr, unless
+  // it is to be quiet or the log is (--quiet).
   Progress(std::string title, double total, bool quiet = false);
   ~Progress();
   Progress(const Progress&) = delete;

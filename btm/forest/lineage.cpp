@@ -1,5 +1,7 @@
 #include "btm/forest/lineage.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 
 namespace btm {
@@ -98,14 +100,24 @@ std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name) {
   return tainted;
 }
 
-std::string parents_text(const ExpertInfo& info) {
-  if (info.parents.empty()) return info.name == kSeedName ? "" : "random weights";
-  std::string text;
-  for (const Parent& parent : info.parents) {
-    if (parent.weight <= 0) continue;
-    text += fmt::format("{}{:.3g} {}", text.empty() ? "" : " + ", parent.weight, parent.name);
+std::string parents_text(const ExpertInfo& info, std::size_t most) {
+  std::vector<Parent> parents;
+  std::copy_if(info.parents.begin(), info.parents.end(), std::back_inserter(parents),
+               [](const Parent& parent) { return parent.weight > 0; });
+  if (parents.empty()) return info.name == kSeedName ? "" : "random weights";
+  if (parents.size() > most) {
+    std::stable_sort(parents.begin(), parents.end(),
+                     [](const Parent& a, const Parent& b) { return a.weight > b.weight; });
   }
-  return text;
+  std::vector<std::string> words;
+  for (const Parent& parent : parents) {
+    if (words.size() == most) {
+      words.push_back(fmt::format("{} more", parents.size() - most));
+      break;
+    }
+    words.push_back(fmt::format("{:.3g} {}", parent.weight, parent.name));
+  }
+  return fmt::format("{}", fmt::join(words, " + "));
 }
 
 }  // namespace btm

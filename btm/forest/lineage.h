@@ -1,6 +1,7 @@
 // Who was branched from whom: a directed acyclic graph with the parents' weights on its edges.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,9 @@ struct Tainted {
 };
 std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name);  // the living with share > 0
 
-std::string parents_text(const ExpertInfo& info);  // "0.7 python + 0.3 rust"; "random weights" without parents
+// "0.7 python + 0.3 rust"; "random weights" without parents. With more than `most` of them, the weightiest first and
+// "+ 5 more".
+std::string parents_text(const ExpertInfo& info, std::size_t most = std::numeric_limits<std::size_t>::max());
 
 // The three forms of `btm lineage`.
 std::string lineage_text(const Lineage& lineage);  // a tree for the terminal; each node below its weightiest parent

@@ -116,6 +116,15 @@ TEST(Lineage, LogThatGoesInCirclesEnds) {
   EXPECT_LE(tainted_by(forest, "a").size(), 2u);
 }
 
+TEST(Lineage, ParentsInWordsTheWeightiestFirstWhereTheyAreMany) {
+  ExpertInfo info = node("e", 2, {{"a", 0.1, ""}, {"b", 0, ""}, {"c", 0.6, ""}, {"d", 0.3, ""}});
+  EXPECT_EQ(parents_text(info), "0.1 a + 0.6 c + 0.3 d");
+  EXPECT_EQ(parents_text(info, 3), "0.1 a + 0.6 c + 0.3 d");
+  EXPECT_EQ(parents_text(info, 1), "0.6 c + 2 more");
+  EXPECT_EQ(parents_text(node("e", 1, {})), "random weights");
+  EXPECT_EQ(parents_text(node("seed", 0, {})), "");
+}
+
 TEST(Lineage, TreeShowsEachNodeOnce) {
   Forest forest = small_forest();
   forest.removed = {forest.experts[1]};
