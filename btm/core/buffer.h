@@ -1,14 +1,23 @@
-// A float array aligned for SIMD, allocated once and owned.
+// A float array aligned for SIMD, allocated once and owned; or one that lies in a file.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <span>
 
 namespace btm {
+
+// What a buffer's memory is given back by.
+struct BufferRelease {
+  void* mapping = nullptr;  // whole pages around the floats; null: allocated
+  std::size_t bytes = 0;
+  void operator()(float* p) const;
+};
 
 class Buffer {
  public:
@@ -23,6 +32,14 @@ class Buffer {
     std::memset(data_.get(), 0, bytes);
   }
 
+  // The floats from byte `offset` of the file on, without a copy: pages are read when first touched, writes to them
+  // stay in this process. `offset` is a multiple of sizeof(float). Throws Error(input) naming the file.
+  static Buffer map(const std::filesystem::path& file, std::uint64_t offset, std::size_t size);
+
+  bool mapped() const { return data_.get_deleter().mapping != nullptr; }
+  // Gives a mapping's memory back; what is touched again is read from the file again (and what was written is lost).
+  void drop_pages() const;
+
   float* data() { return data_.get(); }
   const float* data() const { return data_.get(); }
   std::size_t size() const { return size_; }
@@ -30,10 +47,7 @@ class Buffer {
   std::span<const float> span() const { return {data(), size_}; }
 
  private:
-  struct Free {
-    void operator()(float* p) const { std::free(p); }
-  };
-  std::unique_ptr<float[], Free> data_;
+  std::unique_ptr<float[], BufferRelease> data_;
   std::size_t size_ = 0;
 };
 

@@ -107,37 +107,85 @@ std::vector<const TensorView*> output_order(const WeightFiles& first) {
   return order;
 }
 
-void write_average(const std::vector<WeightFiles>& sources, const std::vector<double>& weights, const fs::path& path,
-                   const AverageOptions& options) {
-  auto order = output_order(sources.front());
-  double total = 0, done = 0;
-  std::vector<TensorInfo> infos;
-  for (const TensorView* tensor : order) {
-    infos.push_back(*tensor);
-    total += static_cast<double>(tensor->bytes.size());
-  }
-  int threads = options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
-  Progress progress("average", total, options.quiet);
-  SafetensorsWriter writer(path, infos);
-  std::string bytes;
-  for (const TensorView* tensor : order) {
-    if (!is_float(tensor->dtype)) {
-      writer.write(tensor->bytes);
-      continue;
+// The tensors of each file to write.
+std::vector<std::vector<const TensorView*>> shards_of(const WeightFiles& first, std::int64_t shard_bytes) {
+  std::vector<std::vector<const TensorView*>> shards(1);
+  std::size_t bytes = 0, most = shard_bytes > 0 ? static_cast<std::size_t>(shard_bytes) : SIZE_MAX;
+  for (const TensorView* tensor : output_order(first)) {
+    if (!shards.back().empty() && tensor->bytes.size() > most - std::min(most, bytes)) {
+      shards.emplace_back();
+      bytes = 0;
     }
-    Summands summands = gather(sources, weights, *tensor);
-    auto size = static_cast<std::size_t>(element_count(*tensor));
+    shards.back().push_back(tensor);
+    bytes += tensor->bytes.size();
+  }
+  return shards;
+}
+
+// As transformers names them: model-00001-of-00003.safetensors.
+std::string shard_name(std::size_t index, std::size_t count) {
+  return count == 1 ? kWeightsFile : fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
+}
+
+class AverageWriter {
+ public:
+  AverageWriter(const std::vector<WeightFiles>& sources, const std::vector<double>& weights,
+                const AverageOptions& options, double total)
+      : sources_(sources),
+        weights_(weights),
+        threads_(options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency())),
+        progress_("average", total, options.quiet) {}
+
+  void write(const std::vector<const TensorView*>& tensors, const fs::path& path) {
+    std::vector<TensorInfo> infos;
+    for (const TensorView* tensor : tensors) infos.push_back(*tensor);
+    SafetensorsWriter writer(path, infos);
+    for (const TensorView* tensor : tensors) write(*tensor, writer);
+    writer.publish();
+  }
+  void finish() { progress_.finish(); }
+
+ private:
+  void write(const TensorView& tensor, SafetensorsWriter& writer) {
+    if (!is_float(tensor.dtype)) return writer.write(tensor.bytes);
+    Summands summands = gather(sources_, weights_, tensor);
+    auto size = static_cast<std::size_t>(element_count(tensor));
     for (std::size_t at = 0; at < size; at += kBlock) {
       throw_if_interrupted();
-      if (!average_block(summands, at, std::min(kBlock, size - at), threads, bytes)) {
-        throw not_finite(sources, tensor->name);
+      if (!average_block(summands, at, std::min(kBlock, size - at), threads_, bytes_)) {
+        throw not_finite(sources_, tensor.name);
       }
-      writer.write(bytes);
-      progress.update(done += static_cast<double>(bytes.size()));
+      writer.write(bytes_);
+      progress_.update(done_ += static_cast<double>(bytes_.size()));
     }
   }
-  writer.publish();
-  progress.finish();
+
+  const std::vector<WeightFiles>& sources_;
+  const std::vector<double>& weights_;
+  int threads_;
+  Progress progress_;
+  double done_ = 0;
+  std::string bytes_;
+};
+
+void write_average(const std::vector<WeightFiles>& sources, const std::vector<double>& weights, const fs::path& output,
+                   const AverageOptions& options) {
+  auto shards = shards_of(sources.front(), options.shard_bytes);
+  std::size_t total = 0;
+  Json index = {{"metadata", Json::object()}, {"weight_map", Json::object()}};
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    for (const TensorView* tensor : shards[i]) {
+      total += tensor->bytes.size();
+      index["weight_map"][tensor->name] = shard_name(i, shards.size());
+    }
+  }
+  AverageWriter writer(sources, weights, options, static_cast<double>(total));
+  for (std::size_t i = 0; i < shards.size(); ++i) writer.write(shards[i], output / shard_name(i, shards.size()));
+  if (shards.size() > 1) {
+    index["metadata"]["total_size"] = total;
+    write_file(output / kWeightsIndex, index.dump(2) + "\n");
+  }
+  writer.finish();
 }
 
 }  // namespace
@@ -154,7 +202,7 @@ Json average_checkpoints(const std::vector<WeightedFolder>& sources, const fs::p
   for (const WeightedFolder& source : sources) {
     hashes.push_back(std::async(std::launch::async, [&source] { return weights_sha256(source.folder); }));
   }
-  write_average(files, weights, output / kWeightsFile, options);
+  write_average(files, weights, output, options);
   copy_companions(sources.front().folder, output);
   Json record = {{"sources", Json::array()}};
   for (std::size_t i = 0; i < sources.size(); ++i) {

@@ -17,15 +17,17 @@ struct WeightedFolder {
 };
 
 struct AverageOptions {
-  int threads = 0;    // 0: one for each core; the bytes written don't depend on it
-  bool quiet = true;  // no progress on stderr
+  int threads = 0;               // 0: one for each core; the bytes written don't depend on it
+  bool quiet = true;             // no progress on stderr
+  std::int64_t shard_bytes = 0;  // most bytes of tensors in a file, unless one tensor alone has more; 0: one file
 };
 
-// Writes config.json, generation_config.json, tokenizer files (of the first source), model.safetensors and average.json
-// into the existing folder `output`. Any Hugging Face safetensors folders will do, sharded or not; each tensor keeps
-// the dtype it has in the first source, and tensors that aren't floating point must be equal in all. Weights are
-// normalised to sum to 1; the sum is accumulated in double in the order of the sources and rounded once. Memory: one
-// block of a few MiB. Sources of weight 0 are checked like the others, but their floating-point numbers are not read.
+// Writes config.json, generation_config.json, tokenizer files (of the first source), model.safetensors (or shards and
+// their index) and average.json into the existing folder `output`. Any Hugging Face safetensors folders will do,
+// sharded or not; each tensor keeps the dtype it has in the first source, and tensors that aren't floating point must
+// be equal in all. Weights are normalised to sum to 1; the sum is accumulated in double in the order of the sources and
+// rounded once. Memory: one block of a few MiB. Sources of weight 0 are checked like the others, but their
+// floating-point numbers are not read.
 //
 // Throws Error(input): no sources, weights negative, not finite or of sum 0, tensors of other names or shapes, another
 // config.json or tokenizer.json, NaN or infinite numbers.

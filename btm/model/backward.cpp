@@ -15,6 +15,7 @@ struct Pass {
   const Engine& engine;
   const float* parameters;
   Rows rows;
+  int length;  // of a sequence
   Activations& a;
   ActivationGradients& d;
   float* gradients;
@@ -49,8 +50,8 @@ void back_through_feed_forward(const Pass& p, int layer) {
 void attend_backward(const Pass& p, const BlockActivations& b) {
   const ModelConfig& c = p.engine.config;
   const int wide = qkv_width(c), keys_at = c.width, values_at = c.width + kv_width(c);
-  const AttentionShape shape{p.rows.length, 0, c.heads, c.kv_heads, head_dim(c)};
-  for (int first = 0; first < p.rows.count; first += p.rows.length) {
+  const AttentionShape shape{p.length, 0, c.heads, c.kv_heads, head_dim(c)};
+  for (int first = 0; first < p.rows.count; first += p.length) {
     const float* qkv = b.qkv + std::size_t(first) * wide;
     float* d_qkv = p.d.wide.data() + std::size_t(first) * wide;
     const std::size_t narrow = std::size_t(first) * c.width;
@@ -71,7 +72,7 @@ void back_through_attention(const Pass& p, int layer) {
   linear_backward_input(at.project, p.parameters, rows, p.d.stream.data(), p.d.narrow.data());
   attend_backward(p, b);
   if (p.engine.rope.size() != 0) {
-    rope(p.engine.rope, Turn::backward, rows, p.rows.length, 0, c.heads + c.kv_heads, head_dim(c), d_qkv, qkv_width(c));
+    rope(p.engine.rope, Turn::backward, rows, p.rows.positions, c.heads + c.kv_heads, head_dim(c), d_qkv, qkv_width(c));
   }
   if (at.qkv.bias != kAbsent) bias_backward(rows, at.qkv.out, d_qkv, p.gradients + at.qkv.bias);
   linear_backward_weight(at.qkv, rows, b.attention_normed, d_qkv, p.gradients);
@@ -87,9 +88,9 @@ ActivationGradients::ActivationGradients(const ModelConfig& c, int rows)
       narrow(std::size_t(rows) * c.width),
       wide(std::size_t(rows) * std::max(qkv_width(c), c.hidden)) {}
 
-void backward(const Engine& engine, const float* parameters, Rows rows, const TokenId* tokens, Activations& a,
-              ActivationGradients& d, float* gradients) {
-  const Pass pass{engine, parameters, rows, a, d, gradients};
+void backward(const Engine& engine, const float* parameters, Rows rows, int length, const TokenId* tokens,
+              Activations& a, ActivationGradients& d, float* gradients) {
+  const Pass pass{engine, parameters, rows, length, a, d, gradients};
   const WeightOffsets& at = engine.offsets;
   std::fill_n(d.stream.data(), std::size_t(rows.count) * engine.config.width, 0.0f);
   back_through_norm(pass, at.final_norm, a.final_sum, a.final_statistics, at.blocks.back().down.bias);
@@ -97,7 +98,7 @@ void backward(const Engine& engine, const float* parameters, Rows rows, const To
     back_through_feed_forward(pass, layer);
     back_through_attention(pass, layer);
   }
-  embedding_backward(rows.count, rows.length, engine.config.width, tokens, d.stream.data(), gradients + at.tokens,
+  embedding_backward(rows.count, engine.config.width, tokens, rows.positions, d.stream.data(), gradients + at.tokens,
                      find(gradients, at.positions));
 }
 

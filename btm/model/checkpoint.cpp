@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <string_view>
 
@@ -67,6 +68,43 @@ void refuse_unknown(const WeightFiles& weights, const std::vector<ParameterSlice
   }
 }
 
+// A checkpoint folder whose tensors are all there and fit its config.
+struct Stored {
+  ModelConfig config;
+  WeightFiles weights;
+  std::vector<ParameterSlice> layout;
+  std::vector<const TensorView*> tensors;  // as layout
+};
+
+Stored open_stored(const fs::path& folder) {
+  ModelConfig config = load_config(folder);
+  Stored stored{config, open_weights(folder), parameter_layout(config), {}};
+  refuse_unknown(stored.weights, stored.layout, config);
+  for (const ParameterSlice& slice : stored.layout) {
+    stored.tensors.push_back(find_tensor(stored.weights, slice.name));
+    check_tensor(folder, stored.tensors.back(), slice);
+  }
+  return stored;
+}
+
+// Where in the one file the parameters lie as in memory: float32, in the order of the layout.
+std::optional<std::uint64_t> offset_in_file(const Stored& stored) {
+  if (stored.weights.files.size() != 1) return std::nullopt;
+  const char* first = stored.tensors.front()->bytes.data();
+  for (std::size_t i = 0; i < stored.tensors.size(); ++i) {
+    const TensorView& tensor = *stored.tensors[i];
+    const std::size_t at = static_cast<std::size_t>(stored.layout[i].offset) * sizeof(float);
+    if (tensor.dtype != Dtype::f32 || tensor.bytes.data() != first + at) return std::nullopt;
+  }
+  auto offset = static_cast<std::uint64_t>(first - stored.weights.files.front().file.bytes().data());
+  if (offset % sizeof(float) != 0) return std::nullopt;
+  return offset;
+}
+
+Error not_finite(const fs::path& folder, const ParameterSlice& slice) {
+  return input_error("{}: tensor {} holds NaN or infinite numbers", folder.string(), slice.name);
+}
+
 Json generation_config(int end_of_text) {
   Json json = {{"_from_model_config", true}};
   if (end_of_text >= 0) {
@@ -100,22 +138,27 @@ ModelConfig load_config(const fs::path& folder) {
 }
 
 Model load_model(const fs::path& folder) {
-  Model model{load_config(folder), {}};
-  auto layout = parameter_layout(model.config);
-  WeightFiles weights = open_weights(folder);
-  refuse_unknown(weights, layout, model.config);
-  std::vector<const TensorView*> sources;
-  for (const ParameterSlice& slice : layout) {
-    sources.push_back(find_tensor(weights, slice.name));
-    check_tensor(folder, sources.back(), slice);
+  Stored stored = open_stored(folder);
+  Model model{stored.config, Buffer(static_cast<std::size_t>(parameter_count(stored.config)))};
+  for (std::size_t i = 0; i < stored.layout.size(); ++i) {
+    const ParameterSlice& slice = stored.layout[i];
+    std::span<float> values =
+        model.parameters.span().subspan(static_cast<std::size_t>(slice.offset), static_cast<std::size_t>(slice.size));
+    if (!to_float(stored.tensors[i]->dtype, stored.tensors[i]->bytes, values)) throw not_finite(folder, slice);
   }
-  model.parameters = Buffer(static_cast<std::size_t>(parameter_count(model.config)));
-  for (std::size_t i = 0; i < layout.size(); ++i) {
-    std::span<float> values = model.parameters.span().subspan(static_cast<std::size_t>(layout[i].offset),
-                                                              static_cast<std::size_t>(layout[i].size));
-    if (!to_float(sources[i]->dtype, sources[i]->bytes, values)) {
-      throw input_error("{}: tensor {} holds NaN or infinite numbers", folder.string(), sources[i]->name);
-    }
+  return model;
+}
+
+Model map_model(const fs::path& folder) {
+  Stored stored = open_stored(folder);
+  auto offset = offset_in_file(stored);
+  if (!offset) return load_model(folder);
+  const auto size = static_cast<std::size_t>(parameter_count(stored.config));
+  Model model{stored.config, Buffer::map(stored.weights.files.front().path, *offset, size)};
+  for (const ParameterSlice& slice : stored.layout) {
+    auto values =
+        model.parameters.span().subspan(static_cast<std::size_t>(slice.offset), static_cast<std::size_t>(slice.size));
+    if (!all_finite(values)) throw not_finite(folder, slice);
   }
   return model;
 }

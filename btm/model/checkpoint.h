@@ -15,6 +15,10 @@ void save_model(const std::filesystem::path& folder, const Model& model, int end
 // shards with model.safetensors.index.json; names with or without the "transformer." / "model." prefix). Throws
 // Error(input): missing files, corrupt or truncated tensors, shapes that don't fit the config, unsupported parts.
 Model load_model(const std::filesystem::path& folder);
+
+// The same model with its parameters left in the file (see Buffer::map) where that holds them as float32 in our order,
+// as save_model writes it; else a copy of them. The file must not be changed while the model lives; it may be replaced.
+Model map_model(const std::filesystem::path& folder);
 ModelConfig load_config(const std::filesystem::path& folder);
 
 // SHA-256 over the weights' identity: that of model.safetensors (of the index and every shard in order, if sharded).

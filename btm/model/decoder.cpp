@@ -1,10 +1,11 @@
+#include "btm/model/decoder.h"
+
 #include <algorithm>
 #include <vector>
 
 #include "btm/model/forward.h"
 #include "btm/model/head.h"
 #include "btm/model/kernels/attention.h"
-#include "btm/model/transformer.h"
 
 namespace btm {
 namespace {
@@ -15,88 +16,153 @@ std::size_t full_workspace(const ModelConfig& c) {
   return attention_workspace({kPromptRows, c.context, c.heads, c.kv_heads, head_dim(c)});
 }
 
+int most_rows(int sequences) {
+  return std::max(kPromptRows, sequences);
+}
+
 }  // namespace
 
 struct Decoder::Impl {
-  explicit Impl(const Model& m)
+  Impl(const Model& m, int sequences)
       : model(m),
         engine(m.config),
-        activations(engine.config, kPromptRows, Keep::nothing, full_workspace(engine.config)),
-        logits(engine.config.vocab_size) {
-    const std::size_t cache = std::size_t(engine.config.context) * kv_width(engine.config);
+        lengths(static_cast<std::size_t>(sequences)),
+        positions(static_cast<std::size_t>(most_rows(sequences))),
+        activations(engine.config, most_rows(sequences), Keep::nothing, full_workspace(engine.config)),
+        head({engine.config.width, engine.config.vocab_size}, kPromptRows),
+        logits(static_cast<std::size_t>(sequences) * engine.config.vocab_size) {
     for (int layer = 0; layer < engine.config.layers; ++layer) {
-      keys.emplace_back(cache);
-      values.emplace_back(cache);
+      keys.emplace_back(sequences * cache_size());
+      values.emplace_back(sequences * cache_size());
     }
   }
 
-  void attend(int layer, int rows) {
+  std::size_t cache_size() const { return std::size_t(engine.config.context) * kv_width(engine.config); }
+
+  // Rows [first, first + rows) of the pass, all of one sequence.
+  void attend(int layer, int sequence, int first, int rows) {
     const ModelConfig& c = engine.config;
     const BlockActivations& b = activations.blocks[layer];
-    const int wide = qkv_width(c), kv = kv_width(c);
+    const int wide = qkv_width(c), kv = kv_width(c), past = lengths[sequence];
+    float *own_keys = keys[layer].data() + sequence * cache_size(),
+          *own_values = values[layer].data() + sequence * cache_size();
+    const float* qkv = b.qkv + std::size_t(first) * wide;
     for (int row = 0; row < rows; ++row) {
-      const float* new_keys = b.qkv + std::size_t(row) * wide + c.width;
-      const std::size_t at = std::size_t(length + row) * kv;
-      std::copy_n(new_keys, kv, keys[layer].data() + at);
-      std::copy_n(new_keys + kv, kv, values[layer].data() + at);
+      const float* new_keys = qkv + std::size_t(row) * wide + c.width;
+      const std::size_t at = std::size_t(past + row) * kv;
+      std::copy_n(new_keys, kv, own_keys + at);
+      std::copy_n(new_keys + kv, kv, own_values + at);
     }
-    attention_forward({rows, length, c.heads, c.kv_heads, head_dim(c)}, {b.qkv, wide}, {keys[layer].data(), kv},
-                      {values[layer].data(), kv}, {b.attended, c.width}, nullptr, activations.workspace);
+    attention_forward({rows, past, c.heads, c.kv_heads, head_dim(c)}, {qkv, wide}, {own_keys, kv}, {own_values, kv},
+                      {b.attended + std::size_t(first) * c.width, c.width}, nullptr, activations.workspace);
   }
 
-  void run(std::span<const TokenId> tokens) {
+  // `rows_each` tokens of each of the sequences, laid end to end, up to the last hidden state.
+  void run(std::span<const int> sequences, int rows_each, std::span<const TokenId> tokens) {
     const float* parameters = model.parameters.data();
-    const Rows rows{static_cast<int>(tokens.size()), static_cast<int>(tokens.size()), length};
+    const Rows rows{static_cast<int>(tokens.size()), positions.data()};
+    for (int row = 0; row < rows.count; ++row) {
+      positions[row] = lengths[sequences[row / rows_each]] + row % rows_each;
+    }
     embed(engine, parameters, rows, tokens.data(), activations);
     for (int layer = 0; layer < engine.config.layers; ++layer) {
       before_attention(engine, parameters, layer, rows, activations);
-      attend(layer, rows.count);
+      for (std::size_t i = 0; i < sequences.size(); ++i) {
+        attend(layer, sequences[i], static_cast<int>(i) * rows_each, rows_each);
+      }
       after_attention(engine, parameters, layer, rows, activations);
     }
     final_norm(engine, parameters, rows, activations);
-    length += rows.count;
-    last = rows.count - 1;
+    for (int sequence : sequences) lengths[sequence] += rows_each;
+  }
+
+  const float* head_weights() const { return model.parameters.data() + engine.offsets.head; }
+  float* hidden(std::size_t row) const { return activations.final_normed + row * engine.config.width; }
+
+  void check(std::span<const TokenId> tokens) const {
+    for (TokenId token : tokens) {
+      if (token < 0 || token >= engine.config.vocab_size) {
+        throw input_error("token {} is not in the model's vocabulary of {}", token, engine.config.vocab_size);
+      }
+    }
+  }
+
+  void check_room(int sequence, std::size_t tokens) const {
+    if (sequence < 0 || sequence >= static_cast<int>(lengths.size())) {
+      throw failure("Decoder: sequence {} of {}", sequence, lengths.size());
+    }
+    if (tokens > std::size_t(engine.config.context - lengths[sequence])) {
+      throw input_error("{} tokens after {} are past the model's context of {}", tokens, lengths[sequence],
+                        engine.config.context);
+    }
   }
 
   const Model& model;
   Engine engine;
-  int length = 0;
-  int last = 0;  // row of the newest token in the last run
+  std::vector<int> lengths;    // [sequences]
+  std::vector<int> positions;  // [rows of a pass]
   Activations activations;
-  std::vector<Buffer> keys, values;  // [layers][context, kv_width]
-  Buffer logits;                     // [vocab]
+  Head head;
+  std::vector<Buffer> keys, values;  // [layers][sequences, context, kv_width]
+  Buffer logits;                     // [sequences, vocab]
 };
 
-Decoder::Decoder(const Model& model) : impl_(std::make_unique<Impl>(model)) {}
+Decoder::Decoder(const Model& model, int sequences) : impl_(std::make_unique<Impl>(model, sequences)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 
-std::span<const float> Decoder::append(std::span<const TokenId> tokens) {
+std::span<const float> Decoder::append(std::span<const TokenId> tokens, int sequence, std::span<float> log_probs) {
   Impl& m = *impl_;
   const ModelConfig& c = m.engine.config;
   if (tokens.empty()) throw failure("Decoder: no tokens to append");
-  if (tokens.size() > std::size_t(c.context - m.length)) {
-    throw input_error("{} tokens after {} are past the model's context of {}", tokens.size(), m.length, c.context);
+  if (!log_probs.empty() && log_probs.size() + 1 != tokens.size()) {
+    throw failure("Decoder: room for {} log-probabilities of {} tokens", log_probs.size(), tokens.size());
   }
-  for (TokenId token : tokens) {
-    if (token < 0 || token >= c.vocab_size) {
-      throw input_error("token {} is not in the model's vocabulary of {}", token, c.vocab_size);
-    }
-  }
+  m.check_room(sequence, tokens.size());
+  m.check(tokens);
   SerialBlas serial;
-  for (std::size_t first = 0; first < tokens.size(); first += kPromptRows) {
-    m.run(tokens.subspan(first, std::min<std::size_t>(kPromptRows, tokens.size() - first)));
+  std::size_t rows = 0;
+  for (std::size_t first = 0; first < tokens.size(); first += rows) {
+    rows = std::min<std::size_t>(kPromptRows, tokens.size() - first);
+    m.run(std::span(&sequence, 1), static_cast<int>(rows), tokens.subspan(first, rows));
+    if (log_probs.empty()) continue;
+    std::size_t scored = std::min(rows, tokens.size() - 1 - first);  // the last token has no successor yet
+    m.head.score(m.head_weights(), static_cast<int>(scored), m.hidden(0), tokens.data() + first + 1,
+                 log_probs.data() + first);
   }
-  head_logits({c.width, c.vocab_size}, m.model.parameters.data() + m.engine.offsets.head, 1,
-              m.activations.final_normed + std::size_t(m.last) * c.width, m.logits.data());
-  return m.logits.span();
+  head_logits({c.width, c.vocab_size}, m.head_weights(), 1, m.hidden(rows - 1), m.logits.data());
+  return m.logits.span().first(static_cast<std::size_t>(c.vocab_size));
 }
 
-int Decoder::length() const {
-  return impl_->length;
+std::span<const float> Decoder::step(std::span<const int> sequences, std::span<const TokenId> tokens) {
+  Impl& m = *impl_;
+  const ModelConfig& c = m.engine.config;
+  if (sequences.empty() || sequences.size() != tokens.size() || sequences.size() > m.lengths.size()) {
+    throw failure("Decoder: {} tokens for {} of {} sequences", tokens.size(), sequences.size(), m.lengths.size());
+  }
+  for (int sequence : sequences) m.check_room(sequence, 1);
+  m.check(tokens);
+  SerialBlas serial;
+  m.run(sequences, 1, tokens);
+  head_logits({c.width, c.vocab_size}, m.head_weights(), static_cast<int>(tokens.size()), m.hidden(0), m.logits.data());
+  return m.logits.span().first(tokens.size() * static_cast<std::size_t>(c.vocab_size));
 }
-void Decoder::reset() {
-  impl_->length = 0;
+
+int Decoder::length(int sequence) const {
+  return impl_->lengths[static_cast<std::size_t>(sequence)];
+}
+
+void Decoder::reset(int sequence) {
+  impl_->lengths[static_cast<std::size_t>(sequence)] = 0;
+}
+
+std::size_t Decoder::bytes(const ModelConfig& unresolved, int sequences) {
+  ModelConfig c = resolve(unresolved);
+  auto n = static_cast<std::size_t>(sequences), rows = static_cast<std::size_t>(most_rows(sequences));
+  std::size_t cache = 2 * n * std::size_t(c.layers) * std::size_t(c.context) * std::size_t(kv_width(c));
+  std::size_t pass = rows * std::size_t(5 * c.width + qkv_width(c) + up_width(c) + c.hidden) + full_workspace(c);
+  std::size_t head = (n + kPromptRows) * std::size_t(c.vocab_size);
+  return (cache + pass + head) * sizeof(float);
 }
 
 }  // namespace btm

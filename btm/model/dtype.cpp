@@ -38,6 +38,9 @@ const DtypeInfo& info(Dtype dtype) {
 std::uint32_t bits(float value) {
   return std::bit_cast<std::uint32_t>(value);
 }
+bool finite(float value) {  // by its bits: vectorises
+  return (bits(value) & 0x7f800000u) != 0x7f800000u;
+}
 float from_bits(std::uint32_t value) {
   return std::bit_cast<float>(value);
 }
@@ -147,10 +150,16 @@ bool to_float(Dtype dtype, std::string_view bytes, std::span<float> values) {
     std::uint32_t bad = 0;
     for (std::size_t i = 0; i < values.size(); ++i) {
       values[i] = static_cast<float>(Format::wide(load<Format>(bytes.data(), i)));
-      bad |= static_cast<std::uint32_t>((bits(values[i]) & 0x7f800000u) == 0x7f800000u);
+      bad |= static_cast<std::uint32_t>(!finite(values[i]));
     }
     return bad == 0;
   });
+}
+
+bool all_finite(std::span<const float> values) {
+  std::uint32_t bad = 0;
+  for (float value : values) bad |= static_cast<std::uint32_t>(!finite(value));
+  return bad == 0;
 }
 
 void add_weighted(Dtype dtype, std::string_view bytes, double weight, std::span<double> sum) {

@@ -20,6 +20,8 @@ bool is_float(Dtype dtype);
 // Numbers as float32 (float64 is rounded). False if any of them is NaN or infinite.
 bool to_float(Dtype dtype, std::string_view bytes, std::span<float> values);
 
+bool all_finite(std::span<const float> values);
+
 // sum[i] += weight x number[i], with product and sum rounded to double each.
 void add_weighted(Dtype dtype, std::string_view bytes, double weight, std::span<double> sum);
 

@@ -16,7 +16,7 @@ Engine::Engine(const ModelConfig& unresolved)
 
 void embed(const Engine& engine, const float* parameters, Rows rows, const TokenId* tokens, Activations& a) {
   const WeightOffsets& at = engine.offsets;
-  embedding_forward(rows.count, rows.length, rows.first, engine.config.width, tokens, parameters + at.tokens,
+  embedding_forward(rows.count, engine.config.width, tokens, rows.positions, parameters + at.tokens,
                     find(parameters, at.positions), a.blocks[0].input);
 }
 
@@ -34,7 +34,7 @@ void before_attention(const Engine& engine, const float* parameters, int layer, 
   linear_forward(at.qkv, parameters, rows.count, b.attention_normed, b.qkv);
   if (at.qkv.bias != kAbsent) bias_forward(rows.count, at.qkv.out, parameters + at.qkv.bias, b.qkv);
   if (engine.rope.size() != 0) {
-    rope(engine.rope, Turn::forward, rows.count, rows.length, rows.first, c.heads + c.kv_heads, head_dim(c), b.qkv,
+    rope(engine.rope, Turn::forward, rows.count, rows.positions, c.heads + c.kv_heads, head_dim(c), b.qkv,
          qkv_width(c));
   }
 }

@@ -16,11 +16,10 @@ struct Engine {
   Buffer rope;  // empty for gpt2
 };
 
-// Rows of a pass: sequences of `length` tokens laid end to end, the first of each at position `first`.
+// Rows of a pass, a token each.
 struct Rows {
   int count;
-  int length;
-  int first;
+  const int* positions;  // [count], of each in its sequence
 };
 
 // tokens [rows] -> the first block's input

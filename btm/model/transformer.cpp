@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "btm/model/backward.h"
 #include "btm/model/head.h"
@@ -29,11 +30,11 @@ AttentionShape attention_shape(const ModelConfig& c, int length) {
   return {length, 0, c.heads, c.kv_heads, head_dim(c)};
 }
 
-void attend(const ModelConfig& c, Rows rows, const BlockActivations& b, float* workspace) {
+void attend(const ModelConfig& c, int rows, int length, const BlockActivations& b, float* workspace) {
   const int wide = qkv_width(c);
-  for (int first = 0; first < rows.count; first += rows.length) {
+  for (int first = 0; first < rows; first += length) {
     const float* qkv = b.qkv + std::size_t(first) * wide;
-    attention_forward(attention_shape(c, rows.length), {qkv, wide}, {qkv + c.width, wide},
+    attention_forward(attention_shape(c, length), {qkv, wide}, {qkv + c.width, wide},
                       {qkv + c.width + kv_width(c), wide}, {b.attended + std::size_t(first) * c.width, c.width},
                       b.log_sums + std::size_t(first) * c.heads, workspace);
   }
@@ -51,6 +52,7 @@ struct Transformer::Impl {
                     attention_workspace(attention_shape(engine.config, length))),
         head({engine.config.width, engine.config.vocab_size}, pass),
         log_probs(pass) {
+    for (int row = 0; row < pass; ++row) positions.push_back(row % length);
     if (use == Use::training) gradients.emplace(engine.config, pass);
   }
 
@@ -77,7 +79,7 @@ struct Transformer::Impl {
   template <class Body>
   void for_each_pass(const float* parameters, std::span<const TokenId> tokens, Body&& body) {
     for (std::size_t first = 0; first < tokens.size(); first += pass) {
-      const Rows rows{static_cast<int>(std::min<std::size_t>(pass, tokens.size() - first)), length, 0};
+      const Rows rows{static_cast<int>(std::min<std::size_t>(pass, tokens.size() - first)), positions.data()};
       forward(parameters, rows, tokens.data() + first);
       body(rows, first);
     }
@@ -87,7 +89,7 @@ struct Transformer::Impl {
     embed(engine, parameters, rows, tokens, activations);
     for (int layer = 0; layer < engine.config.layers; ++layer) {
       before_attention(engine, parameters, layer, rows, activations);
-      attend(engine.config, rows, activations.blocks[layer], activations.workspace);
+      attend(engine.config, rows.count, length, activations.blocks[layer], activations.workspace);
       after_attention(engine, parameters, layer, rows, activations);
     }
     final_norm(engine, parameters, rows, activations);
@@ -95,7 +97,8 @@ struct Transformer::Impl {
 
   Engine engine;
   int sequences, length;
-  int pass;  // rows
+  int pass;                    // rows
+  std::vector<int> positions;  // [pass]
   Activations activations;
   std::optional<ActivationGradients> gradients;
   Head head;
@@ -122,7 +125,7 @@ double Transformer::train(const float* parameters, std::span<const TokenId> toke
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
     m.head.train(parameters + head, rows.count, m.activations.final_normed, targets.data() + first, scale,
                  m.log_probs.data(), m.gradients->narrow.data(), gradients + head);
-    backward(m.engine, parameters, rows, tokens.data() + first, m.activations, *m.gradients, gradients);
+    backward(m.engine, parameters, rows, m.length, tokens.data() + first, m.activations, *m.gradients, gradients);
     for (int row = 0; row < rows.count; ++row) loss -= m.log_probs.data()[row];
   });
   return loss;

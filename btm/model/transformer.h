@@ -36,22 +36,4 @@ class Transformer {
   std::unique_ptr<Impl> impl_;
 };
 
-// Generation: one sequence with its key/value cache.
-class Decoder {
- public:
-  explicit Decoder(const Model& model);  // keeps a reference; the model outlives it
-  ~Decoder();
-  Decoder(Decoder&&) noexcept;
-
-  // Runs the tokens after those already there and gives the logits [vocab] after the last one, valid until the next
-  // call. Throws Error(input) past the context.
-  std::span<const float> append(std::span<const TokenId> tokens);
-  int length() const;
-  void reset();
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
 }  // namespace btm

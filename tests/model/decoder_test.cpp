@@ -1,10 +1,11 @@
 // Generation with a cache against transformers' logits of the whole sequence.
+#include "btm/model/decoder.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "btm/model/transformer.h"
 #include "tests/model/oracle_case.h"
 
 namespace btm {
@@ -45,6 +46,34 @@ TEST_P(DecoderOracle, PromptAtOnceThenSteps) {
   const int prompt = c.length - 3;
   expect_logits(decoder.append(tokens.first(prompt)), prompt - 1);
   for (int i = prompt; i < c.length; ++i) expect_logits(decoder.append(tokens.subspan(i, 1)), i);
+}
+
+TEST_P(DecoderOracle, SequencesOfOtherLengthsStepTogether) {
+  Decoder decoder(c.model, 3);
+  decoder.append(tokens.first(1), 0);
+  decoder.append(tokens.first(6), 2);
+  const std::size_t vocab = c.model.config.vocab_size;
+  for (int i = 6; i < c.length; ++i) {
+    const std::vector<int> sequences{2, 0};
+    auto logits = decoder.step(sequences, std::vector<TokenId>{tokens[i], tokens[i - 5]});
+    ASSERT_EQ(logits.size(), 2 * vocab);
+    expect_logits(logits.first(vocab), i);
+    expect_logits(logits.subspan(vocab), i - 5);
+  }
+  EXPECT_EQ(decoder.length(0), c.length - 5);
+  EXPECT_EQ(decoder.length(1), 0);
+}
+
+TEST_P(DecoderOracle, ScoresAPrompt) {
+  Decoder decoder(c.model);
+  const std::size_t vocab = c.model.config.vocab_size;
+  std::vector<float> log_probs(tokens.size() - 1);
+  expect_logits(decoder.append(tokens, 0, log_probs), c.length - 1);
+  for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+    double sum = 0;
+    for (std::size_t v = 0; v < vocab; ++v) sum += std::exp(double(c.logits[i * vocab + v]));
+    EXPECT_NEAR(log_probs[i], c.logits[i * vocab + tokens[i + 1]] - std::log(sum), 1e-4);
+  }
 }
 
 TEST(Decoder, RefusesToGoPastTheContext) {

@@ -188,17 +188,18 @@ TEST(Swiglu, MatchesTheFormulaAndItsGradient) {
 }
 
 TEST(Rope, TurnsPairsByPosition) {
-  const int context = 50, head_dim = 12, heads = 2, rows = 6, length = 3, first = 40, stride = 30;
+  const int context = 50, head_dim = 12, heads = 2, rows = 6, stride = 30;
+  const std::vector<int> positions{40, 41, 42, 40, 7, 49};
   const double theta = 1000;
   const Buffer table = rope_table(context, head_dim, theta);
   const Floats input = random_floats(rows * stride, 1, 1);
   Floats x = input;
-  rope(table, Turn::forward, rows, length, first, heads, head_dim, x.data(), stride);
+  rope(table, Turn::forward, rows, positions.data(), heads, head_dim, x.data(), stride);
   Doubles expected(input.begin(), input.end());
   for (int r = 0; r < rows; ++r) {
     for (int h = 0; h < heads; ++h) {
       for (int i = 0; i < head_dim / 2; ++i) {
-        const double angle = (first + r % length) / std::pow(theta, 2.0 * i / head_dim);
+        const double angle = positions[r] / std::pow(theta, 2.0 * i / head_dim);
         const int a = r * stride + h * head_dim + i, b = a + head_dim / 2;
         expected[a] = input[a] * std::cos(angle) - input[b] * std::sin(angle);
         expected[b] = input[b] * std::cos(angle) + input[a] * std::sin(angle);
@@ -206,29 +207,48 @@ TEST(Rope, TurnsPairsByPosition) {
     }
   }
   expect_near(x, expected, 1e-5, "turned");
-  rope(table, Turn::backward, rows, length, first, heads, head_dim, x.data(), stride);
+  rope(table, Turn::backward, rows, positions.data(), heads, head_dim, x.data(), stride);
   expect_near(x, Doubles(input.begin(), input.end()), 1e-5, "turned back");
 }
 
 TEST(Embedding, GathersAndScatters) {
-  const int width = 5, length = 2;
+  const int width = 5;
+  const std::vector<int> at{3, 4, 3, 0};
   const std::vector<TokenId> tokens{3, 1, 3, 0};
   const Floats table = random_floats(4 * width, 1, 1), positions = random_floats(6 * width, 1, 2);
   const Floats d_out = random_floats(4 * width, 1, 3);
-  Floats out(4 * width), d_table(4 * width), d_positions(length * width);
-  embedding_forward(4, length, 3, width, tokens.data(), table.data(), positions.data(), out.data());
-  Doubles expected(4 * width), d_table_expected(4 * width), d_positions_expected(length * width);
+  Floats out(4 * width), d_table(4 * width), d_positions(6 * width);
+  embedding_forward(4, width, tokens.data(), at.data(), table.data(), positions.data(), out.data());
+  Doubles expected(4 * width), d_table_expected(4 * width), d_positions_expected(6 * width);
   for (int r = 0; r < 4; ++r) {
     for (int i = 0; i < width; ++i) {
-      expected[r * width + i] = double(table[tokens[r] * width + i]) + positions[(3 + r % length) * width + i];
+      expected[r * width + i] = double(table[tokens[r] * width + i]) + positions[at[r] * width + i];
       d_table_expected[tokens[r] * width + i] += d_out[r * width + i];
-      d_positions_expected[r % length * width + i] += d_out[r * width + i];
+      d_positions_expected[at[r] * width + i] += d_out[r * width + i];
     }
   }
   expect_near(out, expected, 1e-6, "embedding");
-  embedding_backward(4, length, width, tokens.data(), d_out.data(), d_table.data(), d_positions.data());
+  embedding_backward(4, width, tokens.data(), at.data(), d_out.data(), d_table.data(), d_positions.data());
   expect_near(d_table, d_table_expected, 1e-6, "d_table");
   expect_near(d_positions, d_positions_expected, 1e-6, "d_positions");
+}
+
+TEST(Softmax, AddsWeightedProbabilitiesAndTheirLogs) {
+  const int vocab = 53;
+  const Floats logits = random_floats(vocab, 4, 1), before = random_floats(vocab, 1, 2);
+  double sum = 0;
+  for (float x : logits) sum += std::exp(double(x));
+  Doubles probabilities(before.begin(), before.end()), logs(before.begin(), before.end());
+  for (int i = 0; i < vocab; ++i) {
+    probabilities[i] += 0.3 * std::exp(double(logits[i])) / sum;
+    logs[i] += 0.3 * (logits[i] - std::log(sum));
+  }
+  Floats found = before;
+  add_probabilities(vocab, logits.data(), 0.3f, found.data());
+  expect_near(found, probabilities, 1e-6, "probabilities");
+  found = before;
+  add_log_probabilities(vocab, logits.data(), 0.3f, found.data());
+  expect_near(found, logs, 1e-6, "logs");
 }
 
 TEST(CrossEntropy, MatchesTheFormulaAndItsGradient) {

@@ -16,6 +16,11 @@ void log_probabilities(int rows, int vocab, const float* logits, const TokenId* 
 void cross_entropy(int rows, int vocab, float* logits, const TokenId* targets, float scale, float* log_probs,
                    float* factors);
 
+// sum [vocab] += weight x softmax(logits [vocab])
+void add_probabilities(int vocab, const float* logits, float weight, float* sum);
+// sum [vocab] += weight x log softmax(logits [vocab])
+void add_log_probabilities(int vocab, const float* logits, float weight, float* sum);
+
 // Multiplies each row of x [rows, width] by its factor, into y (which may be x).
 void scale_rows(int rows, int width, const float* factors, const float* x, float* y);
 

@@ -82,6 +82,24 @@ void cross_entropy_rows(int rows, int vocab, float* logits, const TokenId* targe
   }
 }
 
+void add_softmax(int vocab, const float* logits, float weight, float* sum) {
+  const float offset = largest(logits, vocab);
+  const float factor = weight / exp_sum<false>(logits, vocab, offset, nullptr);
+  for_each_vector(vocab, [=](auto d, std::size_t i) HWY_ATTR {
+    const auto e = fast_exp(d, hn::Sub(hn::LoadU(d, logits + i), hn::Set(d, offset)));
+    hn::StoreU(hn::MulAdd(hn::Set(d, factor), e, hn::LoadU(d, sum + i)), d, sum + i);
+  });
+}
+
+void add_log_softmax(int vocab, const float* logits, float weight, float* sum) {
+  const float most = largest(logits, vocab);
+  const float offset = most + std::log(exp_sum<false>(logits, vocab, most, nullptr));
+  for_each_vector(vocab, [=](auto d, std::size_t i) HWY_ATTR {
+    const auto log_prob = hn::Sub(hn::LoadU(d, logits + i), hn::Set(d, offset));
+    hn::StoreU(hn::MulAdd(hn::Set(d, weight), log_prob, hn::LoadU(d, sum + i)), d, sum + i);
+  });
+}
+
 void scale_rows_by(int rows, int width, const float* factors, const float* x, float* y) {
   for (int row = 0; row < rows; ++row, x += width, y += width) {
     const float factor = factors[row];
@@ -99,6 +117,8 @@ namespace btm {
 
 HWY_EXPORT(log_probabilities_rows);
 HWY_EXPORT(cross_entropy_rows);
+HWY_EXPORT(add_softmax);
+HWY_EXPORT(add_log_softmax);
 HWY_EXPORT(scale_rows_by);
 
 void log_probabilities(int rows, int vocab, const float* logits, const TokenId* targets, float* log_probs) {
@@ -107,6 +127,12 @@ void log_probabilities(int rows, int vocab, const float* logits, const TokenId* 
 void cross_entropy(int rows, int vocab, float* logits, const TokenId* targets, float scale, float* log_probs,
                    float* factors) {
   HWY_DYNAMIC_DISPATCH(cross_entropy_rows)(rows, vocab, logits, targets, scale, log_probs, factors);
+}
+void add_probabilities(int vocab, const float* logits, float weight, float* sum) {
+  HWY_DYNAMIC_DISPATCH(add_softmax)(vocab, logits, weight, sum);
+}
+void add_log_probabilities(int vocab, const float* logits, float weight, float* sum) {
+  HWY_DYNAMIC_DISPATCH(add_log_softmax)(vocab, logits, weight, sum);
 }
 void scale_rows(int rows, int width, const float* factors, const float* x, float* y) {
   HWY_DYNAMIC_DISPATCH(scale_rows_by)(rows, width, factors, x, y);

@@ -11,9 +11,8 @@ Buffer rope_table(int context, int head_dim, double theta);
 
 enum class Turn { forward, backward };  // the backward pass turns gradients the other way
 
-// Turns `heads` heads, side by side at the start of each row of x [rows, stride]; row r is at position
-// first + r mod length.
-void rope(const Buffer& table, Turn turn, int rows, int length, int first, int heads, int head_dim, float* x,
+// Turns `heads` heads, side by side at the start of each row of x [rows, stride]; row r is at positions[r].
+void rope(const Buffer& table, Turn turn, int rows, const int* positions, int heads, int head_dim, float* x,
           int stride);
 
 }  // namespace btm

@@ -12,11 +12,11 @@ HWY_BEFORE_NAMESPACE();
 namespace btm {
 namespace HWY_NAMESPACE {
 
-void rope_rows(const float* table, float direction, int rows, int length, int first, int heads, int head_dim, float* x,
+void rope_rows(const float* table, float direction, int rows, const int* positions, int heads, int head_dim, float* x,
                int stride) {
   const std::size_t half = head_dim / 2;
   for (int row = 0; row < rows; ++row, x += stride) {
-    const float* cosines = table + static_cast<std::size_t>(first + row % length) * head_dim;
+    const float* cosines = table + static_cast<std::size_t>(positions[row]) * head_dim;
     const float* sines = cosines + half;
     for (int head = 0; head < heads; ++head) {
       float *low = x + std::size_t(head) * head_dim, *high = low + half;
@@ -55,10 +55,10 @@ Buffer rope_table(int context, int head_dim, double theta) {
   return table;
 }
 
-void rope(const Buffer& table, Turn turn, int rows, int length, int first, int heads, int head_dim, float* x,
+void rope(const Buffer& table, Turn turn, int rows, const int* positions, int heads, int head_dim, float* x,
           int stride) {
   const float direction = turn == Turn::forward ? 1.0f : -1.0f;
-  HWY_DYNAMIC_DISPATCH(rope_rows)(table.data(), direction, rows, length, first, heads, head_dim, x, stride);
+  HWY_DYNAMIC_DISPATCH(rope_rows)(table.data(), direction, rows, positions, heads, head_dim, x, stride);
 }
 
 }  // namespace btm

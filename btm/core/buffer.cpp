@@ -1,0 +1,41 @@
+#include "btm/core/buffer.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "btm/core/error.h"
+
+namespace btm {
+
+Buffer Buffer::map(const std::filesystem::path& file, std::uint64_t offset, std::size_t size) {
+  int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) throw input_error("{}: can't be read: {}", file.string(), std::strerror(errno));
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const std::uint64_t before = offset % page;
+  const std::size_t bytes = before + size * sizeof(float);
+  void* mapping = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor,
+                         static_cast<off_t>(offset - before));
+  int code = errno;
+  ::close(descriptor);
+  if (mapping == MAP_FAILED) throw input_error("{}: can't be mapped: {}", file.string(), std::strerror(code));
+  Buffer buffer;
+  buffer.size_ = size;
+  buffer.data_ = {reinterpret_cast<float*>(static_cast<char*>(mapping) + before), BufferRelease{mapping, bytes}};
+  return buffer;
+}
+
+void Buffer::drop_pages() const {
+  const BufferRelease& memory = data_.get_deleter();
+  if (memory.mapping) ::madvise(memory.mapping, memory.bytes, MADV_DONTNEED);
+}
+
+void BufferRelease::operator()(float* p) const {
+  if (mapping) {
+    ::munmap(mapping, bytes);
+  } else {
+    std::free(p);
+  }
+}
+
+}  // namespace btm
