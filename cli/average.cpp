@@ -5,10 +5,14 @@
 #include <cmath>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "btm/core/files.h"
 #include "btm/core/format.h"
+#include "btm/core/log.h"
 #include "btm/forest/paths.h"
+#include "btm/mixture/average_weights.h"
+#include "btm/mixture/domain_sample.h"
 #include "cli/command.h"
 
 namespace btm {
@@ -16,8 +20,10 @@ namespace {
 
 struct Options {
   std::vector<std::string> sources;
-  std::string output;
-  std::string forest;
+  std::string output, forest;
+  std::string weights, domain;  // how to choose the weights, and for what
+  int top_k = 0, budget = 24;
+  std::string shard_size;
   bool force = false;
   bool json = false;
 };
@@ -76,6 +82,7 @@ std::vector<WeightedFolder> find_sources(const Options& options) {
   if (!options.forest.empty() && !fs::is_directory(options.forest)) {
     throw input_error("{}: no such forest", options.forest);
   }
+  if (options.sources.empty()) throw input_error("no sources: name the models to average, or --forest and --weights");
   std::vector<WeightedFolder> folders;
   std::size_t weighted = 0;
   for (const std::string& text : options.sources) {
@@ -101,12 +108,73 @@ void check_output(const Options& options) {
   }
 }
 
+AverageKind parse_kind(const std::string& word) {
+  std::vector<std::string> known;
+  for (const auto& [kind, name] : names(AverageKind{})) {
+    if (name == word) return kind;
+    known.emplace_back(name);
+  }
+  std::string near = nearest_word(word, known);
+  throw input_error("--weights {}: there are {}{}", word, fmt::join(known, ", "),
+                    near.empty() ? "" : fmt::format("; did you mean {}?", near));
+}
+
+// The experts of the forest, or those named, with weights chosen on the dev sample of a domain.
+std::vector<WeightedFolder> choose_sources(const Options& options) {
+  AverageKind kind = parse_kind(options.weights);
+  if (options.forest.empty())
+    throw input_error("--weights {} chooses among experts: add --forest FOREST", options.weights);
+  Forest forest = open_forest(options.forest);
+  std::vector<const ExpertInfo*> chosen;
+  for (const ExpertInfo& expert : forest.experts) {
+    bool named = std::ranges::find(options.sources, expert.name) != options.sources.end();
+    if (options.sources.empty() || named) chosen.push_back(&expert);
+  }
+  if (chosen.empty() || (!options.sources.empty() && chosen.size() != options.sources.size())) {
+    throw input_error("{}: with --weights the sources are experts of it, or none for all of them", options.forest);
+  }
+  std::vector<Member> experts;
+  for (const ExpertInfo* expert : chosen) {
+    experts.push_back(single_member(expert->name, forest.paths.expert(expert->name), expert->weights_sha256));
+  }
+  std::optional<Member> seed;
+  if (forest.seed) seed = single_member(kSeedName, forest.paths.seed(), forest.seed->weights_sha256);
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  AverageWeights weights{std::vector<double>(chosen.size(), 1.0)};
+  if (kind != AverageKind::uniform) {
+    if (options.domain.empty()) throw input_error("--weights {} are for a domain: add --domain NAME", options.weights);
+    DomainSample sample{options.domain};
+    Scores dev = score_sample(forest, chosen, sample, threads, options.json);
+    weights =
+        average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev, {options.budget, threads});
+  }
+  if (options.top_k < 0) throw input_error("--top-k is {}, but can't be negative", options.top_k);
+  keep_largest(weights.experts, options.top_k);
+  if (weights.evaluations > 0) {
+    log_info(fmt::format("{} models tried: {:.4f} nats per token on the dev sample of {}", weights.evaluations,
+                         weights.loss, options.domain));
+  }
+  Member average = weighted_average("average", experts, seed, weights);
+  for (WeightedFolder& source : average.sources) {
+    source.name = source.folder.lexically_relative(forest.paths.root).string();
+  }
+  return average.sources;
+}
+
+std::int64_t shard_bytes(const Options& options) {
+  if (options.shard_size.empty()) return 0;
+  std::int64_t bytes = parse_count(options.shard_size);
+  if (bytes < 1) throw input_error("--shard-size {}: must be at least 1 byte", options.shard_size);
+  return bytes;
+}
+
 void run(const Options& options) {
   check_output(options);
-  auto sources = find_sources(options);
+  auto sources = options.weights.empty() ? find_sources(options) : choose_sources(options);
   fs::path output = fs::path(options.output) / "";  // "dir" and "dir/" are one
   FolderWriter folder(output.parent_path());
-  Json record = average_checkpoints(sources, folder.path(), {.threads = 0, .quiet = options.json});
+  Json record = average_checkpoints(sources, folder.path(),
+                                    {.threads = 0, .quiet = options.json, .shard_bytes = shard_bytes(options)});
   folder.publish();
   if (options.json) {
     Json json = {{"output", options.output}};
@@ -125,20 +193,32 @@ void run(const Options& options) {
 void add_average(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("average", "Average the weights of models: one plain LM out of many");
-  command
-      ->add_option("SOURCE", options->sources,
-                   "Model folders (config.json, safetensors), or with --forest the names of its models; each with "
-                   "=WEIGHT, or none for equal weights")
-      ->required();
+  command->add_option("SOURCE", options->sources,
+                      "Model folders (config.json, safetensors), or with --forest the names of its models; each with "
+                      "=WEIGHT, or none for equal weights; with --weights: experts to choose from (default: all)");
   command->add_option("-o,--output", options->output, "The folder to write; it appears whole or not at all")
       ->required();
   command->add_option("--forest", options->forest, "Where names of models (seed, experts, comparisons) are looked up");
+  command
+      ->add_option("--weights", options->weights,
+                   "Choose the weights of the forest's experts: uniform; for a --domain, from its dev sample: argmax, "
+                   "posterior (the paper's), em, fitted, greedy, interpolated (with the seed)")
+      ->type_name("KIND");
+  command->add_option("--domain", options->domain, "Domain of the forest that the average is for")->type_name("NAME");
+  command->add_option("--top-k", options->top_k, "Keep the K largest of the weights chosen")->type_name("K");
+  command->add_option("--budget", options->budget, "Models that fitted and interpolated try at most")
+      ->capture_default_str();
+  command
+      ->add_option("--shard-size", options->shard_size,
+                   "Split the weights into files of at most this, e.g. 5G (default: one file)")
+      ->type_name("BYTES");
   command->add_flag("--force", options->force, "Replace an earlier average of that name");
   command->add_flag("--json", options->json, "Print the result as one line of JSON");
   command->footer(
       "\nWeights are scaled to sum to 1. The sources must be of one shape and one tokenizer; the result is a Hugging\n"
       "Face folder like them, with average.json saying what it was made of.\n\n"
       "  btm average --forest runs/demo python=0.7 rust=0.3 --output runs/code\n"
+      "  btm average --forest runs/demo --weights fitted --domain ruby --output runs/ruby\n"
       "  btm average run1/checkpoint run2/checkpoint --output soup\n");
   command->callback([options] { run(*options); });
 }

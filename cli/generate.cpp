@@ -1,35 +1,45 @@
-// btm generate: text from one model.
+// btm generate: text from a forest: the ensemble, one expert, or an average; or from any one model.
 #include "btm/mixture/generate.h"
 
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <numeric>
 #include <set>
+#include <thread>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/log.h"
+#include "btm/core/progress.h"
+#include "btm/data/text_file.h"
 #include "btm/data/utf8.h"
 #include "btm/forest/forest.h"
-#include "btm/mixture/member.h"
 #include "btm/mixture/text_posterior.h"
-#include "btm/model/checkpoint.h"
+#include "btm/report/text_table.h"
 #include "cli/command.h"
+#include "cli/mixture_options.h"
 #include "cli/setting_options.h"
 
 namespace btm {
 namespace {
 
 struct Options {
-  std::string source, prompt, expert, average;
-  std::vector<std::string> stop;
+  std::string source, file, expert, average, memory;
+  std::vector<std::string> prompts, stop;
+  MixtureOptions mixture;
+  double drop_below = 0;
+  int top_experts = 0, batch = 8;
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   SettingOptions settings;
-  bool json = false, only_new = false;
+  bool json = false, only_new = false, show_experts = false;
 };
 
+// The models to run and how they are mixed.
 struct Choice {
   std::string name;
-  Model model;
+  std::vector<Member> members;
+  MixtureWeights weights;
   Tokenizer tokenizer;
 };
 
@@ -82,42 +92,55 @@ Member parse_average(const std::string& text, const std::vector<Member>& models,
   return average_member("average", members, weights);
 }
 
-// The expert of largest posterior after the prompt.
-std::string likeliest_expert(const Forest& forest, const Tokenizer& tokenizer, const std::string& prompt, bool quiet) {
-  if (prompt.empty()) throw input_error("the prompt is empty; give some text to go on from");
-  TextPosteriorSettings settings;
-  settings.quiet = true;
-  TextPosterior result = text_posterior(forest, tokenizer, prompt, settings);
-  auto best = std::max_element(result.posterior.begin(), result.posterior.end()) - result.posterior.begin();
-  std::string name = result.scores.experts[static_cast<std::size_t>(best)];
-  if (!quiet) {
-    log_info(fmt::format("expert {}: it has {:.0f} % of the posterior after the prompt", name,
-                         100 * result.posterior[static_cast<std::size_t>(best)]));
+// The k experts of largest prior; a uniform one says nothing, so there the posterior after the prompts chooses.
+void keep_top_experts(Choice& choice, const Forest& forest, const Options& options,
+                      const std::vector<std::string>& prompts) {
+  std::vector<double> chance = choice.weights.prior;
+  if (std::ranges::all_of(chance, [&](double p) { return p == chance.front(); })) {
+    TextPosteriorSettings settings;
+    settings.threads = options.threads;
+    settings.quiet = true;
+    chance = text_posterior(forest, choice.tokenizer, fmt::format("{}", fmt::join(prompts, "\n")), settings).posterior;
   }
-  return name;
+  std::vector<Member> members;
+  std::vector<double> prior;
+  for (int j : largest(chance, options.top_experts)) {
+    members.push_back(choice.members[static_cast<std::size_t>(j)]);
+    prior.push_back(choice.weights.prior[static_cast<std::size_t>(j)]);
+  }
+  double sum = std::accumulate(prior.begin(), prior.end(), 0.0);
+  for (double& p : prior) p = sum > 0 ? p / sum : 1.0 / static_cast<double>(prior.size());
+  choice.members = std::move(members);
+  choice.weights.prior = std::move(prior);
 }
 
-Choice choose(const Options& options, const std::string& prompt) {
+Choice choose_ensemble(const Forest& forest, const Options& options, const std::vector<std::string>& prompts) {
+  Choice choice{"ensemble", {}, {}, Tokenizer::load(forest.paths.tokenizer())};
+  choice.weights =
+      weights_for(forest, options.mixture.prior(), options.mixture.sample(), options.threads, options.json);
+  for (const ExpertInfo& expert : forest.experts) {
+    choice.members.push_back(single_member(expert.name, forest.paths.expert(expert.name), expert.weights_sha256));
+  }
+  if (options.top_experts < 0) throw input_error("--top-experts is {}, but can't be negative", options.top_experts);
+  if (options.top_experts > 0) keep_top_experts(choice, forest, options, prompts);
+  choice.weights.drop_below = options.drop_below;
+  return choice;
+}
+
+Choice choose(const Options& options, const std::vector<std::string>& prompts) {
   fs::path folder = options.source;
   if (fs::exists(folder / "config.json")) {
     if (!options.expert.empty() || !options.average.empty()) {
       throw input_error("{} is one model: --expert and --average choose from a forest", folder.string());
     }
-    return {folder.string(), load_model(folder), Tokenizer::load(folder)};
+    return {folder.string(), {single_member(folder.string(), folder, "")}, {{1.0}}, Tokenizer::load(folder)};
   }
   Forest forest = open_forest(folder);
-  Tokenizer tokenizer = Tokenizer::load(forest.paths.tokenizer());
+  if (options.expert.empty() && options.average.empty()) return choose_ensemble(forest, options, prompts);
   auto models = models_of(forest);
-  Member member;
-  if (!options.average.empty()) {
-    member = parse_average(options.average, models, forest);
-  } else {
-    std::string name = options.expert;
-    if (name.empty()) name = likeliest_expert(forest, tokenizer, prompt, options.json);
-    member = find_model(models, name, forest);
-  }
-  Model model = load_member(member);
-  return {member.name, std::move(model), std::move(tokenizer)};
+  Member member = options.average.empty() ? find_model(models, options.expert, forest)
+                                          : parse_average(options.average, models, forest);
+  return {member.name, {member}, {{1.0}}, Tokenizer::load(forest.paths.tokenizer())};
 }
 
 void show(std::string_view text) {
@@ -125,65 +148,187 @@ void show(std::string_view text) {
   std::fflush(stdout);
 }
 
+// The prompts of the command line, and of the file.
+std::vector<std::string> read_prompts(const Options& options) {
+  std::vector<std::string> prompts;
+  for (const std::string& prompt : options.prompts) {
+    prompts.push_back(prompt == "-" ? read_file("/dev/stdin") : prompt);
+  }
+  if (!options.file.empty()) {
+    TextSettings lines;
+    lines.split_documents_on = "\n";  // JSON lines are lines anyway
+    TextFile file(options.file, lines);
+    for (std::string text; file.next(text);) prompts.push_back(text);
+  }
+  if (prompts.empty()) throw input_error("no prompt: give --prompt TEXT or --prompts FILE");
+  for (std::string& prompt : prompts) {
+    if (repair_utf8(prompt)) log_warning("a prompt is not valid UTF-8; what is not was replaced by U+FFFD");
+  }
+  return prompts;
+}
+
+Json to_json(const Choice& choice, const std::string& prompt, const Generation& out, const Options& options) {
+  Json json = {
+      {"model", choice.name}, {"prompt", prompt}, {"text", out.text}, {"tokens", Json::array()}, {"ended", out.reason}};
+  for (const GeneratedToken& token : out.tokens) json["tokens"].push_back(token.id);
+  if (choice.members.size() > 1) {
+    for (std::size_t j = 0; j < choice.members.size(); ++j)
+      json["posterior"][choice.members[j].name] = out.posterior[j];
+  }
+  for (const GeneratedToken& token : out.tokens) {
+    if (!options.show_experts) break;
+    json["experts"].push_back(
+        {{"expert", choice.members[static_cast<std::size_t>(token.expert)].name}, {"weight", token.weight}});
+  }
+  return json;
+}
+
+// Shows the text of a single prompt while it grows, that of several when all are done.
+class Display {
+ public:
+  Display(const Options& options, const Choice& choice, const std::vector<std::string>& prompts)
+      : options_(options),
+        choice_(choice),
+        prompts_(prompts),
+        streams_(!options.json && prompts.size() == 1),
+        colours_(options.show_experts && !options.json && is_terminal(stdout)) {
+    if (colours_) {
+      for (std::size_t j = 0; j < choice.members.size(); ++j) {
+        show(fmt::format("{}{}{}", j ? "  " : "", colour(j) + choice.members[j].name, kPlain));
+      }
+      show("\n\n");
+    }
+    if (streams_) begin(0);
+  }
+
+  void add(std::string_view text, int expert) {
+    if (streams_) show(painted(std::string(text), expert));
+  }
+
+  void finish(const std::vector<Generation>& results, const Tokenizer& tokenizer) {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      if (options_.json) {
+        fmt::print("{}\n", to_json(choice_, prompts_[i], results[i], options_).dump());
+        continue;
+      }
+      if (!streams_) {
+        begin(i);
+        show(results[i].text);
+      }
+      show(i + 1 < results.size() ? "\n\n" : "\n");
+      if (options_.show_experts && !colours_) list_experts(results[i], tokenizer);
+    }
+  }
+
+ private:
+  void begin(std::size_t prompt) {
+    if (!options_.only_new) show(prompts_[prompt]);
+  }
+
+  std::string painted(std::string text, int expert) const {
+    if (!colours_) return text;
+    return colour(static_cast<std::size_t>(expert)) + harmless(std::move(text)) + kPlain;
+  }
+
+  void list_experts(const Generation& out, const Tokenizer& tokenizer) const {
+    TextTable table{{{"token", Align::left}, {"expert", Align::left}, {"weight"}}, {}};
+    for (const GeneratedToken& token : out.tokens) {
+      table.rows.push_back({Json(harmless(tokenizer.decode(std::span(&token.id, 1)))).dump(),
+                            choice_.members[static_cast<std::size_t>(token.expert)].name,
+                            fmt::format("{:.3f}", token.weight)});
+    }
+    show("\n" + to_text(table));
+  }
+
+  const Options& options_;
+  const Choice& choice_;
+  const std::vector<std::string>& prompts_;
+  bool streams_, colours_;
+};
+
 void run(const Options& options) {
   GenerateSettings settings;
   options.settings.read(settings, "btm generate");
   settings.stop = options.stop;
   check(settings.sampler);
-  std::string prompt = options.prompt == "-" ? read_file("/dev/stdin") : options.prompt;
-  if (repair_utf8(prompt)) log_warning("the prompt is not valid UTF-8; what is not was replaced by U+FFFD");
-  auto [name, model, tokenizer] = choose(options, prompt);
-  bool begun = false;
-  auto emit = [&](std::string_view text) {
-    if (options.json) return;
-    if (!begun && !options.only_new) show(prompt);
-    begun = true;
-    show(text);
-  };
+  if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
+  if (options.batch < 1) throw input_error("--batch is {}, but must be at least 1", options.batch);
+  std::vector<std::string> prompts = read_prompts(options);
+  Choice choice = choose(options, prompts);
+  EnsembleOptions running;
+  running.sequences = static_cast<int>(std::min<std::size_t>(prompts.size(), static_cast<std::size_t>(options.batch)));
+  running.threads = options.threads;
+  running.memory = options.memory.empty() ? 0 : parse_count(options.memory);
+  Ensemble ensemble(choice.members, choice.weights, running);
+  Display display(options, choice, prompts);
   auto start = std::chrono::steady_clock::now();
-  Generation out = generate(model, tokenizer, prompt, settings, emit);
+  auto results = generate(ensemble, choice.tokenizer, prompts, settings,
+                          [&](std::size_t, std::string_view text, int expert) { display.add(text, expert); });
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  double speed = static_cast<double>(out.tokens.size()) / std::max(seconds, 1e-9);
-  if (options.json) {
-    Json json = {{"model", name},
-                 {"prompt", prompt},
-                 {"text", out.text},
-                 {"tokens", out.tokens},
-                 {"ended", out.reason},
-                 {"settings", settings_json(settings)},
-                 {"tokens_per_second", speed}};
-    fmt::print("{}\n", json.dump());
-    return;
-  }
-  if (!begun) emit("");
-  show("\n");
-  log_info(fmt::format("{}: {} tokens, {} tokens/s{}", name, out.tokens.size(), format_count(speed),
-                       out.reason == "tokens" ? "" : ", ended by " + out.reason));
+  display.finish(results, choice.tokenizer);
+  std::size_t tokens = 0, read = 0;
+  for (const Generation& out : results) tokens += out.tokens.size(), read += out.prompt.size() + out.tokens.size();
+  std::string experts =
+      ensemble.experts() == 1
+          ? ""
+          : fmt::format(", {:.3g} of {} experts a token",
+                        static_cast<double>(ensemble.runs()) / static_cast<double>(std::max<std::size_t>(1, read)),
+                        ensemble.experts());
+  log_info(fmt::format(
+      "{}: {} tokens, {} tokens/s{}{}", choice.name, tokens,
+      format_count(static_cast<double>(tokens) / std::max(seconds, 1e-9)), experts,
+      results.size() > 1 || results.front().reason == "tokens" ? "" : ", ended by " + results.front().reason));
 }
 
 }  // namespace
 
 void add_generate(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("generate", "Generate text from one expert, or from an average of experts");
+  CLI::App* command =
+      app.add_subcommand("generate", "Generate text from the ensemble, from one expert, or from an average of experts");
   command->add_option("SOURCE", options->source, "Folder of a forest, or of one model (Hugging Face layout)")
       ->required();
-  command->add_option("--prompt", options->prompt, "Text to go on from; - for standard input")
-      ->required()
-      ->type_name("TEXT");
-  auto* expert = command
-                     ->add_option("--expert", options->expert,
-                                  "Expert of the forest (or seed, dense); default: the likeliest for the prompt")
+  command
+      ->add_option("--prompt", options->prompts, "Text to go on from; - for standard input; may be given several times")
+      ->type_name("TEXT")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--prompts", options->file,
+                   "File of prompts, one a line: plain text, or .jsonl with a \"text\" field")
+      ->type_name("FILE");
+  auto* expert = command->add_option("--expert", options->expert, "One expert of the forest (or seed, dense) alone")
                      ->type_name("NAME");
-  command->add_option("--average", options->average, "Average of experts instead: all, or NAME[=WEIGHT],...")
+  command->add_option("--average", options->average, "An average of experts: all, or NAME[=WEIGHT],...")
       ->type_name("NAMES")
       ->excludes(expert);
+  options->mixture.add(*command);
+  command
+      ->add_option("--top-experts", options->top_experts,
+                   "Run only the K experts of largest prior (without --domain: of largest posterior after the prompts)")
+      ->type_name("K");
+  command
+      ->add_option("--drop-below", options->drop_below,
+                   "Stop running an expert once its weight has been below this for 8 tokens")
+      ->type_name("WEIGHT");
+  command->add_flag("--show-experts", options->show_experts,
+                    "Show which expert drove each token: by colour on a terminal, else in a list");
   command->add_option("--stop", options->stop, "End before this text; may be given several times")
       ->type_name("TEXT")
       ->allow_extra_args(false);
   options->settings.add<GenerateSettings>(*command, "Settings");
+  command->add_option("--batch", options->batch, "Prompts that grow at once")->capture_default_str();
+  command->add_option("--threads", options->threads, "Experts that run at once")->capture_default_str();
+  command
+      ->add_option("--memory", options->memory,
+                   "Bytes for weights and caches, e.g. 2G: experts beyond are read from disk for every token")
+      ->type_name("BYTES");
   command->add_flag("--only-new", options->only_new, "Print what is generated without the prompt");
-  command->add_flag("--json", options->json, "Print one JSON object");
+  command->add_flag("--json", options->json, "Print a JSON object per prompt, one a line");
+  command->footer(
+      "\nThe ensemble weighs its experts by the domain posterior, which takes in every token, the prompt's "
+      "included.\n\n"
+      "  btm generate runs/demo --prompt 'def ' --show-experts\n"
+      "  btm generate runs/demo --prompts prompts.jsonl --domain python --top-experts 2 --json\n");
   command->callback([options] { run(*options); });
 }
 

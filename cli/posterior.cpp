@@ -12,13 +12,14 @@
 #include "btm/mixture/text_posterior.h"
 #include "btm/report/text_table.h"
 #include "cli/command.h"
+#include "cli/mixture_options.h"
 
 namespace btm {
 namespace {
 
 struct Options {
-  std::string forest, words, file, prior = "uniform", domain;
-  std::optional<double> forgetting;
+  std::string forest, words, file;
+  MixtureOptions mixture;
   int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   bool per_token = false, json = false;
 };
@@ -31,17 +32,6 @@ std::string read_text(const Options& options) {
   std::string text = read_file(options.file == "-" ? "/dev/stdin" : options.file);
   if (repair_utf8(text)) log_warning(options.file + ": not valid UTF-8; what is not was replaced by U+FFFD");
   return text;
-}
-
-PriorKind parse_prior(const std::string& word) {
-  std::vector<std::string> known;
-  for (const auto& [kind, name] : names(PriorKind{})) {
-    if (name == word) return kind;
-    known.emplace_back(name);
-  }
-  std::string near = nearest_word(word, known);
-  throw input_error("--prior {}: there are {}{}", word, fmt::join(known, ", "),
-                    near.empty() ? "" : fmt::format("; did you mean {}?", near));
 }
 
 // A bar of eighths of a character cell.
@@ -82,22 +72,10 @@ std::size_t likeliest(std::span<const double> weights) {
   return static_cast<std::size_t>(std::max_element(weights.begin(), weights.end()) - weights.begin());
 }
 
-std::string colour(std::size_t expert) {
-  constexpr int kColours[] = {39, 208, 41, 205, 220, 141, 203, 51, 106, 180};  // of the 256, apart from each other
-  return fmt::format("\033[38;5;{}m", kColours[expert % std::size(kColours)]);
-}
-
-// Control characters of a text would be orders to the terminal.
-std::string harmless(std::string text) {
-  repair_utf8(text);
-  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t'; });
-  return text;
-}
-
 // The text, each token in the colour of the expert that had the largest weight for it.
 void print_coloured(const TextPosterior& result, const Tokenizer& tokenizer) {
   for (std::size_t j = 0; j < result.posterior.size(); ++j) {
-    fmt::print("{}{}{}\033[0m", j ? "  " : "", colour(j), result.scores.experts[j]);
+    fmt::print("{}{}{}{}", j ? "  " : "", colour(j), result.scores.experts[j], kPlain);
   }
   fmt::print("\n\n");
   std::string held;  // bytes of a character that goes on in the next token
@@ -106,7 +84,7 @@ void print_coloured(const TextPosterior& result, const Tokenizer& tokenizer) {
     std::string repaired = held;
     bool cut = repair_utf8(repaired) && repaired.ends_with("\xef\xbf\xbd") && held.size() < 4;
     if (cut && t + 1 < result.tokens.size()) continue;
-    fmt::print("{}{}\033[0m", colour(likeliest(weights_at(result, t))), harmless(held));
+    fmt::print("{}{}{}", colour(likeliest(weights_at(result, t))), harmless(held), kPlain);
     held.clear();
   }
   fmt::print("\n\n");
@@ -152,8 +130,8 @@ void run(const Options& options) {
   Tokenizer tokenizer = Tokenizer::load(forest.paths.tokenizer());
   if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
   TextPosteriorSettings settings;
-  settings.prior = {parse_prior(options.prior), options.forgetting};
-  settings.domain = options.domain;
+  settings.prior = options.mixture.prior();
+  settings.sample = options.mixture.sample();
   settings.threads = options.threads;
   settings.quiet = options.json;
   TextPosterior result = text_posterior(forest, tokenizer, read_text(options), settings);
@@ -173,11 +151,7 @@ void add_posterior(CLI::App& app) {
   command->add_option("--text", options->file, "File with the text instead; - for standard input")->type_name("FILE");
   command->add_flag("--per-token", options->per_token,
                     "Show the course, too: on a terminal the text in the colours of the experts");
-  command->add_option("--prior", options->prior, "uniform, updating, cached or fitted (these with --domain)")
-      ->capture_default_str();
-  command->add_option("--domain", options->domain, "Domain whose dev sample sets the prior")->type_name("NAME");
-  command->add_option("--forgetting", options->forgetting, "g from 0 (last token only) to 1 (exact Bayes); default 1")
-      ->type_name("G");
+  options->mixture.add(*command);
   command->add_option("--threads", options->threads, "Threads that score")->capture_default_str();
   command->add_flag("--json", options->json, "Print as JSON; with --per-token the weights before every token");
   command->callback([options] { run(*options); });

@@ -11,7 +11,9 @@
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
 #include "btm/data/tokenizer.h"
+#include "btm/mixture/average_weights.h"
 #include "btm/mixture/evaluation_rows.h"
+#include "btm/mixture/form.h"
 #include "btm/model/checkpoint.h"
 
 namespace btm {
@@ -19,13 +21,6 @@ namespace btm {
 namespace {
 
 constexpr const char* kDense = "dense";
-
-// k of "top_k"; 0 if the name is of another kind.
-int top_k_of(const std::string& mixture) {
-  if (!mixture.starts_with("top_") || mixture.size() == 4 || mixture.size() > 8) return 0;
-  std::string digits = mixture.substr(4);
-  return digits.find_first_not_of("0123456789") == std::string::npos ? std::stoi(digits) : 0;
-}
 
 // Models beside the experts that a forest may have.
 struct Beside {
@@ -102,7 +97,6 @@ class Table {
     score_models();
     for (const DomainTexts& texts : evaluation_.texts) {
       Scores dev = dev_scores(evaluation_, texts);
-      cached_.push_back(cached_prior(dev, 1));
       auto& losses = dev_losses_.emplace_back();
       for (std::size_t j = 0; j < evaluation_.experts.size(); ++j) losses.push_back(mean_loss(dev.of(j)));
     }
@@ -145,35 +139,35 @@ class Table {
   }
 
   void add_mixture(const std::string& mixture) {
-    if (mixture == "ensemble") {
-      add(mixture_row(evaluation_, mixture, settings_.weights, 0), forest_training_);
-    } else if (mixture == "ensemble_cached") {
-      add(mixture_row(evaluation_, mixture, {PriorKind::cached, 1.0}, 0), forest_training_);
-    } else if (int k = top_k_of(mixture); k > 0) {
-      if (k >= static_cast<int>(evaluation_.experts.size())) {
-        log_detail(fmt::format("{} left out: with {} experts it is the ensemble", mixture, evaluation_.experts.size()));
-        return;
-      }
-      add(mixture_row(evaluation_, mixture, settings_.weights, k), forest_training_);
-    } else if (mixture == "average_uniform") {
-      add_averages(mixture, std::vector(cached_.size(), uniform_prior(evaluation_.experts.size())));
-    } else if (mixture == "average_posterior") {
-      add_averages(mixture, cached_);
+    Form form = parse_form(mixture, settings_.weights);
+    const int experts = static_cast<int>(evaluation_.experts.size());
+    if (std::max(form.top_k, form.by_token) >= experts) {
+      log_detail(fmt::format("{} left out: with {} experts it is the ensemble", mixture, experts));
+    } else if (form.kind == FormKind::average) {
+      add_averages(mixture, form.average);
+    } else if (form.kind == FormKind::product) {
+      add(product_row(evaluation_, mixture), forest_training_);
     } else {
-      auto weights = cached_;
-      for (std::size_t i = 0; i < weights.size(); ++i) {
-        weights[i].assign(weights[i].size(), 0);
-        weights[i][static_cast<std::size_t>(largest(cached_[i], 1).front())] = 1;
-      }
-      add_averages(mixture, weights);
+      add(mixture_row(evaluation_, mixture, form), forest_training_);
     }
   }
 
   // One plain LM per domain: the experts' average with the domain's weights.
-  void add_averages(const std::string& name, const std::vector<std::vector<double>>& weights) {
+  void add_averages(const std::string& name, AverageKind kind) {
+    const auto& experts = evaluation_.experts;
     std::vector<Member> averages;
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      averages.push_back(average_member(name, evaluation_.experts, weights[i]));
+    std::vector<Json> details;
+    for (std::size_t i = 0; i < evaluation_.texts.size(); ++i) {
+      const Text& dev = evaluation_.texts[i].dev;
+      AverageWeights weights =
+          average_weights(kind, experts, beside_.seed, dev, dev_scores(evaluation_, evaluation_.texts[i]),
+                          {settings_.average_budget, evaluation_.threads});
+      averages.push_back(weighted_average(name, experts, beside_.seed, weights));
+      Json shares = Json::object();
+      for (std::size_t j = 0; j < experts.size(); ++j) shares[experts[j].name] = weights.experts[j];
+      if (weights.seed > 0) shares[kSeedName] = weights.seed;
+      details.push_back({{"weights", shares}});
+      if (weights.evaluations > 0) details.back()["models_tried"] = weights.evaluations;
     }
     std::vector<ScoringTask> tasks;
     for (std::size_t i = 0; i < averages.size(); ++i) {
@@ -183,11 +177,7 @@ class Table {
     }
     score_missing(*evaluation_.store, std::move(tasks), quiet_);
     Row row = member_row(evaluation_, name, [&](std::size_t i) -> const Member& { return averages[i]; });
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      Json shares = Json::object();
-      for (std::size_t j = 0; j < weights[i].size(); ++j) shares[evaluation_.experts[j].name] = weights[i][j];
-      row.domains[i].detail = {{"weights", shares}};
-    }
+    for (std::size_t i = 0; i < details.size(); ++i) row.domains[i].detail = details[i];
     add(row, forest_training_);
   }
 
@@ -224,13 +214,12 @@ class Table {
   Beside beside_;
   bool quiet_;
   Json forest_training_;
-  std::vector<std::vector<double>> cached_;      // [texts][experts]
   std::vector<std::vector<double>> dev_losses_;  // [texts][experts], nats per token
   Json rows_ = Json::array();
 };
 
 void check(const Forest& forest, const EvaluateSettings& settings) {
-  check_mixtures(settings.mixtures);
+  for (const std::string& mixture : settings.mixtures) parse_form(mixture, settings.weights);
   if (forest.experts.empty()) {
     throw input_error("{} has no experts yet; grow it first: btm grow forest.yaml", forest.paths.root.string());
   }
@@ -241,20 +230,6 @@ void check(const Forest& forest, const EvaluateSettings& settings) {
 }
 
 }  // namespace
-
-void check_mixtures(const std::vector<std::string>& mixtures) {
-  const std::vector<std::string> known = {"ensemble",        "ensemble_cached", "top_1",
-                                          "top_2",           "top_4",           "top_8",
-                                          "average_uniform", "average_argmax",  "average_posterior"};
-  for (const std::string& mixture : mixtures) {
-    if (top_k_of(mixture) > 0 || std::find(known.begin(), known.end(), mixture) != known.end()) continue;
-    std::string near = nearest_word(mixture, known);
-    throw input_error(
-        "unknown mixture {}{}; there are ensemble, ensemble_cached, top_K, average_uniform, average_argmax, "
-        "average_posterior",
-        mixture, near.empty() ? "" : fmt::format(" (did you mean {}?)", near));
-  }
-}
 
 std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {
   std::vector<EvaluationDomain> train, novel;

@@ -17,6 +17,7 @@ struct EvaluateSettings {
   int dev_sequences = 100;  // as in the paper, section 4.3
   std::vector<std::string> mixtures = {"ensemble",        "top_1",           "top_2",          "top_4",
                                        "ensemble_cached", "average_uniform", "average_argmax", "average_posterior"};
+  int average_budget = 24;
   PriorSettings weights;
 };
 template <class F>
@@ -24,7 +25,9 @@ void visit(EvaluateSettings& s, F&& f) {
   f("tokens_per_domain", s.tokens_per_domain, "of the test text, from its start");
   f("dev_sequences", s.dev_sequences, "sequences of a domain's dev text that set the weights of a mixture for it");
   f("mixtures", s.mixtures,
-    "of ensemble, ensemble_cached (the paper's), top_K, average_uniform, average_argmax, average_posterior");
+    "of ensemble, ensemble_cached (the paper's), _updating, _dropping; top_K, top_K_by_token; average_probabilities, "
+    "product_of_experts; average_uniform, _argmax, _posterior, _em, _fitted, _greedy, _interpolated");
+  f("average_budget", s.average_budget, "models that average_fitted and _interpolated try for a domain, at most");
   visit(s.weights, f);
 }
 
@@ -41,9 +44,6 @@ struct EvaluationText {
 
 // Domains with tokens in the forest: those that some expert was trained on are train, all others novel.
 std::vector<EvaluationDomain> evaluation_domains(const Forest& forest);
-
-// Throws Error(input) for a name that is no mixture, naming the nearest.
-void check_mixtures(const std::vector<std::string>& mixtures);
 
 // Scores every expert, the seed and the comparisons on dev sample and test text of every domain (one model in memory at
 // a time; scores are kept in results/scores/, so only what is new is scored), mixes and averages them, and writes

@@ -1,10 +1,13 @@
 #include "btm/mixture/evaluation_rows.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numbers>
 #include <numeric>
 
+#include "btm/core/hash.h"
+#include "btm/mixture/product.h"
 #include "btm/train/thread_team.h"
 
 namespace btm {
@@ -35,19 +38,39 @@ std::vector<int> choose_experts(const PriorSettings& settings, const Scores& dev
   return largest(fitted ? fitted_prior(dev) : cached_prior(dev, settings.forgetting.value_or(1)), k);
 }
 
-DomainResult mix_domain(const Evaluation& evaluation, const DomainTexts& texts, const PriorSettings& settings, int k) {
+MixtureWeights weights_of(const Form& form, const Scores& dev) {
+  MixtureWeights weights = choose_weights(form.weights, dev);
+  weights.evidence = form.evidence.value_or(weights.evidence);
+  weights.by_token = form.by_token;
+  weights.drop_below = form.drop_below;
+  return weights;
+}
+
+DomainResult mix_domain(const Evaluation& evaluation, const DomainTexts& texts, const Form& form) {
   Scores dev = dev_scores(evaluation, texts);
-  std::vector<int> experts = k == 0 ? all_experts(evaluation) : choose_experts(settings, dev, k);
-  MixtureWeights weights = choose_weights(settings, select_experts(dev, experts));
+  std::vector<int> experts = form.top_k == 0 ? all_experts(evaluation) : choose_experts(form.weights, dev, form.top_k);
+  MixtureWeights weights = weights_of(form, select_experts(dev, experts));
   DomainResult result;
   Scores test = read_scores(evaluation, texts.test, experts, result.seconds);
   auto start = std::chrono::steady_clock::now();
-  result.loss = mixture_loss(test, weights);
+  for (double log_prob : mix(test, weights, &result.runs)) result.loss -= log_prob;
+  double run = static_cast<double>(result.runs) / static_cast<double>(experts.size()) /
+               static_cast<double>(std::max<std::int64_t>(1, test.tokens));
+  result.seconds *= run;  // dropped experts are not run, though their scores are known here
   result.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   Json prior = Json::object();
   for (std::size_t j = 0; j < experts.size(); ++j) prior[test.experts[j]] = weights.prior[j];
   result.detail = {{"prior", prior}, {"forgetting", weights.forgetting}, {"evidence", weights.evidence}};
   return result;
+}
+
+Json settings_of(const Form& form) {
+  Json settings = settings_json(form.weights);
+  if (form.evidence) settings["evidence"] = *form.evidence;
+  if (form.top_k) settings["top_k"] = form.top_k;
+  if (form.by_token) settings["by_token"] = form.by_token;
+  if (form.drop_below > 0) settings["drop_below"] = form.drop_below;
+  return settings;
 }
 
 Json quality(double perplexity, double bits_per_byte) {
@@ -80,16 +103,43 @@ Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts) {
   return read_scores(evaluation, texts.dev, all_experts(evaluation), seconds);
 }
 
-Row mixture_row(const Evaluation& evaluation, const std::string& name, const PriorSettings& settings, int k) {
-  Row row{name, settings_json(settings), static_cast<double>(k == 0 ? evaluation.experts.size() : k), {}};
+Row mixture_row(const Evaluation& evaluation, const std::string& name, const Form& form) {
+  Row row{name, settings_of(form), 0, {}};
   row.domains.resize(evaluation.texts.size());
   ThreadTeam team(evaluation.threads);
   team.run([&](int thread) {
     for (auto i = static_cast<std::size_t>(thread); i < row.domains.size();
          i += static_cast<std::size_t>(evaluation.threads)) {
-      row.domains[i] = mix_domain(evaluation, evaluation.texts[i], settings, k);
+      row.domains[i] = mix_domain(evaluation, evaluation.texts[i], form);
     }
   });
+  double runs = 0, tokens = 0;
+  for (std::size_t i = 0; i < row.domains.size(); ++i) {
+    runs += static_cast<double>(row.domains[i].runs);
+    tokens += static_cast<double>(evaluation.texts[i].test.targets());
+  }
+  row.experts_per_token = three_digits(runs / tokens);
+  return row;
+}
+
+Row product_row(const Evaluation& evaluation, const std::string& name) {
+  Member product{name, {}, {}};
+  std::string identity = name;
+  for (const Member& expert : evaluation.experts) identity += "\n" + expert.identity;
+  product.identity = sha256_hex(identity);
+  Row row{name, Json::object(), static_cast<double>(evaluation.experts.size()), {}};
+  for (const DomainTexts& texts : evaluation.texts) {
+    if (!evaluation.store->has(product, texts.test)) {
+      auto start = std::chrono::steady_clock::now();
+      auto log_probs =
+          product_log_probs(evaluation.experts, texts.test, evaluation.store->window(), evaluation.threads);
+      double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      evaluation.store->keep(product, texts.test, {std::move(log_probs), seconds});
+    }
+    StoredScores stored = evaluation.store->read(product, texts.test);
+    row.domains.push_back(
+        {-std::accumulate(stored.log_probs.begin(), stored.log_probs.end(), 0.0), stored.seconds, Json::object()});
+  }
   return row;
 }
 

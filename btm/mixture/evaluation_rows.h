@@ -7,8 +7,8 @@
 
 #include "btm/core/settings.h"
 #include "btm/mixture/evaluation_texts.h"
+#include "btm/mixture/form.h"
 #include "btm/mixture/member.h"
-#include "btm/mixture/prior.h"
 #include "btm/mixture/score_store.h"
 
 namespace btm {
@@ -24,9 +24,10 @@ struct Evaluation {
 Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts);
 
 struct DomainResult {
-  double loss = 0;     // nats, all targets of the test text
-  double seconds = 0;  // that the forward passes took
-  Json detail;         // what was chosen for the domain: weights, expert
+  double loss = 0;         // nats, all targets of the test text
+  double seconds = 0;      // that the forward passes took
+  Json detail;             // what was chosen for the domain: weights, expert
+  std::int64_t runs = -1;  // of experts, for all targets together; -1: the row's experts for every target
 };
 
 struct Row {
@@ -36,8 +37,11 @@ struct Row {
   std::vector<DomainResult> domains;  // as Evaluation::texts
 };
 
-// All experts (k = 0), or the k of largest prior, mixed with weights out of each domain's dev sample.
-Row mixture_row(const Evaluation& evaluation, const std::string& name, const PriorSettings& settings, int k);
+// The experts mixed with weights out of each domain's dev sample.
+Row mixture_row(const Evaluation& evaluation, const std::string& name, const Form& form);
+
+// The product of all experts.
+Row product_row(const Evaluation& evaluation, const std::string& name);
 
 // One plain LM per domain. `choose(i)` is the model for texts[i]; its test scores are in the store.
 Row member_row(const Evaluation& evaluation, const std::string& name,

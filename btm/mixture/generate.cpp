@@ -1,66 +1,133 @@
 #include "btm/mixture/generate.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "btm/core/error.h"
 #include "btm/core/interrupt.h"
-#include "btm/model/transformer.h"
+#include "btm/mixture/text_stream.h"
 
 namespace btm {
 
 namespace {
 
-std::vector<TokenId> encode_prompt(const Model& model, const Tokenizer& tokenizer, const std::string& prompt) {
+std::vector<TokenId> encode_prompt(const Ensemble& ensemble, const Tokenizer& tokenizer, const std::string& prompt) {
   if (prompt.empty()) throw input_error("the prompt is empty; give some text to go on from");
   std::vector<TokenId> tokens = tokenizer.encode(prompt);
-  auto context = static_cast<std::size_t>(model.config.context);
-  if (tokens.size() > context) {
-    throw input_error("the prompt has {} tokens, but the model sees {} at once; shorten it", tokens.size(), context);
+  if (tokens.size() > static_cast<std::size_t>(ensemble.context())) {
+    throw input_error("the prompt has {} tokens, but the model sees {} at once; shorten it", tokens.size(),
+                      ensemble.context());
   }
-  if (TokenId highest = *std::max_element(tokens.begin(), tokens.end()); highest >= model.config.vocab_size) {
+  if (TokenId highest = *std::max_element(tokens.begin(), tokens.end()); highest >= ensemble.vocab_size()) {
     throw input_error("the prompt has token {}, but the model's vocabulary ends at {}: another tokenizer", highest,
-                      model.config.vocab_size - 1);
+                      ensemble.vocab_size() - 1);
   }
   return tokens;
 }
 
+SamplerSettings with_seed(SamplerSettings settings, std::size_t index) {
+  settings.random_seed += static_cast<std::int64_t>(index);
+  return settings;
+}
+
+// One prompt on its way.
+class Course {
+ public:
+  Course(Ensemble& ensemble, int sequence, const Tokenizer& tokenizer, const GenerateSettings& settings,
+         std::size_t index, Generation& result, const EmitText& emit)
+      : ensemble_(ensemble),
+        sequence_(sequence),
+        tokenizer_(tokenizer),
+        settings_(settings),
+        result_(result),
+        sampler_(with_seed(settings.sampler, index)),
+        history_(result.prompt),
+        weights_(ensemble.experts()),
+        stream_(settings.stop, [this, index, &emit](std::string_view text) {
+          result_.text += text;
+          emit(index, text, result_.tokens.empty() ? 0 : result_.tokens.back().expert);
+        }) {
+    ensemble_.begin(sequence_, history_);
+  }
+
+  int sequence() const { return sequence_; }
+  TokenId last() const { return history_.back(); }
+
+  // Draws the next token; false when the text has ended.
+  bool draw() {
+    TokenId token = sampler_.next(ensemble_.scores(sequence_), history_);
+    ensemble_.weights(sequence_, weights_);
+    if (token == tokenizer_.end_of_text()) return end("end_of_text");
+    auto best = std::max_element(weights_.begin(), weights_.end());
+    history_.push_back(token);
+    result_.tokens.push_back({token, static_cast<int>(best - weights_.begin()), *best});
+    if (stream_.add(tokenizer_.decode(std::span(&token, 1)))) return end("stop");
+    if (static_cast<std::int64_t>(result_.tokens.size()) == settings_.tokens) return end("tokens");
+    return true;
+  }
+
+  // Makes room for the last token by reading the later half again, the token with it; false if there is room.
+  bool make_room() {
+    if (ensemble_.length(sequence_) < ensemble_.context()) return false;
+    auto kept = static_cast<std::size_t>(std::max(1, ensemble_.context() / 2));
+    ensemble_.reread(sequence_, std::span(history_).last(kept));
+    return true;
+  }
+
+ private:
+  bool end(const std::string& reason) {
+    result_.reason = reason;
+    result_.posterior = weights_;
+    stream_.finish();
+    return false;
+  }
+
+  Ensemble& ensemble_;
+  int sequence_;
+  const Tokenizer& tokenizer_;
+  const GenerateSettings& settings_;
+  Generation& result_;
+  Sampler sampler_;
+  std::vector<TokenId> history_;
+  std::vector<double> weights_;  // [experts], before the newest token
+  TextStream stream_;
+};
+
 }  // namespace
 
-Generation generate(const Model& model, const Tokenizer& tokenizer, const std::string& prompt,
-                    const GenerateSettings& settings, const TextStream::Emit& emit) {
+std::vector<Generation> generate(Ensemble& ensemble, const Tokenizer& tokenizer,
+                                 const std::vector<std::string>& prompts, const GenerateSettings& settings,
+                                 const EmitText& emit) {
   if (settings.tokens < 1) throw input_error("tokens is {}, but must be at least 1", settings.tokens);
-  Sampler sampler(settings.sampler);
-  Generation result{encode_prompt(model, tokenizer, prompt), {}, {}, "tokens"};
-  TextStream stream(settings.stop, [&](std::string_view text) {
-    result.text += text;
-    emit(text);
-  });
-  Decoder decoder(model);
-  std::vector<TokenId> history = result.prompt;
-  std::span<const float> logits = decoder.append(history);
-  while (true) {
-    throw_if_interrupted();
-    TokenId token = sampler.next(logits, history);
-    if (token == tokenizer.end_of_text()) {
-      result.reason = "end_of_text";
-      break;
-    }
-    history.push_back(token);
-    result.tokens.push_back(token);
-    if (stream.add(tokenizer.decode(std::span(&token, 1)))) {
-      result.reason = "stop";
-      break;
-    }
-    if (static_cast<std::int64_t>(result.tokens.size()) == settings.tokens) break;
-    if (decoder.length() < model.config.context) {
-      logits = decoder.append(std::span(&token, 1));
-    } else {
-      decoder.reset();
-      logits = decoder.append(std::span(history).last(static_cast<std::size_t>(std::max(1, model.config.context / 2))));
-    }
+  std::vector<Generation> results(prompts.size());
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    results[i].prompt = encode_prompt(ensemble, tokenizer, prompts[i]);
   }
-  stream.finish();
-  return result;
+  std::vector<std::unique_ptr<Course>> courses;  // under way
+  std::vector<int> free;                         // sequences of the ensemble
+  for (int i = ensemble.sequences() - 1; i >= 0; --i) free.push_back(i);
+  for (std::size_t next = 0; next < prompts.size() || !courses.empty();) {
+    throw_if_interrupted();
+    for (; next < prompts.size() && !free.empty(); ++next) {
+      courses.push_back(
+          std::make_unique<Course>(ensemble, free.back(), tokenizer, settings, next, results[next], emit));
+      free.pop_back();
+    }
+    std::erase_if(courses, [&free](const std::unique_ptr<Course>& course) {
+      if (course->draw()) return false;
+      free.push_back(course->sequence());
+      return true;
+    });
+    std::vector<int> sequences;
+    std::vector<TokenId> tokens;
+    for (const auto& course : courses) {
+      if (course->make_room()) continue;
+      sequences.push_back(course->sequence());
+      tokens.push_back(course->last());
+    }
+    if (!sequences.empty()) ensemble.step(sequences, tokens);
+  }
+  return results;
 }
 
 }  // namespace btm

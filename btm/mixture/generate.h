@@ -1,14 +1,14 @@
-// Text from one language model, with its key/value cache.
+// Text from a language model or a mixture of them, for several prompts at once.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "btm/data/tokenizer.h"
+#include "btm/mixture/ensemble.h"
 #include "btm/mixture/sampler.h"
-#include "btm/mixture/text_stream.h"
-#include "btm/model/parameters.h"
 
 namespace btm {
 
@@ -23,16 +23,29 @@ void visit(GenerateSettings& s, F&& f) {
   visit(s.sampler, f);
 }
 
-struct Generation {
-  std::vector<TokenId> prompt, tokens;
-  std::string text;    // generated, valid UTF-8, without the prompt
-  std::string reason;  // why it ended: tokens, end_of_text, stop
+struct GeneratedToken {
+  TokenId id;
+  int expert;     // of the largest weight when it was drawn
+  double weight;  // that it had
 };
 
-// Hands the text to `emit` as it grows. When the context is full, its later half is read again as the new context.
-// Throws Error(input): empty prompt, prompt longer than the context, settings out of range; Error(interrupted) on a
-// signal.
-Generation generate(const Model& model, const Tokenizer& tokenizer, const std::string& prompt,
-                    const GenerateSettings& settings, const TextStream::Emit& emit);
+struct Generation {
+  std::vector<TokenId> prompt;
+  std::vector<GeneratedToken> tokens;
+  std::string text;               // generated, valid UTF-8, without the prompt
+  std::string reason;             // why it ended: tokens, end_of_text, stop
+  std::vector<double> posterior;  // after the last token, [experts]
+};
+
+// Takes a piece of the text of prompt `index`; `expert` drove the token that completed it.
+using EmitText = std::function<void(std::size_t index, std::string_view text, int expert)>;
+
+// One generation for each prompt, as many at once as the ensemble has sequences. Prompt i is sampled with random_seed +
+// i, so what it gets doesn't depend on the other prompts. Hands the text to `emit` as it grows. When the context is
+// full, its later half is read again as the new context. Throws Error(input): empty prompt, prompt longer than the
+// context, settings out of range; Error(interrupted) on a signal.
+std::vector<Generation> generate(Ensemble& ensemble, const Tokenizer& tokenizer,
+                                 const std::vector<std::string>& prompts, const GenerateSettings& settings,
+                                 const EmitText& emit);
 
 }  // namespace btm

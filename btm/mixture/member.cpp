@@ -31,11 +31,12 @@ Member average_member(const std::string& name, std::span<const Member> members, 
 }
 
 Model load_member(const Member& member) {
-  if (member.sources.size() == 1) return load_model(member.sources.front().folder);
-  Model average;
+  if (member.sources.size() == 1) return map_model(member.sources.front().folder);
+  ModelConfig config;
   std::vector<double> sum;
   for (const auto& [folder, weight, name] : member.sources) {
-    Model model = load_model(folder);
+    Model model = map_model(folder);
+    config = model.config;
     if (sum.empty()) sum.resize(model.parameters.size());
     if (model.parameters.size() != sum.size()) {
       throw input_error("{}: {} parameters, but the models before it have {}: unequal shapes can't be averaged",
@@ -43,8 +44,8 @@ Model load_member(const Member& member) {
     }
     const float* parameters = model.parameters.data();
     for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += weight * parameters[i];
-    average = std::move(model);  // its buffer takes the sum in the end
   }
+  Model average{config, Buffer(sum.size())};
   for (std::size_t i = 0; i < sum.size(); ++i) average.parameters.data()[i] = static_cast<float>(sum[i]);
   return average;
 }

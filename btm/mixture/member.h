@@ -23,7 +23,8 @@ Member single_member(const std::string& name, const std::filesystem::path& folde
 inline constexpr double kLeastShare = 1e-3;
 Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights);
 
-// One source after the other: the memory of two models, and one in double. Throws Error(input): unequal shapes.
+// A single folder is mapped (see map_model), of an average one source after the other: the memory of the result, once
+// more in double. Throws Error(input): unequal shapes.
 Model load_member(const Member& member);
 
 }  // namespace btm

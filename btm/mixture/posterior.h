@@ -3,6 +3,7 @@
 //   p(x_t | x_<t) = sum_j w_j(t) p_j(x_t | x_<t)
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -16,7 +17,12 @@ struct MixtureWeights {
   double forgetting = 1;      // g in [0, 1]: 1 is exact Bayes over the window, 0 looks at the last token only
   double evidence = 1;        // power of the likelihoods: 1 is Bayes, less trusts them less, 0 leaves the prior alone
   bool updating = false;      // at the end of each window the prior moves towards the posterior, see kPriorStep
+  int by_token = 0;           // only the k experts of largest weight speak for a token; 0: all
+  double drop_below = 0;      // an expert whose weight stays below this for kDropPatience tokens is not run any more
 };
+
+// Tokens in a row that an expert's weight has to stay below MixtureWeights::drop_below for.
+inline constexpr int kDropPatience = 8;
 
 // Weight of the newest posterior in the moving average that makes the prior: 0.3 in the paper (section 4.3) and in its
 // authors' scorer (pandas' ewm with alpha = 0.3).
@@ -27,19 +33,27 @@ class Posterior {
  public:
   explicit Posterior(const MixtureWeights& weights);  // throws Error(input) for values out of range
 
-  // log p(x_t | x_<t) of the mixture from the experts' own [experts]; then takes the token into the evidence.
+  // log p(x_t | x_<t) of the mixture from the experts' own [experts] (those of dropped ones are not looked at); then
+  // takes the token into the evidence.
   double observe(std::span<const float> log_probs);
   void weights(std::span<double> out) const;  // w_j before the next token, [experts]
-  void restart();                             // a new window
+  bool runs(std::size_t expert) const { return below_[expert] < kDropPatience; }  // not dropped in this window
+  void restart();                                                                 // a new window: all run again
 
  private:
-  void update_exponents();
+  void weigh();
+  bool drop();
   MixtureWeights settings_;
-  std::vector<double> log_prior_, evidence_, exponents_;
+  std::vector<double> log_prior_, evidence_;
+  std::vector<double> exponents_;   // log w_j but for a constant, at most 0; -inf: dropped
+  std::vector<double> speaking_;    // the same of those that speak for the next token, -inf for the others
+  std::vector<std::size_t> order_;  // scratch
+  std::vector<int> below_;          // tokens in a row below drop_below
 };
 
-// Log-probability of every token under the mixture, [tokens]; the posterior restarts at each window.
-std::vector<double> mix(const Scores& scores, const MixtureWeights& weights);
+// Log-probability of every token under the mixture, [tokens]; the posterior restarts at each window. `runs`, where
+// wanted, gets the number of experts run for all tokens together.
+std::vector<double> mix(const Scores& scores, const MixtureWeights& weights, std::int64_t* runs = nullptr);
 
 // -sum log p over all tokens under the mixture, nats.
 double mixture_loss(const Scores& scores, const MixtureWeights& weights);

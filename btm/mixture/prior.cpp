@@ -128,6 +128,13 @@ MixtureWeights choose_weights(const PriorSettings& settings, const Scores& sampl
   return {uniform_prior(sample.count()), forgetting, 1, false};
 }
 
+void keep_largest(std::vector<double>& weights, int k) {
+  if (k <= 0) return;
+  std::vector<double> kept(weights.size(), 0.0);
+  for (int j : largest(weights, k)) kept[static_cast<std::size_t>(j)] = weights[static_cast<std::size_t>(j)];
+  weights = std::move(kept);
+}
+
 std::vector<int> largest(const std::vector<double>& prior, int k) {
   std::vector<int> order(prior.size());
   std::iota(order.begin(), order.end(), 0);

@@ -52,6 +52,9 @@ std::vector<double> fitted_prior(const Scores& sample);
 // The weights that the settings give for a domain with this dev sample.
 MixtureWeights choose_weights(const PriorSettings& settings, const Scores& sample);
 
+// Sets all but the k largest to 0; k = 0 keeps all.
+void keep_largest(std::vector<double>& weights, int k);
+
 // The k experts of largest prior, in the order of the forest; ties go to the earlier one.
 std::vector<int> largest(const std::vector<double>& prior, int k);
 

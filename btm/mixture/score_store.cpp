@@ -64,9 +64,14 @@ void ScoreStore::score(const Member& member, const Model& model, const Text& tex
   auto start = std::chrono::steady_clock::now();
   std::vector<float> log_probs = score_text(model, member.name, text.tokens, window_, threads_);
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  Json head = {{"model", member.name}, {"text", text.name},  {"targets", text.targets()},
-               {"window", window_},    {"seconds", seconds}, {"xxh3", xxh3(bytes_of(log_probs))}};
-  write_file(path(member, text), head.dump() + "\n" + std::string(bytes_of(log_probs)));
+  keep(member, text, {std::move(log_probs), seconds});
+}
+
+void ScoreStore::keep(const Member& member, const Text& text, const StoredScores& scores) const {
+  std::string_view values = bytes_of(scores.log_probs);
+  Json head = {{"model", member.name}, {"text", text.name},         {"targets", text.targets()},
+               {"window", window_},    {"seconds", scores.seconds}, {"xxh3", xxh3(values)}};
+  write_file(path(member, text), head.dump() + "\n" + std::string(values));
 }
 
 StoredScores ScoreStore::read(const Member& member, const Text& text) const {

@@ -37,6 +37,8 @@ class ScoreStore {
   bool has(const Member& member, const Text& text) const;
   // Scores the text under the loaded model and keeps the result.
   void score(const Member& member, const Model& model, const Text& text) const;
+  // Keeps scores that were computed otherwise.
+  void keep(const Member& member, const Text& text, const StoredScores& scores) const;
   StoredScores read(const Member& member, const Text& text) const;  // throws failure if not there
 
  private:

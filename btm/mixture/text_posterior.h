@@ -6,7 +6,7 @@
 
 #include "btm/data/tokenizer.h"
 #include "btm/forest/forest.h"
-#include "btm/mixture/prior.h"
+#include "btm/mixture/domain_sample.h"
 
 namespace btm {
 
@@ -23,8 +23,7 @@ struct TextPosterior {
 
 struct TextPosteriorSettings {
   PriorSettings prior{PriorKind::uniform, std::nullopt};
-  std::string domain;  // whose dev sample sets the prior; needed by cached and fitted
-  int dev_sequences = 100;
+  DomainSample sample;  // sets the prior; needed by cached and fitted
   int threads = 1;
   bool quiet = false;
 };

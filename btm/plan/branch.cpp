@@ -1,12 +1,9 @@
 #include "btm/plan/branch.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "btm/core/files.h"
-#include "btm/data/token_store.h"
-#include "btm/mixture/prior.h"
-#include "btm/mixture/scores.h"
+#include "btm/mixture/domain_sample.h"
 #include "btm/model/average.h"
 #include "btm/model/checkpoint.h"
 
@@ -26,36 +23,12 @@ Parent parent_of(const Forest& forest, const std::string& name, double weight) {
   return {name, weight, expert->weights_sha256};
 }
 
-std::vector<double> posterior_of(const Forest& forest, const std::vector<const ExpertInfo*>& candidates,
-                                 const std::string& domain, int sequences, int threads) {
-  TokenStore store(forest.paths.tokens(domain) / "train");
-  int length = load_config(forest.paths.expert(candidates.front()->name)).context;
-  std::int64_t tokens = std::min<std::int64_t>(store.tokens(), std::int64_t{sequences} * length + 1);
-  std::vector<TokenId> sample(static_cast<std::size_t>(tokens));
-  store.copy_stream(0, sample);
-  Scores scores{{}, tokens - 1, length, {}};
-  for (const ExpertInfo* expert : candidates) {  // one model in memory at a time
-    Model model = load_model(forest.paths.expert(expert->name));
-    std::vector<float> log_probs = score_text(model, expert->name, sample, length, threads);
-    scores.experts.push_back(expert->name);
-    scores.log_probs.insert(scores.log_probs.end(), log_probs.begin(), log_probs.end());
-  }
-  return cached_prior(scores, kExactBayes);
-}
-
-void keep_largest(std::vector<double>& weights, int k) {
-  if (k <= 0 || k >= static_cast<int>(weights.size())) return;
-  std::vector<std::size_t> order(weights.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return weights[a] > weights[b]; });
-  for (std::size_t i = static_cast<std::size_t>(k); i < order.size(); ++i) weights[order[i]] = 0;
-}
-
 std::vector<double> weights_by_kind(const BranchSettings& settings, const Forest& forest,
                                     const std::vector<const ExpertInfo*>& candidates, const std::string& domain,
                                     int threads) {
   if (settings.from == BranchKind::uniform) return std::vector<double>(candidates.size(), 1.0);
-  std::vector<double> weights = posterior_of(forest, candidates, domain, settings.sequences, threads);
+  Scores sample = score_sample(forest, candidates, {domain, "train", settings.sequences}, threads, true);
+  std::vector<double> weights = cached_prior(sample, kExactBayes);
   keep_largest(weights, settings.from == BranchKind::argmax ? 1 : settings.top_k);
   return weights;
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "btm/core/files.h"
+#include "btm/mixture/form.h"
 #include "btm/model/checkpoint.h"
 
 namespace btm {
@@ -208,7 +209,7 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
     apply_text_root(plan);
     ModelConfig config = plan.model.config;
     if (config.vocab_size == 0) config.vocab_size = plan.tokenizer.vocab_size;
-    check_mixtures(plan.evaluate.mixtures);
+    for (const std::string& mixture : plan.evaluate.mixtures) parse_form(mixture, plan.evaluate.weights);
     resolve(config);  // throws where the shape can't be
     if (plan.launcher.workers && *plan.launcher.workers < 1) throw input_error("launcher.workers must be at least 1");
   } catch (const Error& e) {

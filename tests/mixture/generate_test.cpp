@@ -1,25 +1,34 @@
+// Text of one model against transformers' generate(), of an ensemble against float64 Python
+// (tests/oracle/generate_cases.py).
 #include "btm/mixture/generate.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <filesystem>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/settings.h"
 #include "btm/model/checkpoint.h"
-#include "btm/model/transformer.h"
+#include "btm/model/decoder.h"
 #include "tests/support/temporary_folder.h"
 
 namespace btm {
 namespace {
 
-struct Source {
-  Model model;
-  Tokenizer tokenizer;
-};
+using ::testing::HasSubstr;
 
-Source load(const std::string& name) {
-  auto folder = test::oracle_folder() / name;
-  return {load_model(folder), Tokenizer::load(folder)};
+Member member(const std::string& name) {
+  return single_member(name, test::oracle_folder() / name, name);
+}
+
+Json cases() {
+  return Json::parse(read_file(test::oracle_folder() / "cases.json"));
+}
+
+Tokenizer tokenizer_of(const std::string& name) {
+  return Tokenizer::load(test::oracle_folder() / name);
 }
 
 GenerateSettings greedy(std::int64_t tokens) {
@@ -29,21 +38,31 @@ GenerateSettings greedy(std::int64_t tokens) {
   return settings;
 }
 
-void ignore(std::string_view) {}
+std::vector<TokenId> ids(const Generation& out) {
+  std::vector<TokenId> result;
+  for (const GeneratedToken& token : out.tokens) result.push_back(token.id);
+  return result;
+}
 
-TEST(Generate, GreedyEqualsTransformers) {
-  Json cases = Json::parse(read_file(test::oracle_folder() / "cases.json"))["greedy"];
-  for (const auto& [name, prompts] : cases.items()) {
-    Source source = load(name);
+void ignore(std::size_t, std::string_view, int) {}
+
+Generation generate_one(const std::string& name, const std::string& prompt, const GenerateSettings& settings,
+                        const EmitText& emit = ignore) {
+  Ensemble ensemble({member(name)}, {{1.0}}, {});
+  return generate(ensemble, tokenizer_of(name), {prompt}, settings, emit).front();
+}
+
+TEST(Generate, GreedyOfOneModelEqualsTransformers) {
+  for (const auto& [name, prompts] : cases()["greedy"].items()) {
+    int context = load_config(test::oracle_folder() / name).context;
     for (const Json& c : prompts) {
-      auto expected = c["tokens"].get<std::vector<TokenId>>();
-      std::size_t prompt = source.tokenizer.encode(c["prompt"].get<std::string>()).size();
-      GenerateSettings settings = greedy(source.model.config.context - static_cast<std::int64_t>(prompt));
+      std::size_t prompt = tokenizer_of(name).encode(c["prompt"].get<std::string>()).size();
+      GenerateSettings settings = greedy(context - static_cast<std::int64_t>(prompt));
       settings.sampler.repetition_penalty = c["repetition_penalty"];
       std::string streamed;
-      Generation out = generate(source.model, source.tokenizer, c["prompt"], settings,
-                                [&](std::string_view text) { streamed += text; });
-      EXPECT_EQ(out.tokens, expected) << name << c["prompt"];
+      Generation out =
+          generate_one(name, c["prompt"], settings, [&](std::size_t, std::string_view text, int) { streamed += text; });
+      EXPECT_EQ(ids(out), c["tokens"].get<std::vector<TokenId>>()) << name << c["prompt"];
       EXPECT_EQ(out.text, c["text"].get<std::string>());
       EXPECT_EQ(out.text, streamed);
     }
@@ -51,38 +70,137 @@ TEST(Generate, GreedyEqualsTransformers) {
 }
 
 TEST(Generate, GoesOnPastTheContextFromItsLaterHalf) {
-  Source source = load("gpt2");
-  Generation out = generate(source.model, source.tokenizer, "nub", greedy(60), ignore);
-  if (out.reason == "end_of_text") GTEST_SKIP() << "the model ended its text";
-  ASSERT_EQ(out.tokens.size(), 60u);
+  Generation out = generate_one("gpt2", "nub", greedy(60));
+  ASSERT_EQ(out.tokens.size(), 60u) << "ended by " << out.reason;
   // The first token after the context was full: that of the later half alone.
-  std::vector<TokenId> all = out.prompt;
-  all.insert(all.end(), out.tokens.begin(), out.tokens.end());
-  auto context = static_cast<std::size_t>(source.model.config.context);
+  std::vector<TokenId> all = out.prompt, generated = ids(out);
+  all.insert(all.end(), generated.begin(), generated.end());
+  Model model = load_model(test::oracle_folder() / "gpt2");
+  auto context = static_cast<std::size_t>(model.config.context);
   std::vector<TokenId> half(all.begin() + static_cast<std::ptrdiff_t>(context + 1 - context / 2),
                             all.begin() + static_cast<std::ptrdiff_t>(context + 1));
-  Decoder decoder(source.model);
+  Decoder decoder(model);
   Sampler sampler(greedy(1).sampler);
   EXPECT_EQ(sampler.next(decoder.append(half), {}), all[context + 1]);
 }
 
 TEST(Generate, StopsAtAStopString) {
-  Source source = load("llama");
-  Generation whole = generate(source.model, source.tokenizer, "nub", greedy(12), ignore);
+  Generation whole = generate_one("llama", "nub", greedy(12));
   ASSERT_GT(whole.text.size(), 6u);
   GenerateSettings settings = greedy(12);
   settings.stop = {"if,"};
-  Generation out = generate(source.model, source.tokenizer, "nub", settings, ignore);
-  std::size_t at = whole.text.find("if,");
-  EXPECT_EQ(out.text, whole.text.substr(0, at));
-  EXPECT_EQ(out.reason, at == std::string::npos ? "tokens" : "stop");
+  Generation out = generate_one("llama", "nub", settings);
+  ASSERT_NE(whole.text.find("if,"), std::string::npos);
+  EXPECT_EQ(out.text, whole.text.substr(0, whole.text.find("if,")));
+  EXPECT_EQ(out.reason, "stop");
 }
 
 TEST(Generate, RefusesPromptsThatCannotBe) {
-  Source source = load("gpt2");
-  EXPECT_THROW(generate(source.model, source.tokenizer, "", greedy(5), ignore), Error);
-  EXPECT_THROW(generate(source.model, source.tokenizer, std::string(400, 'x'), greedy(5), ignore), Error);
-  EXPECT_THROW(generate(source.model, source.tokenizer, "nub", greedy(0), ignore), Error);
+  EXPECT_THROW(generate_one("gpt2", "", greedy(5)), Error);
+  EXPECT_THROW(generate_one("gpt2", std::string(400, 'x'), greedy(5)), Error);
+  EXPECT_THROW(generate_one("gpt2", "nub", greedy(0)), Error);
+}
+
+// ---- the ensemble
+
+std::vector<Member> experts() {
+  return {member("expert_0"), member("expert_1"), member("expert_2")};
+}
+
+MixtureWeights weights_of(const Json& run) {
+  return {run["prior"].get<std::vector<double>>(), run["forgetting"], run["evidence"]};
+}
+
+TEST(EnsembleGeneration, GreedyTokensAndPosteriorEqualTheFormulas) {
+  for (const Json& c : cases()["ensemble"]["prompts"]) {
+    for (const Json& run : c["runs"]) {
+      Ensemble ensemble(experts(), weights_of(run), {.threads = 2});
+      Tokenizer tokenizer = tokenizer_of("expert_0");
+      std::vector<TokenId> text = tokenizer.encode(c["prompt"].get<std::string>());
+      ensemble.begin(0, text);
+      std::vector<double> found(3);
+      for (std::size_t i = 0; i < run["tokens"].size(); ++i) {
+        ensemble.weights(0, found);
+        for (std::size_t j = 0; j < 3; ++j) EXPECT_NEAR(found[j], run["weights"][i][j].get<double>(), 1e-4) << i;
+        auto scores = ensemble.scores(0);
+        auto best = static_cast<TokenId>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+        ASSERT_EQ(best, run["tokens"][i].get<TokenId>()) << c["prompt"] << " token " << i;
+        std::vector<int> sequence{0};
+        if (i + 1 < run["tokens"].size()) ensemble.step(sequence, std::span(&best, 1));
+      }
+    }
+  }
+}
+
+TEST(EnsembleGeneration, PromptsOfABatchGrowAsIfAlone) {
+  Json prompts = cases()["ensemble"]["prompts"];
+  std::vector<std::string> texts;
+  for (const Json& c : prompts) texts.push_back(c["prompt"]);
+  texts.push_back(texts.front());
+  GenerateSettings settings;
+  settings.tokens = 50;  // past the context, too
+  Tokenizer tokenizer = tokenizer_of("expert_0");
+  Ensemble together(experts(), weights_of(prompts[0]["runs"][1]), {.sequences = 3, .threads = 2});
+  auto batch = generate(together, tokenizer, texts, settings, ignore);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    Ensemble alone(experts(), weights_of(prompts[0]["runs"][1]), {});
+    GenerateSettings own = settings;
+    own.sampler.random_seed += static_cast<std::int64_t>(i);
+    Generation out = generate(alone, tokenizer, {texts[i]}, own, ignore).front();
+    EXPECT_EQ(batch[i].text, out.text) << i;
+    EXPECT_EQ(ids(batch[i]), ids(out)) << i;
+  }
+  EXPECT_NE(batch.front().text, batch.back().text);  // the same prompt, another place in the random sequence
+}
+
+TEST(EnsembleGeneration, WithLittleMemoryTheTextIsTheSame) {
+  Json c = cases()["ensemble"]["prompts"][1];
+  Tokenizer tokenizer = tokenizer_of("expert_0");
+  MixtureWeights weights = weights_of(c["runs"][0]);
+  test::TemporaryFolder folder;
+  std::vector<Member> members;  // as btm writes them: those can be mapped
+  for (const Member& expert : experts()) {
+    make_folders(folder / expert.name);
+    save_model(folder / expert.name, load_member(expert), kNoToken);
+    members.push_back(single_member(expert.name, folder / expert.name, expert.name));
+    EXPECT_TRUE(load_member(members.back()).parameters.mapped());
+  }
+  Ensemble whole(members, weights, {});
+  EXPECT_EQ(whole.resident(), 3u);
+  auto expected = generate(whole, tokenizer, {c["prompt"]}, greedy(30), ignore).front();
+  Model model = load_model(test::oracle_folder() / "expert_0");
+  auto one = static_cast<std::int64_t>(model.parameters.size() * sizeof(float));
+  auto beside = 3 * static_cast<std::int64_t>(Decoder::bytes(model.config, 1) +
+                                              static_cast<std::size_t>(model.config.vocab_size) * sizeof(float));
+  for (auto [memory, resident] : {std::pair(beside + one, 0u), std::pair(beside + 2 * one, 1u)}) {
+    Ensemble small(members, weights, {.memory = memory});
+    EXPECT_EQ(small.resident(), resident);
+    EXPECT_EQ(ids(generate(small, tokenizer, {c["prompt"]}, greedy(30), ignore).front()), ids(expected));
+  }
+  try {
+    Ensemble(members, weights, {.memory = beside + one - 1});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::input);
+    EXPECT_THAT(e.what(), HasSubstr("--memory"));
+  }
+}
+
+TEST(EnsembleGeneration, DroppedExpertsAreNotRun) {
+  Json c = cases()["ensemble"]["prompts"][2];
+  Tokenizer tokenizer = tokenizer_of("expert_0");
+  MixtureWeights weights = weights_of(c["runs"][0]);
+  weights.drop_below = 0.5;  // never two of them
+  Ensemble ensemble(experts(), weights, {});
+  Generation out = generate(ensemble, tokenizer, {c["prompt"]}, greedy(30), ignore).front();
+  auto tokens = static_cast<std::int64_t>(out.prompt.size() + out.tokens.size());
+  EXPECT_LT(ensemble.runs(), 3 * tokens);
+  EXPECT_GE(ensemble.runs(), tokens - 1);
+  EXPECT_EQ(std::count(out.posterior.begin(), out.posterior.end(), 0.0), 2);
+}
+
+TEST(EnsembleGeneration, RefusesExpertsThatCannotBeMixed) {
+  EXPECT_THROW(Ensemble(experts(), {{0.5, 0.5}}, {}), Error);  // weights of two
 }
 
 }  // namespace

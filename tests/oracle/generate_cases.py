@@ -1,4 +1,5 @@
-"""Greedy text of tiny models by transformers' generate(), and the probabilities that its logits processors leave."""
+"""Greedy text of tiny models by transformers' generate(), of an ensemble by the formulas, and the probabilities that
+transformers' logits processors leave."""
 
 import json
 import pathlib
@@ -25,6 +26,23 @@ def greedy(model, tokenizer, words, end):
         tokens = [token for token in out[len(ids) :] if token != end]
         cases.append({"prompt": prompt, "repetition_penalty": penalty, "tokens": tokens, "text": tokenizer.decode(tokens)})
     return cases
+
+
+def ensemble(models, ids, prior, g, evidence, length):
+    """Greedy tokens of the mixture in float64, and the posterior before each of them."""
+    ids, tokens, weights = list(ids), [], []
+    while len(ids) < length:
+        with torch.no_grad():
+            log_probs = torch.stack([torch.log_softmax(m(torch.tensor([ids])).logits[0].double(), -1) for m in models])
+        own = log_probs[:, :-1].gather(2, torch.tensor(ids[1:]).expand(len(models), -1)[:, :, None])[:, :, 0]
+        steps = own.shape[1]
+        total = own @ torch.tensor([float(g) ** (steps - 1 - s) for s in range(steps)], dtype=torch.float64)
+        w = torch.softmax(torch.log(torch.tensor(prior, dtype=torch.float64)) + evidence * total, 0)
+        mixed = (w[:, None] * log_probs[:, -1].exp()).sum(0)
+        weights.append(w.tolist())
+        tokens.append(int(mixed.argmax()))
+        ids.append(tokens[-1])
+    return {"prior": prior, "forgetting": g, "evidence": evidence, "tokens": tokens, "weights": weights}
 
 
 def processed(seed, temperature, top_k, top_p, min_p, penalty):
@@ -59,6 +77,15 @@ def main():
         model = make(vocab, 5, end)
         save(model, tokenizer, folder / name)
         cases["greedy"][name] = greedy(model, tokenizer, words, end)
+    experts = [gpt2(vocab, 20 + i, end) for i in range(3)]
+    for i, expert in enumerate(experts):
+        save(expert, tokenizer, folder / f"expert_{i}")
+    cases["ensemble"] = {"prompts": []}
+    for prompt in (words[0], " ".join(words[1:3]), words[4]):
+        ids = tokenizer.encode(prompt).ids
+        runs = [ensemble(experts, ids, *mixture, length=CONTEXT)
+                for mixture in (([1 / 3] * 3, 1, 1), ([0.2, 0.5, 0.3], 0.5, 0.7), ([0.2, 0.5, 0.3], 0, 1))]
+        cases["ensemble"]["prompts"].append({"prompt": prompt, "runs": runs})
     settings = [(1, 0, 1, 0, 1), (0.7, 0, 1, 0, 1), (1, 5, 1, 0, 1), (1, 0, 0.8, 0, 1), (1, 0, 1, 0.1, 1),
                 (1, 0, 1, 0, 1.4), (0.8, 20, 0.9, 0.05, 1.2), (2.5, 60, 0.3, 0, 0.7), (0.1, 1, 0.01, 1, 1)]
     cases["probabilities"] = [processed(i, *setting) for i, setting in enumerate(settings)]

@@ -1,0 +1,68 @@
+#include "btm/mixture/domain_sample.h"
+
+#include <algorithm>
+
+#include "btm/core/error.h"
+#include "btm/core/format.h"
+#include "btm/core/interrupt.h"
+#include "btm/core/progress.h"
+#include "btm/data/token_store.h"
+#include "btm/mixture/evaluate.h"
+#include "btm/model/checkpoint.h"
+
+namespace btm {
+
+Text read_sample(const Forest& forest, const DomainSample& sample, int window) {
+  std::vector<std::string> known;
+  for (const EvaluationDomain& other : evaluation_domains(forest)) known.push_back(other.name);
+  if (std::find(known.begin(), known.end(), sample.domain) == known.end()) {
+    std::string near = nearest_word(sample.domain, known);
+    throw input_error("{}: no domain of {}{}", sample.domain, forest.paths.root.string(),
+                      near.empty() ? "" : fmt::format("; did you mean {}?", near));
+  }
+  TokenStore store(forest.paths.tokens(sample.domain) / sample.split);
+  std::int64_t wanted = std::int64_t{sample.sequences} * window + 1, there = std::min(store.tokens(), wanted);
+  if (there < 2) throw input_error("domain {}: its {} text has {} tokens", sample.domain, sample.split, there);
+  std::vector<TokenId> tokens(static_cast<std::size_t>(there));
+  store.copy_stream(0, tokens);
+  return make_text(sample.domain + " (" + sample.split + ")", std::move(tokens));
+}
+
+Scores score_sample(const Forest& forest, const std::vector<const ExpertInfo*>& experts, const DomainSample& sample,
+                    int threads, bool quiet) {
+  int window = load_config(forest.paths.expert(experts.front()->name)).context;
+  Text text = read_sample(forest, sample, window);
+  ScoreStore store(forest.paths.results() / "scores", window, threads);
+  Scores scores{{}, text.targets(), window, {}};
+  Progress progress("scoring", static_cast<double>(experts.size()), quiet);
+  for (const ExpertInfo* expert : experts) {
+    throw_if_interrupted();
+    progress.update(static_cast<double>(scores.count()), expert->name + " on " + text.name);
+    Member member = single_member(expert->name, forest.paths.expert(expert->name), expert->weights_sha256);
+    if (!store.has(member, text)) store.score(member, load_member(member), text);
+    StoredScores stored = store.read(member, text);
+    scores.experts.push_back(expert->name);
+    scores.log_probs.insert(scores.log_probs.end(), stored.log_probs.begin(), stored.log_probs.end());
+  }
+  progress.finish();
+  return scores;
+}
+
+MixtureWeights weights_for(const Forest& forest, const PriorSettings& settings, const DomainSample& sample, int threads,
+                           bool quiet) {
+  if (forest.experts.empty()) throw input_error("{} has no experts yet", forest.paths.root.string());
+  if (sample.domain.empty()) {
+    if (settings.posterior == PriorKind::cached || settings.posterior == PriorKind::fitted) {
+      throw input_error("a {} prior is made from a domain's dev sample: name the domain with --domain",
+                        to_word(settings.posterior));
+    }
+    Scores nothing;
+    for (const ExpertInfo& expert : forest.experts) nothing.experts.push_back(expert.name);
+    return choose_weights(settings, nothing);
+  }
+  std::vector<const ExpertInfo*> experts;
+  for (const ExpertInfo& expert : forest.experts) experts.push_back(&expert);
+  return choose_weights(settings, score_sample(forest, experts, sample, threads, quiet));
+}
+
+}  // namespace btm

@@ -1,0 +1,83 @@
+// The ensemble as one language model for generation: every expert with its own key/value cache, their next-token
+// distributions mixed by the domain posterior, which takes in every token (the prompt's included).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "btm/mixture/member.h"
+#include "btm/mixture/posterior.h"
+#include "btm/model/decoder.h"
+#include "btm/train/thread_team.h"
+
+namespace btm {
+
+struct EnsembleOptions {
+  int sequences = 1;        // that grow at once
+  int threads = 1;          // experts run side by side
+  std::int64_t memory = 0;  // bytes for weights, caches and buffers together; 0: no limit
+};
+
+// Weights are mapped from disk where they can be (map_model). With a limit on memory, experts that don't fit beside the
+// others are read again for every token and given back at once; those of largest prior stay.
+class Ensemble {
+ public:
+  // Any models of one vocabulary; a single one is a plain language model. Throws Error(input): other vocabularies, a
+  // limit on memory below what the caches and one expert for each thread need.
+  Ensemble(const std::vector<Member>& members, const MixtureWeights& weights, const EnsembleOptions& options);
+
+  std::size_t experts() const { return experts_.size(); }
+  const std::string& name(std::size_t expert) const { return experts_[expert].name; }
+  int sequences() const { return static_cast<int>(states_.size()); }
+  int context() const { return context_; }  // the shortest of the experts'
+  int vocab_size() const { return vocab_; }
+  std::size_t resident() const { return resident_; }  // experts whose weights stay in memory
+
+  void begin(int sequence, std::span<const TokenId> prompt);  // forgets what the sequence was; prompt not empty
+  // The next token of each of these (different) sequences.
+  void step(std::span<const int> sequences, std::span<const TokenId> tokens);
+  // When there is no room for one more: `tokens`, the end of the sequence with its next token, becomes the new context.
+  // The posterior goes on.
+  void reread(int sequence, std::span<const TokenId> tokens);
+
+  int length(int sequence) const { return states_[static_cast<std::size_t>(sequence)].length; }
+  // Of the next token [vocab]: log-probabilities of the mixture, or the logits of a single model. Until the next call.
+  std::span<const float> scores(int sequence) const;
+  void weights(int sequence, std::span<double> out) const;  // the posterior before the next token, [experts]
+  std::int64_t runs() const { return runs_; }               // tokens that experts have run so far, summed over experts
+
+ private:
+  struct Expert {
+    std::string name;
+    std::unique_ptr<Model> model;  // where the decoder finds it
+    Decoder decoder;
+    Buffer logits;  // [sequences, vocab], of the next token
+    bool stays;     // in memory
+  };
+  struct State {
+    Posterior posterior;
+    Buffer scores;  // [vocab]
+    int length = 0;
+  };
+
+  void choose_resident(std::int64_t room, std::int64_t limit);
+  template <class Work>
+  void for_each_expert(Work&& work);
+  void read(int sequence, std::span<const TokenId> tokens, std::span<float> log_probs);
+  void observe(int sequence, TokenId token);
+  void mix(int sequence);
+  float* logits(Expert& expert, int sequence) const;
+
+  int context_ = 0, vocab_ = 0;
+  MixtureWeights settings_;
+  std::vector<Expert> experts_;
+  std::vector<State> states_;  // [sequences]
+  std::size_t resident_ = 0;
+  std::int64_t runs_ = 0;
+  ThreadTeam team_;
+};
+
+}  // namespace btm
