@@ -18,7 +18,7 @@ export TORCH_DIR
 python = $(firstword $(wildcard $(CURDIR)/.venv/bin/python3) python3)
 configure = cmake --preset $(1) -DTORCH_DIR="$$(cat .setup/torch)" -DBTM_PYTHON="$$(command -v $(python))" \
   -DBTM_WERROR=$(WERROR) >/dev/null
-compile = cmake --build build/$(1) -j $(JOBS)
+compile = cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
 run_tests = ctest --test-dir build/$(1) --output-on-failure -j $(CORES)
 options = suppressions=$(CURDIR)/tools/sanitizers
 
@@ -31,7 +31,7 @@ setup: ## install what building and testing need: packages (with sudo when not r
 build: ## build the program, build/release/btm
 	@tools/setup.sh build
 	@$(call configure,release)
-	@$(call compile,release)
+	@$(call compile,release,btm)
 
 test: setup ## set up, build and run all tests
 	@$(call configure,release)
@@ -43,8 +43,9 @@ demo: build ## get real text, grow a small forest from it, compare it with a den
 	@build/release/btm grow examples/demo/forest.yaml
 	@cat tools/demo/next.txt
 
-bench: build ## run the benchmarks
-	@for program in build/release/bench/bench_*; do [[ ! -x $$program ]] || $$program; done
+bench: setup demo ## run the benchmarks of docs/benchmarks.md on the demo's text and forest
+	@$(call compile,release)
+	@PYTHON="$(python)" bench/run.sh build/release runs/demo data/demo
 
 format: ## format all C++ files in place
 	@tools/setup.sh lint

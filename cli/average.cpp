@@ -125,26 +125,20 @@ std::vector<WeightedFolder> choose_sources(const Options& options) {
   if (options.forest.empty())
     throw input_error("--weights {} chooses among experts: add --forest FOREST", options.weights);
   Forest forest = open_forest(options.forest);
-  std::vector<const ExpertInfo*> chosen;
-  for (const ExpertInfo& expert : forest.experts) {
-    bool named = std::ranges::find(options.sources, expert.name) != options.sources.end();
-    if (options.sources.empty() || named) chosen.push_back(&expert);
-  }
-  if (chosen.empty() || (!options.sources.empty() && chosen.size() != options.sources.size())) {
+  std::vector<Member> experts = expert_members(forest);
+  std::erase_if(experts, [&options](const Member& expert) {
+    return !options.sources.empty() && std::ranges::find(options.sources, expert.name) == options.sources.end();
+  });
+  if (experts.empty() || (!options.sources.empty() && experts.size() != options.sources.size())) {
     throw input_error("{}: with --weights the sources are experts of it, or none for all of them", options.forest);
   }
-  std::vector<Member> experts;
-  for (const ExpertInfo* expert : chosen) {
-    experts.push_back(single_member(expert->name, forest.paths.expert(expert->name), expert->weights_sha256));
-  }
-  std::optional<Member> seed;
-  if (forest.seed) seed = single_member(kSeedName, forest.paths.seed(), forest.seed->weights_sha256);
+  std::optional<Member> seed = seed_member(forest);
   int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  AverageWeights weights{std::vector<double>(chosen.size(), 1.0)};
+  AverageWeights weights{std::vector<double>(experts.size(), 1.0)};
   if (kind != AverageKind::uniform) {
     if (options.domain.empty()) throw input_error("--weights {} are for a domain: add --domain NAME", options.weights);
     DomainSample sample{options.domain};
-    Scores dev = score_sample(forest, chosen, sample, threads, options.json);
+    Scores dev = score_sample(forest, experts, sample, threads, options.json);
     weights =
         average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev, {options.budget, threads});
   }

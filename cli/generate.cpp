@@ -32,7 +32,7 @@ struct Options {
   int top_experts = 0, batch = 8;
   int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   SettingOptions settings;
-  bool json = false, only_new = false, show_experts = false;
+  bool json = false, only_new = false, show_experts = false, with_seed = false;
 };
 
 // The models to run and how they are mixed.
@@ -46,10 +46,8 @@ struct Choice {
 // Every single model of a forest by name: the seed, the experts, the comparisons.
 std::vector<Member> models_of(const Forest& forest) {
   std::vector<Member> models;
-  if (forest.seed) models.push_back(single_member(kSeedName, forest.paths.seed(), forest.seed->weights_sha256));
-  for (const ExpertInfo& expert : forest.experts) {
-    models.push_back(single_member(expert.name, forest.paths.expert(expert.name), expert.weights_sha256));
-  }
+  if (auto seed = seed_member(forest)) models.push_back(*seed);
+  std::ranges::copy(expert_members(forest), std::back_inserter(models));
   std::set<fs::path> comparisons;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(forest.paths.comparison(""), none)) comparisons.insert(entry.path());
@@ -100,7 +98,8 @@ void keep_top_experts(Choice& choice, const Forest& forest, const Options& optio
     TextPosteriorSettings settings;
     settings.threads = options.threads;
     settings.quiet = true;
-    chance = text_posterior(forest, choice.tokenizer, fmt::format("{}", fmt::join(prompts, "\n")), settings).posterior;
+    std::string text = fmt::format("{}", fmt::join(prompts, "\n"));
+    chance = text_posterior(forest, choice.members, choice.tokenizer, text, settings).posterior;
   }
   std::vector<Member> members;
   std::vector<double> prior;
@@ -116,11 +115,13 @@ void keep_top_experts(Choice& choice, const Forest& forest, const Options& optio
 
 Choice choose_ensemble(const Forest& forest, const Options& options, const std::vector<std::string>& prompts) {
   Choice choice{"ensemble", {}, {}, Tokenizer::load(forest.paths.tokenizer())};
-  choice.weights =
-      weights_for(forest, options.mixture.prior(), options.mixture.sample(), options.threads, options.json);
-  for (const ExpertInfo& expert : forest.experts) {
-    choice.members.push_back(single_member(expert.name, forest.paths.expert(expert.name), expert.weights_sha256));
+  choice.members = expert_members(forest);
+  if (options.with_seed) {
+    if (!forest.seed) throw input_error("{} has no seed", forest.paths.root.string());
+    choice.members.push_back(*seed_member(forest));
   }
+  choice.weights = weights_for(forest, choice.members, options.mixture.prior(), options.mixture.sample(),
+                               options.threads, options.json);
   if (options.top_experts < 0) throw input_error("--top-experts is {}, but can't be negative", options.top_experts);
   if (options.top_experts > 0) keep_top_experts(choice, forest, options, prompts);
   choice.weights.drop_below = options.drop_below;
@@ -267,7 +268,7 @@ void run(const Options& options) {
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   display.finish(results, choice.tokenizer);
   std::size_t tokens = 0, read = 0;
-  for (const Generation& out : results) tokens += out.tokens.size(), read += out.prompt.size() + out.tokens.size();
+  for (const Generation& out : results) tokens += out.tokens.size(), read += out.prompt.size() + out.tokens.size() - 1;
   std::string experts =
       ensemble.experts() == 1
           ? ""
@@ -310,6 +311,7 @@ void add_generate(CLI::App& app) {
       ->add_option("--drop-below", options->drop_below,
                    "Stop running an expert once its weight has been below this for 8 tokens")
       ->type_name("WEIGHT");
+  command->add_flag("--with-seed", options->with_seed, "The seed speaks, too: a generalist for texts of no domain");
   command->add_flag("--show-experts", options->show_experts,
                     "Show which expert drove each token: by colour on a terminal, else in a list");
   command->add_option("--stop", options->stop, "End before this text; may be given several times")

@@ -134,7 +134,7 @@ void run(const Options& options) {
   settings.sample = options.mixture.sample();
   settings.threads = options.threads;
   settings.quiet = options.json;
-  TextPosterior result = text_posterior(forest, tokenizer, read_text(options), settings);
+  TextPosterior result = text_posterior(forest, expert_members(forest), tokenizer, read_text(options), settings);
   if (options.json) return print_json(result, tokenizer, options.per_token);
   if (options.per_token && is_terminal(stdout)) print_coloured(result, tokenizer);
   if (options.per_token && !is_terminal(stdout)) print_lines(result, tokenizer);

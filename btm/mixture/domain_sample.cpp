@@ -28,41 +28,36 @@ Text read_sample(const Forest& forest, const DomainSample& sample, int window) {
   return make_text(sample.domain + " (" + sample.split + ")", std::move(tokens));
 }
 
-Scores score_sample(const Forest& forest, const std::vector<const ExpertInfo*>& experts, const DomainSample& sample,
-                    int threads, bool quiet) {
-  int window = load_config(forest.paths.expert(experts.front()->name)).context;
+Scores score_sample(const Forest& forest, std::span<const Member> members, const DomainSample& sample, int threads,
+                    bool quiet) {
+  int window = load_config(members.front().sources.front().folder).context;
   Text text = read_sample(forest, sample, window);
   ScoreStore store(forest.paths.results() / "scores", window, threads);
   Scores scores{{}, text.targets(), window, {}};
-  Progress progress("scoring", static_cast<double>(experts.size()), quiet);
-  for (const ExpertInfo* expert : experts) {
+  Progress progress("scoring", static_cast<double>(members.size()), quiet);
+  for (const Member& member : members) {
     throw_if_interrupted();
-    progress.update(static_cast<double>(scores.count()), expert->name + " on " + text.name);
-    Member member = single_member(expert->name, forest.paths.expert(expert->name), expert->weights_sha256);
+    progress.update(static_cast<double>(scores.count()), member.name + " on " + text.name);
     if (!store.has(member, text)) store.score(member, load_member(member), text);
     StoredScores stored = store.read(member, text);
-    scores.experts.push_back(expert->name);
+    scores.experts.push_back(member.name);
     scores.log_probs.insert(scores.log_probs.end(), stored.log_probs.begin(), stored.log_probs.end());
   }
   progress.finish();
   return scores;
 }
 
-MixtureWeights weights_for(const Forest& forest, const PriorSettings& settings, const DomainSample& sample, int threads,
-                           bool quiet) {
-  if (forest.experts.empty()) throw input_error("{} has no experts yet", forest.paths.root.string());
-  if (sample.domain.empty()) {
-    if (settings.posterior == PriorKind::cached || settings.posterior == PriorKind::fitted) {
-      throw input_error("a {} prior is made from a domain's dev sample: name the domain with --domain",
-                        to_word(settings.posterior));
-    }
-    Scores nothing;
-    for (const ExpertInfo& expert : forest.experts) nothing.experts.push_back(expert.name);
-    return choose_weights(settings, nothing);
+MixtureWeights weights_for(const Forest& forest, std::span<const Member> members, const PriorSettings& settings,
+                           const DomainSample& sample, int threads, bool quiet) {
+  if (members.empty()) throw input_error("{} has no experts yet", forest.paths.root.string());
+  if (!sample.domain.empty()) return choose_weights(settings, score_sample(forest, members, sample, threads, quiet));
+  if (settings.posterior == PriorKind::cached || settings.posterior == PriorKind::fitted) {
+    throw input_error("a {} prior is made from a domain's dev sample: name the domain with --domain",
+                      to_word(settings.posterior));
   }
-  std::vector<const ExpertInfo*> experts;
-  for (const ExpertInfo& expert : forest.experts) experts.push_back(&expert);
-  return choose_weights(settings, score_sample(forest, experts, sample, threads, quiet));
+  Scores nothing;
+  for (const Member& member : members) nothing.experts.push_back(member.name);
+  return choose_weights(settings, nothing);
 }
 
 }  // namespace btm

@@ -1,6 +1,7 @@
 // A sample of a domain's text as the experts see it: what priors and branch weights are made from.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,14 +20,14 @@ struct DomainSample {
 // Throws Error(input): no such domain (naming the nearest), a split of fewer than two tokens.
 Text read_sample(const Forest& forest, const DomainSample& sample, int window);
 
-// The sample's scores under each of the experts, which are all of one context. One model is in memory at a time; scores
+// The sample's scores under each of the models, which are all of one context. One model is in memory at a time; scores
 // are kept in results/scores/.
-Scores score_sample(const Forest& forest, const std::vector<const ExpertInfo*>& experts, const DomainSample& sample,
-                    int threads, bool quiet);
+Scores score_sample(const Forest& forest, std::span<const Member> members, const DomainSample& sample, int threads,
+                    bool quiet);
 
-// The weights that the settings give for a domain; without one (sample.domain empty) for a text of which nothing is
-// known. Throws Error(input) where the settings need a domain.
-MixtureWeights weights_for(const Forest& forest, const PriorSettings& settings, const DomainSample& sample, int threads,
-                           bool quiet);
+// The members' weights that the settings give for a domain; without one (sample.domain empty) for a text of which
+// nothing is known. Throws Error(input): no members, settings that need a domain.
+MixtureWeights weights_for(const Forest& forest, std::span<const Member> members, const PriorSettings& settings,
+                           const DomainSample& sample, int threads, bool quiet);
 
 }  // namespace btm

@@ -30,7 +30,7 @@ struct Beside {
 
 Beside find_beside(const Forest& forest) {
   Beside beside;
-  if (forest.seed) beside.seed = single_member(kSeedName, forest.paths.seed(), forest.seed->weights_sha256);
+  beside.seed = seed_member(forest);
   auto folder = forest.paths.comparison(kDense);
   if (std::filesystem::exists(folder / "expert.json")) {
     beside.dense_info = load_expert(folder);
@@ -121,7 +121,7 @@ class Table {
       }
     };
     for (const Member& expert : evaluation_.experts) add(expert, true);
-    if (beside_.seed) add(*beside_.seed, false);
+    if (beside_.seed) add(*beside_.seed, true);
     if (beside_.dense) add(*beside_.dense, false);
     score_missing(*evaluation_.store, std::move(tasks), quiet_);
   }
@@ -148,8 +148,27 @@ class Table {
     } else if (form.kind == FormKind::product) {
       add(product_row(evaluation_, mixture), forest_training_);
     } else {
-      add(mixture_row(evaluation_, mixture, form), forest_training_);
+      add(mixture_row(evaluation_, mixture, form, generalists(form)), forest_training_);
     }
+  }
+
+  // The member beside the experts for each of the texts, scored on its dev and test text.
+  std::vector<Member> generalists(const Form& form) {
+    std::vector<Member> members;
+    if (form.generalist == Generalist::none) return members;
+    if (form.generalist == Generalist::seed && !beside_.seed) throw input_error("the forest has no seed to mix in");
+    for (const DomainTexts& texts : evaluation_.texts) {
+      members.push_back(
+          form.generalist == Generalist::seed
+              ? *beside_.seed
+              : average_member("average", evaluation_.experts, mixture_shares(dev_scores(evaluation_, texts))));
+    }
+    std::vector<ScoringTask> tasks;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      tasks.push_back({&members[i], {&evaluation_.texts[i].dev, &evaluation_.texts[i].test}});
+    }
+    score_missing(*evaluation_.store, std::move(tasks), quiet_);
+    return members;
   }
 
   // One plain LM per domain: the experts' average with the domain's weights.
@@ -259,10 +278,10 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
   check(forest, settings);
   Evaluation evaluation;
   evaluation.threads = std::max(1, threads);
-  for (const ExpertInfo& expert : forest.experts) {
-    evaluation.experts.push_back(single_member(expert.name, forest.paths.expert(expert.name), expert.weights_sha256));
-  }
-  int window = load_config(evaluation.experts.front().sources.front().folder).context;
+  evaluation.experts = expert_members(forest);
+  ModelConfig config = load_config(evaluation.experts.front().sources.front().folder);
+  int window = config.context;
+  evaluation.parameters = parameter_count(config);
   evaluation.texts = load_texts(forest.paths, Tokenizer::load(forest.paths.tokenizer()), settings, domains, texts,
                                 window, evaluation.threads);
   if (evaluation.texts.empty()) {

@@ -25,7 +25,8 @@ void visit(EvaluateSettings& s, F&& f) {
   f("tokens_per_domain", s.tokens_per_domain, "of the test text, from its start");
   f("dev_sequences", s.dev_sequences, "sequences of a domain's dev text that set the weights of a mixture for it");
   f("mixtures", s.mixtures,
-    "of ensemble, ensemble_cached (the paper's), _updating, _dropping; top_K, top_K_by_token; average_probabilities, "
+    "of ensemble, ensemble_cached (the paper's), _updating, _dropping, _and_seed, _and_average; top_K, top_K_by_token; "
+    "average_probabilities, "
     "product_of_experts; average_uniform, _argmax, _posterior, _em, _fitted, _greedy, _interpolated");
   f("average_budget", s.average_budget, "models that average_fitted and _interpolated try for a domain, at most");
   visit(s.weights, f);

@@ -14,21 +14,22 @@ namespace btm {
 
 namespace {
 
-Scores read_scores(const Evaluation& evaluation, const Text& text, std::span<const int> experts, double& seconds) {
+using Members = std::vector<const Member*>;
+
+Scores read_scores(const Evaluation& evaluation, const Text& text, const Members& members, double& seconds) {
   Scores scores{{}, text.targets(), evaluation.store->window(), {}};
-  for (int j : experts) {
-    const Member& expert = evaluation.experts[static_cast<std::size_t>(j)];
-    StoredScores stored = evaluation.store->read(expert, text);
-    scores.experts.push_back(expert.name);
+  for (const Member* member : members) {
+    StoredScores stored = evaluation.store->read(*member, text);
+    scores.experts.push_back(member->name);
     scores.log_probs.insert(scores.log_probs.end(), stored.log_probs.begin(), stored.log_probs.end());
     seconds += stored.seconds;
   }
   return scores;
 }
 
-std::vector<int> all_experts(const Evaluation& evaluation) {
-  std::vector<int> all(evaluation.experts.size());
-  std::iota(all.begin(), all.end(), 0);
+Members all_experts(const Evaluation& evaluation) {
+  Members all;
+  for (const Member& expert : evaluation.experts) all.push_back(&expert);
   return all;
 }
 
@@ -46,20 +47,27 @@ MixtureWeights weights_of(const Form& form, const Scores& dev) {
   return weights;
 }
 
-DomainResult mix_domain(const Evaluation& evaluation, const DomainTexts& texts, const Form& form) {
-  Scores dev = dev_scores(evaluation, texts);
-  std::vector<int> experts = form.top_k == 0 ? all_experts(evaluation) : choose_experts(form.weights, dev, form.top_k);
-  MixtureWeights weights = weights_of(form, select_experts(dev, experts));
+DomainResult mix_domain(const Evaluation& evaluation, const DomainTexts& texts, const Form& form, Members members) {
+  double ignored = 0;
+  Scores dev = read_scores(evaluation, texts.dev, members, ignored);
+  if (form.top_k > 0) {
+    std::vector<int> chosen = choose_experts(form.weights, dev, form.top_k);
+    Members kept;
+    for (int j : chosen) kept.push_back(members[static_cast<std::size_t>(j)]);
+    dev = select_experts(dev, chosen);
+    members = kept;
+  }
+  MixtureWeights weights = weights_of(form, dev);
   DomainResult result;
-  Scores test = read_scores(evaluation, texts.test, experts, result.seconds);
+  Scores test = read_scores(evaluation, texts.test, members, result.seconds);
   auto start = std::chrono::steady_clock::now();
   for (double log_prob : mix(test, weights, &result.runs)) result.loss -= log_prob;
-  double run = static_cast<double>(result.runs) / static_cast<double>(experts.size()) /
+  double run = static_cast<double>(result.runs) / static_cast<double>(members.size()) /
                static_cast<double>(std::max<std::int64_t>(1, test.tokens));
   result.seconds *= run;  // dropped experts are not run, though their scores are known here
   result.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   Json prior = Json::object();
-  for (std::size_t j = 0; j < experts.size(); ++j) prior[test.experts[j]] = weights.prior[j];
+  for (std::size_t j = 0; j < members.size(); ++j) prior[test.experts[j]] = weights.prior[j];
   result.detail = {{"prior", prior}, {"forgetting", weights.forgetting}, {"evidence", weights.evidence}};
   return result;
 }
@@ -103,14 +111,17 @@ Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts) {
   return read_scores(evaluation, texts.dev, all_experts(evaluation), seconds);
 }
 
-Row mixture_row(const Evaluation& evaluation, const std::string& name, const Form& form) {
-  Row row{name, settings_of(form), 0, {}};
+Row mixture_row(const Evaluation& evaluation, const std::string& name, const Form& form,
+                std::span<const Member> generalists) {
+  Row row{name, settings_of(form), 0, 0, {}};
   row.domains.resize(evaluation.texts.size());
   ThreadTeam team(evaluation.threads);
   team.run([&](int thread) {
     for (auto i = static_cast<std::size_t>(thread); i < row.domains.size();
          i += static_cast<std::size_t>(evaluation.threads)) {
-      row.domains[i] = mix_domain(evaluation, evaluation.texts[i], form);
+      Members members = all_experts(evaluation);
+      if (!generalists.empty()) members.push_back(&generalists[i]);
+      row.domains[i] = mix_domain(evaluation, evaluation.texts[i], form, members);
     }
   });
   double runs = 0, tokens = 0;
@@ -119,6 +130,8 @@ Row mixture_row(const Evaluation& evaluation, const std::string& name, const For
     tokens += static_cast<double>(evaluation.texts[i].test.targets());
   }
   row.experts_per_token = three_digits(runs / tokens);
+  auto members = static_cast<double>(evaluation.experts.size() + (generalists.empty() ? 0 : 1));
+  row.models_loaded = form.top_k > 0 ? form.top_k : members;
   return row;
 }
 
@@ -127,7 +140,8 @@ Row product_row(const Evaluation& evaluation, const std::string& name) {
   std::string identity = name;
   for (const Member& expert : evaluation.experts) identity += "\n" + expert.identity;
   product.identity = sha256_hex(identity);
-  Row row{name, Json::object(), static_cast<double>(evaluation.experts.size()), {}};
+  const auto experts = static_cast<double>(evaluation.experts.size());
+  Row row{name, Json::object(), experts, experts, {}};
   for (const DomainTexts& texts : evaluation.texts) {
     if (!evaluation.store->has(product, texts.test)) {
       auto start = std::chrono::steady_clock::now();
@@ -145,7 +159,7 @@ Row product_row(const Evaluation& evaluation, const std::string& name) {
 
 Row member_row(const Evaluation& evaluation, const std::string& name,
                const std::function<const Member&(std::size_t)>& choose) {
-  Row row{name, Json::object(), 1, {}};
+  Row row{name, Json::object(), 1, 1, {}};
   for (std::size_t i = 0; i < evaluation.texts.size(); ++i) {
     const Member& member = choose(i);
     StoredScores stored = evaluation.store->read(member, evaluation.texts[i].test);
@@ -170,11 +184,14 @@ Json row_json(const Evaluation& evaluation, const Row& row, const Json& training
     tokens += targets;
     seconds += result.seconds;
   }
+  const auto parameters = static_cast<double>(evaluation.parameters);
   Json mean = Json::object();
   for (const char* role : {"train", "novel", "all"}) mean[role] = mean_of(evaluation, domains, role);
   return {{"model", row.model},
           {"settings", row.settings},
           {"experts_per_token", row.experts_per_token},
+          {"active_parameters", std::llround(row.experts_per_token * parameters)},
+          {"memory_bytes", std::llround(row.models_loaded * parameters * sizeof(float))},
           {"domains", domains},
           {"mean", mean},
           {"training", training},

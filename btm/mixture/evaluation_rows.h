@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,10 @@ struct Evaluation {
   std::vector<Member> experts;
   std::vector<DomainTexts> texts;
   int threads = 1;
+  std::int64_t parameters = 0;  // of one model
 };
 
-Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts);
+Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts);  // of the experts
 
 struct DomainResult {
   double loss = 0;         // nats, all targets of the test text
@@ -34,11 +36,14 @@ struct Row {
   std::string model;
   Json settings = Json::object();
   double experts_per_token = 1;
+  double models_loaded = 1;           // to use it on one domain
   std::vector<DomainResult> domains;  // as Evaluation::texts
 };
 
-// The experts mixed with weights out of each domain's dev sample.
-Row mixture_row(const Evaluation& evaluation, const std::string& name, const Form& form);
+// The experts mixed with weights out of each domain's dev sample; with them, where there are any, the generalist of
+// each of the texts, whose scores on dev and test are in the store.
+Row mixture_row(const Evaluation& evaluation, const std::string& name, const Form& form,
+                std::span<const Member> generalists = {});
 
 // The product of all experts.
 Row product_row(const Evaluation& evaluation, const std::string& name);

@@ -19,6 +19,10 @@ std::map<std::string, Form> fixed_forms(const PriorSettings& weights) {
   forms["ensemble_updating"].weights = {PriorKind::updating, 1.0};
   forms["ensemble_dropping"].weights = weights;
   forms["ensemble_dropping"].drop_below = kDropBelow;
+  forms["ensemble_and_seed"].weights = weights;
+  forms["ensemble_and_seed"].generalist = Generalist::seed;
+  forms["ensemble_and_average"].weights = weights;
+  forms["ensemble_and_average"].generalist = Generalist::average;
   forms["average_probabilities"].weights = {PriorKind::uniform, std::nullopt};
   forms["average_probabilities"].evidence = 0;
   forms["product_of_experts"].kind = FormKind::product;

@@ -16,13 +16,21 @@ enum class FormKind {
   average,  // one LM for each domain out of the experts' parameters
 };
 
+// Who speaks in a mixture beside the experts, for text of no domain.
+enum class Generalist {
+  none,
+  seed,
+  average,  // the domain's em average of the experts
+};
+
 struct Form {
   FormKind kind = FormKind::mixture;
-  PriorSettings weights;           // mixture
-  std::optional<double> evidence;  // mixture: power of the likelihoods in place of the settings' own
-  int top_k = 0;                   // mixture: only the k experts of largest prior are run; 0: all
-  int by_token = 0;                // mixture: only the k largest weights at each token count; 0: all
-  double drop_below = 0;           // mixture: see MixtureWeights
+  PriorSettings weights;                     // mixture
+  std::optional<double> evidence;            // mixture: power of the likelihoods in place of the settings' own
+  int top_k = 0;                             // mixture: only the k experts of largest prior are run; 0: all
+  int by_token = 0;                          // mixture: only the k largest weights at each token count; 0: all
+  double drop_below = 0;                     // mixture: see MixtureWeights
+  Generalist generalist = Generalist::none;  // mixture
   AverageKind average = AverageKind::uniform;
 };
 

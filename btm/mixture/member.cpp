@@ -14,6 +14,19 @@ Member single_member(const std::string& name, const std::filesystem::path& folde
   return {name, {{folder, 1, name}}, weights_sha256};
 }
 
+std::vector<Member> expert_members(const Forest& forest) {
+  std::vector<Member> members;
+  for (const ExpertInfo& expert : forest.experts) {
+    members.push_back(single_member(expert.name, forest.paths.expert(expert.name), expert.weights_sha256));
+  }
+  return members;
+}
+
+std::optional<Member> seed_member(const Forest& forest) {
+  if (!forest.seed) return std::nullopt;
+  return single_member(kSeedName, forest.paths.seed(), forest.seed->weights_sha256);
+}
+
 Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights) {
   double sum = std::accumulate(weights.begin(), weights.end(), 0.0), kept = 0;
   for (double weight : weights) kept += weight < kLeastShare * sum ? 0 : weight;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "btm/forest/forest.h"
 #include "btm/model/average.h"
 #include "btm/model/parameters.h"
 
@@ -18,6 +20,10 @@ struct Member {
 };
 
 Member single_member(const std::string& name, const std::filesystem::path& folder, const std::string& weights_sha256);
+
+// The experts of the forest, in its order.
+std::vector<Member> expert_members(const Forest& forest);
+std::optional<Member> seed_member(const Forest& forest);
 
 // Weights below kLeastShare of the sum are dropped, the others normalised.
 inline constexpr double kLeastShare = 1e-3;

@@ -9,8 +9,8 @@ namespace btm {
 
 namespace {
 
-constexpr int kEmSteps = 200;
-constexpr double kEmTolerance = 1e-7;  // nats per token gained in one step
+constexpr int kEmSteps = 2000;
+constexpr double kEmTolerance = 1e-9;  // nats per token gained in one step: members that are much alike part slowly
 
 // What fitting tries; the prior alone (evidence 0) besides.
 constexpr double kForgettingGrid[] = {0, 0.5, 0.9, 1};

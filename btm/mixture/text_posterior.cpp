@@ -20,20 +20,20 @@ std::vector<TokenId> encode(const Tokenizer& tokenizer, const std::string& text)
 
 }  // namespace
 
-TextPosterior text_posterior(const Forest& forest, const Tokenizer& tokenizer, const std::string& text,
-                             const TextPosteriorSettings& settings) {
+TextPosterior text_posterior(const Forest& forest, const std::vector<Member>& members, const Tokenizer& tokenizer,
+                             const std::string& text, const TextPosteriorSettings& settings) {
   TextPosterior result;
-  result.weights = weights_for(forest, settings.prior, settings.sample, settings.threads, settings.quiet);
-  int window = load_config(forest.paths.expert(forest.experts.front().name)).context;
+  result.weights = weights_for(forest, members, settings.prior, settings.sample, settings.threads, settings.quiet);
+  int window = load_config(members.front().sources.front().folder).context;
   std::vector<TokenId> tokens = encode(tokenizer, text);
   result.tokens.assign(tokens.begin() + 1, tokens.end());
   for (TokenId token : result.tokens) result.bytes += tokenizer.byte_length(token);
   result.scores = {{}, static_cast<std::int64_t>(result.tokens.size()), window, {}};
-  Progress progress("scoring", static_cast<double>(forest.experts.size()), settings.quiet);
-  for (const ExpertInfo& expert : forest.experts) {
+  Progress progress("scoring", static_cast<double>(members.size()), settings.quiet);
+  for (const Member& expert : members) {
     throw_if_interrupted();
     progress.update(static_cast<double>(result.scores.count()), expert.name);
-    Model model = map_model(forest.paths.expert(expert.name));
+    Model model = load_member(expert);
     auto log_probs = score_text(model, expert.name, tokens, window, settings.threads);
     result.scores.log_probs.insert(result.scores.log_probs.end(), log_probs.begin(), log_probs.end());
     result.scores.experts.push_back(expert.name);

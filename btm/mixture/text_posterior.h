@@ -28,10 +28,11 @@ struct TextPosteriorSettings {
   bool quiet = false;
 };
 
-// Scores the text with one expert after the other in memory. Evidence is gathered over the whole text, though the
-// experts' context restarts after each window; with an updating prior the posterior restarts there, too. Throws
-// Error(input): no experts, text without tokens, unknown domain, a prior that needs a domain.
-TextPosterior text_posterior(const Forest& forest, const Tokenizer& tokenizer, const std::string& text,
-                             const TextPosteriorSettings& settings);
+// The posterior over the members, experts of the forest as a rule. Scores the text with one after the other in memory.
+// Evidence is gathered over the whole text, though the experts' context restarts after each window; with an updating
+// prior the posterior restarts there, too. Throws Error(input): no experts, text without tokens, unknown domain, a
+// prior that needs a domain.
+TextPosterior text_posterior(const Forest& forest, const std::vector<Member>& members, const Tokenizer& tokenizer,
+                             const std::string& text, const TextPosteriorSettings& settings);
 
 }  // namespace btm

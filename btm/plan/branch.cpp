@@ -27,7 +27,11 @@ std::vector<double> weights_by_kind(const BranchSettings& settings, const Forest
                                     const std::vector<const ExpertInfo*>& candidates, const std::string& domain,
                                     int threads) {
   if (settings.from == BranchKind::uniform) return std::vector<double>(candidates.size(), 1.0);
-  Scores sample = score_sample(forest, candidates, {domain, "train", settings.sequences}, threads, true);
+  std::vector<Member> members;
+  for (const ExpertInfo* expert : candidates) {
+    members.push_back(single_member(expert->name, forest.paths.expert(expert->name), expert->weights_sha256));
+  }
+  Scores sample = score_sample(forest, members, {domain, "train", settings.sequences}, threads, true);
   std::vector<double> weights = cached_prior(sample, kExactBayes);
   keep_largest(weights, settings.from == BranchKind::argmax ? 1 : settings.top_k);
   return weights;

@@ -150,8 +150,10 @@ std::string measured(const Json& evaluation) {
     ++(domain["role"] == "train" ? train : novel);
     tokens += domain["tokens"].get<std::int64_t>();
   }
-  return fmt::format("Means over {} train and {} novel domains, {} test tokens in all; experts: run for each token.\n",
-                     train, novel, format_count(static_cast<double>(tokens)));
+  return fmt::format(
+      "Means over {} train and {} novel domains, {} test tokens in all. Use: experts run per token, their "
+      "weights' memory.\n",
+      train, novel, format_count(static_cast<double>(tokens)));
 }
 
 std::string domain_block(const Json& evaluation, std::size_t first, std::size_t last, TableStyle style) {
@@ -216,6 +218,8 @@ std::string evaluation_table(const Json& evaluation, TableStyle style) {
   table.add("", "device", training("device_seconds", format_duration));
   table.add("use", "experts",
             each(rows, [](const Json& row) { return fmt::format("{}", row["experts_per_token"].get<double>()); }));
+  table.add("", "memory",
+            each(rows, [](const Json& row) { return format_count(row["memory_bytes"].get<double>()) + "B"; }));
   table.add("", "tokens/s",
             each(rows, [](const Json& row) { return format_count(row["tokens_per_second"].get<double>()); }));
   return render(std::move(table), rules_of(rows), style) + "\n" + measured(evaluation);

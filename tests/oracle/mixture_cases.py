@@ -181,6 +181,11 @@ def main():
     def soup(domain):
         return greedy_soup(experts, lambda m: -log_probs(m, texts[domain]["dev"][:dev_count]).mean())
 
+    def with_generalist(domain, model):
+        more_dev = np.vstack([dev[domain], log_probs(model, texts[domain]["dev"][:dev_count])])
+        more_test = np.vstack([test[domain], log_probs(model, texts[domain]["test"][:test_count])])
+        return mixture(more_test, *fitted(more_dev))
+
     rows = {
         "seed": plain(models["seed"]),
         "dense": plain(models["dense"]),
@@ -191,6 +196,8 @@ def main():
         "top_2_by_token": lambda d: mixture(test[d], *weights[d], by_token=2),
         "ensemble_updating": lambda d: updating(test[d], cached_prior(dev[d])),
         "ensemble_dropping": lambda d: dropping(test[d], *weights[d])[0],
+        "ensemble_and_seed": lambda d: with_generalist(d, models["seed"]),
+        "ensemble_and_average": lambda d: with_generalist(d, average(experts, shares(dev[d]))),
         "average_probabilities": lambda d: mixture(test[d], np.full(3, 1 / 3), 1, 0),
         "product_of_experts": lambda d: product(experts, texts[d]["test"][:test_count]),
         "average_em": lambda d: plain(average(experts, shares(dev[d])))(d),

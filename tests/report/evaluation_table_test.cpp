@@ -25,6 +25,8 @@ Json row(const std::string& model, double train, double novel) {
       {"model", model},
       {"settings", Json::object()},
       {"experts_per_token", model == "ensemble" ? 8.0 : 1.0},
+      {"active_parameters", 433'000},
+      {"memory_bytes", 1'732'000},
       {"domains", domains},
       {"mean",
        {{"train", quality(train)}, {"novel", mean_novel}, {"all", quality(novel > 0 ? (train + novel) / 2 : train)}}},

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The benchmarks of docs/benchmarks.md that need nothing but the demo: run.sh BUILD FOREST TEXT, python in $PYTHON.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$1 forest=$2 text=$3 python=${PYTHON:-python3}
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "one training step, forward and backward, one thread"
+"$build/bench/train/bench_train_step" --layers 4 --width 192 --heads 6 --context 256 --vocab 8192 --sequences 8
+"$build/bench/train/bench_train_step" --layers 6 --width 384 --heads 6 --context 512 --vocab 8192 --sequences 4
+
+say "experts side by side against one alone"
+"$python" "$here/experts/side_by_side.py" "$build/btm" "$forest"
+
+say "encoding against tokenizers"
+gzip -dc "$text/python.jsonl.gz" | "$python" "$here/tokenizer/compare.py" "$build/bench/tokenizer/bench_tokenizer" "$forest/tokenizer"
+
+say "generation and scoring against transformers"
+"$python" "$here/mixture/generate.py" "$build/btm"
+"$python" "$here/mixture/score.py" "$build/btm" "$forest"
+
+say "averaging eight checkpoints"
+"$python" "$here/average/average.py" "$build/btm"
