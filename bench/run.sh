@@ -16,9 +16,8 @@ say "experts side by side against one alone"
 say "encoding against tokenizers"
 gzip -dc "$text/python.jsonl.gz" | "$python" "$here/tokenizer/compare.py" "$build/bench/tokenizer/bench_tokenizer" "$forest/tokenizer"
 
-say "generation and scoring against transformers"
-"$python" "$here/mixture/generate.py" "$build/btm"
-"$python" "$here/mixture/score.py" "$build/btm" "$forest"
+say "generation against transformers"
+"$python" "$here/mixture/generate.py" "$build/btm" "$text"
 
-say "averaging eight checkpoints"
+say "averaging eight checkpoints (alone; beside mergekit: bench/average/average.py)"
 "$python" "$here/average/average.py" "$build/btm"

@@ -1,4 +1,4 @@
-// The domain posterior and the mixture that it weights (Li et al. 2022, section 4.3; docs/architecture.md, formulas):
+// The domain posterior and the mixture that it weights (Li et al. 2022, section 4.3):
 //   log w_j(t) = log prior_j + evidence x sum_{s<t} g^(t-1-s) log p_j(x_s | x_<s) - log Z      before token t
 //   p(x_t | x_<t) = sum_j w_j(t) p_j(x_t | x_<t)
 #pragma once

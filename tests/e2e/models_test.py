@@ -81,5 +81,63 @@ class Models(ForestCase):
         self.assertIn("python", json.dumps(posterior))
 
 
+    def test_an_average_chosen_for_a_domain_in_shards_loads_in_transformers(self):
+        btm("grow", self.plan)
+        losses = {}
+        for kind in ("posterior", "em", "fitted", "greedy", "interpolated"):
+            output = self.folder / kind
+            made = btm("average", "--forest", self.forest, "--weights", kind, "--domain", "numpy", "--shard-size", "20k",
+                       "--output", output, "--json")
+            self.assertAlmostEqual(sum(s["weight"] for s in json.loads(made.stdout)["sources"]), 1, places=9)
+            self.assertGreater(len(list(output.glob("model-*.safetensors"))), 1)
+            losses[kind] = perplexity(output, test_tokens(self.forest, "numpy", 2000), 32)
+        self.assertLess(losses["fitted"], 1.02 * losses["em"])
+        self.assertIn("tokens/s", btm("generate", self.folder / "fitted", "--prompt", "import ", "--tokens", "3").stderr)
+
+    def test_text_of_the_ensemble(self):
+        btm("grow", self.plan)
+        prompts = self.folder / "prompts.jsonl"
+        prompts.write_text("".join(json.dumps({"text": t}) + "\n" for t in ("import os", "#include <", "def ", "x = ")))
+        out = btm("generate", self.forest, "--prompts", prompts, "--domain", "numpy", "--batch", "3", "--tokens", "40",
+                  "--show-experts", "--json")
+        lines = [json.loads(line) for line in out.stdout.splitlines()]
+        self.assertEqual([line["prompt"] for line in lines], ["import os", "#include <", "def ", "x = "])
+        for line in lines:
+            self.assertEqual(set(line["posterior"]), {"python", "cpp"})
+            self.assertAlmostEqual(sum(line["posterior"].values()), 1, places=6)
+            self.assertEqual(len(line["experts"]), len(line["tokens"]))
+        alone = btm("generate", self.forest, "--prompt", "import os", "--domain", "numpy", "--tokens", "40", "--only-new")
+        self.assertEqual(alone.stdout, lines[0]["text"] + "\n")
+        small = btm("generate", self.forest, "--prompt", "import os", "--domain", "numpy", "--tokens", "40", "--only-new",
+                    "--memory", "1M")
+        self.assertEqual(small.stdout, alone.stdout)
+        one = btm("generate", self.forest, "--prompt", "import os", "--top-experts", "1", "--tokens", "5", "--json")
+        self.assertNotIn("posterior", json.loads(one.stdout))
+
+    def test_bad_input_of_mixtures(self):
+        btm("grow", self.plan)
+        for words, says in (
+            (["generate", self.forest, "--prompt", ""], "empty"),
+            (["generate", self.forest, "--prompt", "word " * 99], "shorten"),
+            (["generate", self.forest], "--prompt"),
+            (["generate", self.forest, "--prompt", "x", "--expert", "pyton"], "did you mean python"),
+            (["generate", self.forest, "--prompt", "x", "--prior", "fited"], "did you mean fitted"),
+            (["generate", self.forest, "--prompt", "x", "--prior", "cached"], "--domain"),
+            (["generate", self.forest, "--prompt", "x", "--domain", "nmpy"], "did you mean numpy"),
+            (["generate", self.forest, "--prompt", "x", "--memory", "1k"], "--memory"),
+            (["generate", self.forest, "--prompt", "x", "--drop-below", "2"], "drop_below"),
+            (["average", "--forest", self.forest, "--weights", "fited", "--output", self.folder / "o"], "did you mean fitted"),
+            (["average", "--forest", self.forest, "--weights", "em", "--output", self.folder / "o"], "--domain"),
+            (["average", "--forest", self.forest, "python=-1", "cpp=1", "--output", self.folder / "o"], "-1"),
+            (["average", "--output", self.folder / "o"], "no sources"),
+            (["evaluate", self.forest, "--mixtures", "averge_em"], "did you mean average_em"),
+        ):
+            with self.subTest(words=words[2:]):
+                message = btm(*words, code=2).stderr.strip().splitlines()[-1]
+                self.assertIn(says, message)
+                self.assertTrue(message.startswith("btm: "), message)
+        self.assertFalse((self.folder / "o").exists())
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
