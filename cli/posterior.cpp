@@ -8,6 +8,7 @@
 #include "btm/core/files.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
+#include "btm/data/text_file.h"
 #include "btm/data/utf8.h"
 #include "btm/mixture/text_posterior.h"
 #include "btm/report/text_table.h"
@@ -24,13 +25,22 @@ struct Options {
   bool per_token = false, json = false;
 };
 
+// The documents of a file one below the other.
+std::string read_documents(const std::string& path) {
+  TextFile file(path, {}, {.cut_long = false});
+  std::string text, document;
+  while (file.next(document)) text += (text.empty() ? "" : "\n\n") + document;
+  if (file.repaired() > 0) log_warning(path + ": not valid UTF-8; what is not was replaced by U+FFFD");
+  return text;
+}
+
 std::string read_text(const Options& options) {
   if (options.words.empty() == options.file.empty()) {
     throw input_error("give the text either as TEXT or with --text FILE (- for standard input)");
   }
-  if (options.file.empty()) return options.words;
-  std::string text = read_file(options.file == "-" ? "/dev/stdin" : options.file);
-  if (repair_utf8(text)) log_warning(options.file + ": not valid UTF-8; what is not was replaced by U+FFFD");
+  if (!options.file.empty() && options.file != "-") return read_documents(options.file);
+  std::string text = options.file.empty() ? options.words : read_file("/dev/stdin");
+  if (repair_utf8(text)) log_warning("the text is not valid UTF-8; what is not was replaced by U+FFFD");
   return text;
 }
 
@@ -148,7 +158,10 @@ void add_posterior(CLI::App& app) {
   CLI::App* command = app.add_subcommand("posterior", "Say which experts of a forest a text looks like");
   command->add_option("FOREST", options->forest, "Folder of the forest")->required();
   command->add_option("TEXT", options->words, "The text");
-  command->add_option("--text", options->file, "File with the text instead; - for standard input")->type_name("FILE");
+  command
+      ->add_option("--text", options->file,
+                   "File with the text instead: plain, .jsonl, .gz, .zst; - for standard input")
+      ->type_name("FILE");
   command->add_flag("--per-token", options->per_token,
                     "Show the course, too: on a terminal the text in the colours of the experts");
   options->mixture.add(*command);

@@ -17,6 +17,9 @@ if(BTM_SANITIZE)
   target_compile_options(btm_options INTERFACE -fsanitize=${BTM_SANITIZE} -fno-omit-frame-pointer -g1)
   target_link_options(btm_options INTERFACE -fsanitize=${BTM_SANITIZE})
 endif()
+if(BTM_SANITIZE STREQUAL "thread")  # how wide the vectors are is nothing to threads: fewer of Highway's targets will do
+  target_compile_definitions(btm_options INTERFACE "HWY_DISABLED_TARGETS=(HWY_AVX3|HWY_AVX3_DL|HWY_SSE4)")
+endif()
 
 configure_file(${CMAKE_SOURCE_DIR}/cmake/version.h.in ${CMAKE_BINARY_DIR}/generated/btm/version.h @ONLY)
 

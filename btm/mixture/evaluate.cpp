@@ -176,8 +176,10 @@ class Table {
     const auto& experts = evaluation_.experts;
     std::vector<Member> averages;
     std::vector<Json> details;
+    Progress progress("weights of " + name, static_cast<double>(evaluation_.texts.size()), quiet_);
     for (std::size_t i = 0; i < evaluation_.texts.size(); ++i) {
       const Text& dev = evaluation_.texts[i].dev;
+      progress.update(static_cast<double>(i), evaluation_.texts[i].name);
       AverageWeights weights =
           average_weights(kind, experts, beside_.seed, dev, dev_scores(evaluation_, evaluation_.texts[i]),
                           {settings_.average_budget, evaluation_.threads});
@@ -188,6 +190,7 @@ class Table {
       details.push_back({{"weights", shares}});
       if (weights.evaluations > 0) details.back()["models_tried"] = weights.evaluations;
     }
+    progress.finish();
     std::vector<ScoringTask> tasks;
     for (std::size_t i = 0; i < averages.size(); ++i) {
       bool same = i > 0 && averages[i].identity == averages[i - 1].identity;

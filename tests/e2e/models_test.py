@@ -78,7 +78,10 @@ class Models(ForestCase):
         first = btm("generate", output, "--prompt", "import ", "--tokens", "12", "--random-seed", "3").stdout
         self.assertEqual(first, btm("generate", output, "--prompt", "import ", "--tokens", "12", "--random-seed", "3").stdout)
         posterior = json.loads(btm("posterior", self.forest, "import os\nclass A:\n    def f(self): pass", "--json").stdout)
-        self.assertIn("python", json.dumps(posterior))
+        self.assertGreater(posterior["experts"]["python"]["posterior"], 0.5)
+        packed = json.loads(btm("posterior", self.forest, "--text", self.folder / "cpp.jsonl.gz", "--json").stdout)
+        self.assertGreater(packed["experts"]["cpp"]["posterior"], 0.5)
+        self.assertGreater(packed["bytes"], 100_000)
 
 
     def test_an_average_chosen_for_a_domain_in_shards_loads_in_transformers(self):
