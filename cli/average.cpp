@@ -14,6 +14,7 @@
 #include "btm/mixture/average_weights.h"
 #include "btm/mixture/domain_sample.h"
 #include "cli/command.h"
+#include "cli/enum_option.h"
 
 namespace btm {
 namespace {
@@ -108,20 +109,9 @@ void check_output(const Options& options) {
   }
 }
 
-AverageKind parse_kind(const std::string& word) {
-  std::vector<std::string> known;
-  for (const auto& [kind, name] : names(AverageKind{})) {
-    if (name == word) return kind;
-    known.emplace_back(name);
-  }
-  std::string near = nearest_word(word, known);
-  throw input_error("--weights {}: there are {}{}", word, fmt::join(known, ", "),
-                    near.empty() ? "" : fmt::format("; did you mean {}?", near));
-}
-
 // The experts of the forest, or those named, with weights chosen on the dev sample of a domain.
 std::vector<WeightedFolder> choose_sources(const Options& options) {
-  AverageKind kind = parse_kind(options.weights);
+  auto kind = parse_enum<AverageKind>("--weights", options.weights);
   if (options.forest.empty())
     throw input_error("--weights {} chooses among experts: add --forest FOREST", options.weights);
   Forest forest = open_forest(options.forest);

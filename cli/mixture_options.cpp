@@ -1,8 +1,7 @@
 #include "cli/mixture_options.h"
 
-#include "btm/core/error.h"
-#include "btm/core/format.h"
 #include "btm/data/utf8.h"
+#include "cli/enum_option.h"
 
 namespace btm {
 
@@ -21,14 +20,7 @@ void MixtureOptions::add(CLI::App& command) {
 
 PriorSettings MixtureOptions::prior() const {
   if (prior_.empty()) return {domain_.empty() ? PriorKind::uniform : PriorKind::fitted, forgetting_};
-  std::vector<std::string> known;
-  for (const auto& [kind, name] : names(PriorKind{})) {
-    if (name == prior_) return {kind, forgetting_};
-    known.emplace_back(name);
-  }
-  std::string near = nearest_word(prior_, known);
-  throw input_error("--prior {}: there are {}{}", prior_, fmt::join(known, ", "),
-                    near.empty() ? "" : fmt::format("; did you mean {}?", near));
+  return {parse_enum<PriorKind>("--prior", prior_), forgetting_};
 }
 
 DomainSample MixtureOptions::sample() const {
