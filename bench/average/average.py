@@ -60,8 +60,8 @@ def main() -> None:
             found = run(["taskset", "-c", "0", btm, "--quiet", "average", *models, "--output", folder / f"ours{i}"])
             ours += [found] if i else []
             if mergekit:
-                found = run(["taskset", "-c", "0", mergekit, config, folder / f"theirs{i}", "--lazy-unpickle", "--no-copy-tokenizer",
-                             "--low-cpu-memory"], OMP_NUM_THREADS="1")
+                found = run(["taskset", "-c", "0", mergekit, config, folder / f"theirs{i}", "--lazy-unpickle",
+                             "--no-copy-tokenizer"], OMP_NUM_THREADS="1")
                 theirs += [found] if i else []
         for label, rows in (("btm", ours), ("mergekit", theirs)):
             if rows:

@@ -61,7 +61,9 @@ class Course {
     auto best = std::max_element(weights_.begin(), weights_.end());
     history_.push_back(token);
     result_.tokens.push_back({token, static_cast<int>(best - weights_.begin()), *best});
-    if (stream_.add(tokenizer_.decode(std::span(&token, 1)))) return end("stop");
+    // A vocabulary padded to a round size has ids that stand for no text.
+    bool has_text = token < tokenizer_.vocab_size();
+    if (stream_.add(has_text ? tokenizer_.decode(std::span(&token, 1)) : "")) return end("stop");
     if (static_cast<std::int64_t>(result_.tokens.size()) == settings_.tokens) return end("tokens");
     return true;
   }

@@ -95,6 +95,22 @@ TEST(Generate, StopsAtAStopString) {
   EXPECT_EQ(out.reason, "stop");
 }
 
+TEST(Generate, IdsBeyondTheTokenizerStandForNoText) {
+  test::TemporaryFolder folder;
+  ModelConfig padded = load_config(test::oracle_folder() / "gpt2");
+  padded.vocab_size *= 4;
+  save_model(folder.path(), random_model(padded, 1), kNoToken);
+  Ensemble ensemble({single_member("padded", folder.path(), "")}, {{1.0}}, {});
+  Tokenizer tokenizer = tokenizer_of("gpt2");
+  GenerateSettings settings;
+  settings.tokens = 40;
+  Generation out = generate(ensemble, tokenizer, {"nub"}, settings, ignore).front();
+  auto tokens = ids(out);
+  EXPECT_GT(*std::max_element(tokens.begin(), tokens.end()), tokenizer.vocab_size());
+  std::erase_if(tokens, [&](TokenId id) { return id >= tokenizer.vocab_size(); });
+  EXPECT_LE(out.text.size(), 3 * tokenizer.decode(tokens).size());  // U+FFFD has three bytes
+}
+
 TEST(Generate, RefusesPromptsThatCannotBe) {
   EXPECT_THROW(generate_one("gpt2", "", greedy(5)), Error);
   EXPECT_THROW(generate_one("gpt2", std::string(400, 'x'), greedy(5)), Error);
