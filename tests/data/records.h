@@ -21,7 +21,7 @@ std::vector<Record> read_records(const std::filesystem::path& path) {
     at += sizeof count;
     Record record(count, typename Record::value_type{});
     const std::size_t size = count * sizeof(typename Record::value_type);
-    std::memcpy(record.data(), bytes.data() + at, size);
+    if (size > 0) std::memcpy(record.data(), bytes.data() + at, size);
     at += size;
     records.push_back(std::move(record));
   }

@@ -25,7 +25,8 @@ std::vector<std::string> documents_of(const std::filesystem::path& path, const T
 }
 
 TEST(Utf8, IsRepairedAsPythonDoes) {
-  for (const Json& item : test::data_cases()["utf8"]) {
+  const Json cases = test::data_cases()["utf8"];
+  for (const Json& item : cases) {
     std::string text = test::from_hex(item["bytes"].get<std::string>());
     const std::string before = text, expected = test::from_hex(item["text"].get<std::string>());
     EXPECT_EQ(repair_utf8(text), before != expected) << item;
@@ -50,7 +51,8 @@ TEST(Utf8, CutsBetweenCharacters) {
 }
 
 TEST(JsonLine, GivesTheTextThatPythonReads) {
-  for (const Json& item : test::data_cases()["json_lines"]) {
+  const Json cases = test::data_cases()["json_lines"];
+  for (const Json& item : cases) {
     std::string text = "old";
     EXPECT_EQ(json_line_text(item["line"].get<std::string>(), "text", text), "");
     EXPECT_EQ(text, item["text"].get<std::string>()) << item["line"];

@@ -53,7 +53,8 @@ Generation generate_one(const std::string& name, const std::string& prompt, cons
 }
 
 TEST(Generate, GreedyOfOneModelEqualsTransformers) {
-  for (const auto& [name, prompts] : cases()["greedy"].items()) {
+  const Json greedy_cases = cases()["greedy"];
+  for (const auto& [name, prompts] : greedy_cases.items()) {
     int context = load_config(test::oracle_folder() / name).context;
     for (const Json& c : prompts) {
       std::size_t prompt = tokenizer_of(name).encode(c["prompt"].get<std::string>()).size();
@@ -128,7 +129,8 @@ MixtureWeights weights_of(const Json& run) {
 }
 
 TEST(EnsembleGeneration, GreedyTokensAndPosteriorEqualTheFormulas) {
-  for (const Json& c : cases()["ensemble"]["prompts"]) {
+  const Json prompts = cases()["ensemble"]["prompts"];
+  for (const Json& c : prompts) {
     for (const Json& run : c["runs"]) {
       Ensemble ensemble(experts(), weights_of(run), {.threads = 2});
       Tokenizer tokenizer = tokenizer_of("expert_0");
