@@ -13,6 +13,10 @@ namespace {
 constexpr std::size_t kTokensPerCall = 2048;  // enough rows for the GEMMs; the activations of more leave the caches
 constexpr std::size_t kStripe = 2048;         // floats summed at once: they stay in the first-level cache
 
+std::size_t windows_per_call(std::size_t window) {
+  return std::max<std::size_t>(1, kTokensPerCall / window);
+}
+
 }  // namespace
 
 AverageLoss::AverageLoss(std::span<const Member> members, const Text& sample, int window, int threads)
@@ -34,7 +38,7 @@ AverageLoss::AverageLoss(std::span<const Member> members, const Text& sample, in
   const ModelConfig& config = models_.front().config;
   const auto size = models_.front().parameters.size();
   parameters_ = Buffer(size);
-  const int per_call = static_cast<int>(std::max<std::size_t>(1, kTokensPerCall / window_));
+  const int per_call = static_cast<int>(windows_per_call(window_));
   for (int i = 0; i < team_.size(); ++i) {
     replicas_.emplace_back(config, per_call, window, Transformer::Use::training);
     gradients_.emplace_back(size);
@@ -65,7 +69,7 @@ void AverageLoss::average(std::span<const double> weights) {
 double AverageLoss::operator()(std::span<const double> weights, std::span<double> gradient) {
   average(weights);
   const float scale = 1.0f / static_cast<float>(windows_ * window_);
-  const std::size_t per_call = std::max<std::size_t>(1, kTokensPerCall / window_);
+  const std::size_t per_call = windows_per_call(window_);
   std::span<const TokenId> tokens(sample_.tokens);
   team_.run([&](int thread) {
     auto t = static_cast<std::size_t>(thread);

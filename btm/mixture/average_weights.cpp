@@ -26,10 +26,6 @@ std::vector<double> one_of(std::size_t count, std::size_t chosen) {
   return weights;
 }
 
-std::size_t largest_of(const std::vector<double>& values) {
-  return static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin());
-}
-
 void normalise(std::vector<double>& weights) {
   double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
   for (double& weight : weights) weight /= sum;
@@ -148,7 +144,7 @@ AverageWeights average_weights(AverageKind kind, std::span<const Member> experts
     case AverageKind::uniform:
       return {uniform_prior(count)};
     case AverageKind::argmax:
-      return {one_of(count, largest_of(cached_prior(dev, kExactBayes)))};
+      return {one_of(count, static_cast<std::size_t>(largest(cached_prior(dev, kExactBayes), 1).front()))};
     case AverageKind::posterior:
       return {cached_prior(dev, kExactBayes)};
     case AverageKind::em:

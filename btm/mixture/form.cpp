@@ -1,6 +1,5 @@
 #include "btm/mixture/form.h"
 
-#include <functional>
 #include <map>
 
 #include "btm/core/error.h"
