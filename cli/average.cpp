@@ -68,10 +68,12 @@ WeightedFolder find_source(const std::string& name, const std::string& forest) {
     bool plain = !name.empty() && name.find('/') == std::string::npos && name.front() != '.';
     for (const fs::path& folder : {paths.seed(), paths.expert(name), paths.comparison(name)}) {
       if (plain && folder.filename() == name && fs::is_directory(folder)) {
-        return {folder, 1, folder.lexically_relative(paths.root).string()};
+        return {folder, 1, folder.lexically_relative(paths.root).string(), load_expert(folder).weights_sha256};
       }
     }
   }
+  // A model that btm trained knows its hash wherever it lies.
+  if (fs::exists(fs::path(name) / "expert.json")) return {name, 1, {}, load_expert(name).weights_sha256};
   if (fs::is_directory(name)) return {name, 1};
   if (forest.empty()) throw input_error("{}: no such folder; to name experts of a forest, add --forest FOREST", name);
   std::string near = nearest_word(name, model_names(ForestPaths{forest}));

@@ -18,6 +18,7 @@
 #include "btm/mixture/text_posterior.h"
 #include "btm/report/text_table.h"
 #include "cli/command.h"
+#include "cli/enum_option.h"
 #include "cli/mixture_options.h"
 #include "cli/setting_options.h"
 
@@ -25,7 +26,7 @@ namespace btm {
 namespace {
 
 struct Options {
-  std::string source, file, expert, average, memory;
+  std::string source, file, expert, average, memory, precision = "auto";
   std::vector<std::string> prompts, stop;
   MixtureOptions mixture;
   double drop_below = 0;
@@ -260,6 +261,7 @@ void run(const Options& options) {
   running.sequences = static_cast<int>(std::min<std::size_t>(prompts.size(), static_cast<std::size_t>(options.batch)));
   running.threads = options.threads;
   running.memory = options.memory.empty() ? 0 : parse_count(options.memory);
+  running.precision = parse_enum<GenerationPrecision>("--precision", options.precision);
   Ensemble ensemble(choice.members, choice.weights, running);
   Display display(options, choice, prompts);
   auto start = std::chrono::steady_clock::now();
@@ -324,6 +326,12 @@ void add_generate(CLI::App& app) {
       ->add_option("--memory", options->memory,
                    "Bytes for weights and caches, e.g. 2G: experts beyond are read from disk for every token")
       ->type_name("BYTES");
+  command
+      ->add_option(
+          "--precision", options->precision,
+          "Weights as fp32, bf16 or int8: narrower is faster and takes less memory; auto: as the checkpoint is")
+      ->type_name("NAME")
+      ->capture_default_str();
   command->add_flag("--only-new", options->only_new, "Print what is generated without the prompt");
   command->add_flag("--json", options->json, "Print a JSON object per prompt, one a line");
   command->footer(

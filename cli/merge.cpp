@@ -64,7 +64,8 @@ std::vector<Parent> parents_of_init(const Forest& forest, const TrainingJob& job
     for (const Json& source : json.at("sources")) {
       double weight = source.at("weight").get<double>();
       if (weight == 0) continue;
-      parents.push_back(parent_by_weights(forest, job.init, source.at("sha256").get<std::string>(), weight));
+      std::string hash = source.value("sha256", source.value("xxh3", ""));
+      parents.push_back(parent_by_weights(forest, job.init, hash, weight));
     }
   } catch (const Json::exception& e) {
     throw input_error("{}: broken ({}); name the parents: --parent NAME=WEIGHT", record.string(), e.what());

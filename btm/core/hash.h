@@ -30,4 +30,18 @@ std::string sha256_file(const std::filesystem::path& path);  // throws Error(inp
 
 std::uint64_t xxh3(std::string_view bytes);
 
+class Xxh3 {  // 128 bits
+ public:
+  Xxh3();
+  ~Xxh3();
+  Xxh3(const Xxh3&) = delete;
+  Xxh3& operator=(const Xxh3&) = delete;
+  void update(std::string_view bytes);
+  std::string hex() const;  // of all bytes so far: 32 lower-case digits
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 }  // namespace btm

@@ -19,7 +19,8 @@ std::size_t windows_per_call(std::size_t window) {
 
 }  // namespace
 
-AverageLoss::AverageLoss(std::span<const Member> members, const Text& sample, int window, int threads)
+AverageLoss::AverageLoss(std::span<const Member> members, const Text& sample, int window, int threads,
+                         Transformer::Use use)
     : sample_(sample),
       window_(static_cast<std::size_t>(window)),
       windows_(static_cast<std::size_t>(sample.targets() / window)),
@@ -40,8 +41,8 @@ AverageLoss::AverageLoss(std::span<const Member> members, const Text& sample, in
   parameters_ = Buffer(size);
   const int per_call = static_cast<int>(windows_per_call(window_));
   for (int i = 0; i < team_.size(); ++i) {
-    replicas_.emplace_back(config, per_call, window, Transformer::Use::training);
-    gradients_.emplace_back(size);
+    replicas_.emplace_back(config, per_call, window, use);
+    if (use == Transformer::Use::training) gradients_.emplace_back(size);
   }
 }
 
@@ -67,6 +68,7 @@ void AverageLoss::average(std::span<const double> weights) {
 }
 
 double AverageLoss::operator()(std::span<const double> weights, std::span<double> gradient) {
+  if (!gradient.empty() && gradients_.empty()) throw failure("AverageLoss: made for scoring, asked for gradients");
   average(weights);
   const float scale = 1.0f / static_cast<float>(windows_ * window_);
   const std::size_t per_call = windows_per_call(window_);

@@ -11,11 +11,14 @@
 
 namespace btm {
 
-// Memory: one model, and one set of gradients and activations per thread; the members themselves are mapped.
+// Memory: one model and one set of activations (for training also of gradients) per thread; the members themselves are
+// mapped.
 class AverageLoss {
  public:
   // Whole windows of the sample only; it has at least one. Throws Error(input): unequal shapes.
-  AverageLoss(std::span<const Member> members, const Text& sample, int window, int threads);
+  // Only one made for training gives gradients.
+  AverageLoss(std::span<const Member> members, const Text& sample, int window, int threads,
+              Transformer::Use use = Transformer::Use::scoring);
 
   std::size_t members() const { return models_.size(); }
 

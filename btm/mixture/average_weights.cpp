@@ -156,7 +156,9 @@ AverageWeights average_weights(AverageKind kind, std::span<const Member> experts
   if (sample.targets() < dev.window) return {mixture_shares(dev)};  // nothing to run a model on
   std::vector<Member> members(experts.begin(), experts.end());
   if (kind == AverageKind::interpolated) members.push_back(*seed);
-  AverageLoss loss(members, sample, dev.window, settings.threads);
+  using Use = Transformer::Use;
+  AverageLoss loss(members, sample, dev.window, settings.threads,
+                   kind == AverageKind::fitted ? Use::training : Use::scoring);
   if (kind == AverageKind::greedy) return greedy_soup(loss, dev);
   if (kind == AverageKind::interpolated) return interpolate(loss, mixture_shares(dev), settings.budget);
   return descend(loss, {mixture_shares(dev), cached_prior(dev, kExactBayes), uniform_prior(count)}, settings.budget);

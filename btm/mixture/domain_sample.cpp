@@ -38,8 +38,8 @@ Scores score_sample(const Forest& forest, std::span<const Member> members, const
   for (const Member& member : members) {
     throw_if_interrupted();
     progress.update(static_cast<double>(scores.count()), member.name + " on " + text.name);
-    if (!store.has(member, text)) store.score(member, load_member(member), text);
-    StoredScores stored = store.read(member, text);
+    std::optional<StoredScores> found = store.find(member, text);
+    StoredScores stored = found ? *std::move(found) : store.score(member, load_member(member), text);
     scores.experts.push_back(member.name);
     scores.log_probs.insert(scores.log_probs.end(), stored.log_probs.begin(), stored.log_probs.end());
   }

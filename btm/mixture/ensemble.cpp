@@ -1,19 +1,41 @@
 #include "btm/mixture/ensemble.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "btm/core/error.h"
 #include "btm/core/format.h"
+#include "btm/model/checkpoint.h"
 #include "btm/model/kernels/loss.h"
 
 namespace btm {
 
 namespace {
 
-std::int64_t weight_bytes(const Model& model) {
+std::int64_t stored_bytes(const Model& model) {
   return static_cast<std::int64_t>(model.parameters.size() * sizeof(float));
+}
+
+// Of an expert that stays in memory.
+std::int64_t weight_bytes(const Model& model, std::optional<NarrowFormat> format) {
+  if (!format) return stored_bytes(model);
+  const auto narrow = static_cast<std::int64_t>(NarrowWeights::bytes(model.config, *format));
+  return model.parameters.mapped() ? narrow : narrow + stored_bytes(model);
+}
+
+std::optional<NarrowFormat> narrow_format(GenerationPrecision precision, const Member& member) {
+  switch (precision) {
+    case GenerationPrecision::fp32:
+      return std::nullopt;
+    case GenerationPrecision::bf16:
+      return NarrowFormat::bf16;
+    case GenerationPrecision::int8:
+      return NarrowFormat::int8;
+    case GenerationPrecision::automatic:
+      break;
+  }
+  const bool narrow = member.sources.size() == 1 && stored_dtype(member.sources.front().folder) == Dtype::bf16;
+  return narrow ? std::optional(NarrowFormat::bf16) : std::nullopt;
 }
 
 Error too_little_memory(std::int64_t needed, std::int64_t given) {
@@ -28,27 +50,39 @@ Ensemble::Ensemble(const std::vector<Member>& members, const MixtureWeights& wei
   check_prior(weights.prior, members.size());
   std::int64_t beside = 0;
   for (const Member& member : members) {
-    auto model = std::make_unique<Model>(load_member(member));
-    const ModelConfig& config = model->config;
-    context_ = context_ == 0 ? config.context : std::min(context_, config.context);
-    if (vocab_ != 0 && config.vocab_size != vocab_) {
-      throw input_error("{} has a vocabulary of {} tokens, {} one of {}: they can't be mixed", member.name,
-                        config.vocab_size, experts_.front().name, vocab_);
-    }
-    vocab_ = config.vocab_size;
-    Decoder decoder(*model, options.sequences);
-    beside += static_cast<std::int64_t>(Decoder::bytes(config, options.sequences));
-    const auto logits = static_cast<std::size_t>(options.sequences) * static_cast<std::size_t>(vocab_);
-    beside += static_cast<std::int64_t>(logits * sizeof(float));
-    // Its weights were read to be checked; with a limit it is not known yet whether they may stay.
-    if (options.memory > 0) model->parameters.drop_pages();
-    experts_.push_back({member.name, std::move(model), std::move(decoder), Buffer(logits), true});
+    beside += add(member, options);
     if (options.memory > 0 && beside > options.memory) throw too_little_memory(beside, options.memory);
   }
   for (int i = 0; i < options.sequences; ++i) {
     states_.push_back({Posterior(weights), Buffer(static_cast<std::size_t>(vocab_)), 0});
   }
   choose_resident(options.memory - beside, options.memory);
+  for (Expert& expert : experts_) {
+    if (expert.format && expert.stays) {
+      expert.narrow = std::make_unique<NarrowWeights>(*expert.model, *expert.format);
+      expert.model->parameters.drop_pages();
+    }
+    expert.decoder.emplace(*expert.model, options.sequences, expert.narrow.get());
+  }
+}
+
+// Gives the bytes that it takes beside its weights.
+std::int64_t Ensemble::add(const Member& member, const EnsembleOptions& options) {
+  auto model = std::make_unique<Model>(load_member(member));
+  const ModelConfig& config = model->config;
+  context_ = context_ == 0 ? config.context : std::min(context_, config.context);
+  if (vocab_ != 0 && config.vocab_size != vocab_) {
+    throw input_error("{} has a vocabulary of {} tokens, {} one of {}: they can't be mixed", member.name,
+                      config.vocab_size, experts_.front().name, vocab_);
+  }
+  vocab_ = config.vocab_size;
+  // Its weights were read to be checked; with a limit it is not known yet whether they may stay.
+  if (options.memory > 0) model->parameters.drop_pages();
+  const auto logits = static_cast<std::size_t>(options.sequences) * static_cast<std::size_t>(vocab_);
+  const std::size_t beside = Decoder::bytes(config, options.sequences) + logits * sizeof(float);
+  experts_.push_back(
+      {member.name, std::move(model), narrow_format(options.precision, member), nullptr, {}, Buffer(logits)});
+  return static_cast<std::int64_t>(beside);
 }
 
 // The experts of largest prior stay in memory as long as there is room for them and for one more on each thread.
@@ -57,10 +91,11 @@ void Ensemble::choose_resident(std::int64_t room, std::int64_t limit) {
   if (limit == 0) return;
   std::int64_t all = 0, largest = 0, unmapped = 0;
   for (Expert& expert : experts_) {
-    all += weight_bytes(*expert.model);
-    largest = std::max(largest, weight_bytes(*expert.model));
+    const std::int64_t bytes = weight_bytes(*expert.model, expert.format);
+    all += bytes;
+    largest = std::max(largest, stored_bytes(*expert.model));
     expert.stays = !expert.model->parameters.mapped();
-    if (expert.stays) unmapped += weight_bytes(*expert.model);
+    if (expert.stays) unmapped += bytes;
   }
   if (all <= room) {
     for (Expert& expert : experts_) expert.stays = true;
@@ -74,9 +109,10 @@ void Ensemble::choose_resident(std::int64_t room, std::int64_t limit) {
                    [this](std::size_t a, std::size_t b) { return settings_.prior[a] > settings_.prior[b]; });
   for (std::size_t j : order) {
     Expert& expert = experts_[j];
-    if (expert.stays || weight_bytes(*expert.model) > room) continue;
+    const std::int64_t bytes = weight_bytes(*expert.model, expert.format);
+    if (expert.stays || bytes > room) continue;
     expert.stays = true;
-    room -= weight_bytes(*expert.model);
+    room -= bytes;
   }
   resident_ = static_cast<std::size_t>(
       std::count_if(experts_.begin(), experts_.end(), [](const Expert& expert) { return expert.stays; }));
@@ -122,10 +158,10 @@ void Ensemble::read(int sequence, std::span<const TokenId> tokens, std::span<flo
   for_each_expert([&](std::size_t j) {
     if (!state.posterior.runs(j)) return;
     Expert& expert = experts_[j];
-    expert.decoder.reset(sequence);
+    expert.decoder->reset(sequence);
     const std::size_t targets = log_probs.size() / experts_.size();
     auto own = log_probs.subspan(j * targets, targets);
-    std::ranges::copy(expert.decoder.append(tokens, sequence, own), logits(expert, sequence));
+    std::ranges::copy(expert.decoder->append(tokens, sequence, own), logits(expert, sequence));
   });
   for (std::size_t j = 0; j < experts_.size(); ++j) {
     if (state.posterior.runs(j)) runs_ += static_cast<std::int64_t>(tokens.size());
@@ -160,7 +196,7 @@ void Ensemble::step(std::span<const int> sequences, std::span<const TokenId> tok
     }
     runs[j] = static_cast<std::int64_t>(running.size());
     if (running.empty()) return;
-    std::span<const float> rows = expert.decoder.step(running, next);
+    std::span<const float> rows = expert.decoder->step(running, next);
     for (std::size_t i = 0; i < running.size(); ++i) {
       auto width = static_cast<std::size_t>(vocab_);
       std::ranges::copy(rows.subspan(i * width, width), logits(expert, running[i]));
@@ -181,7 +217,7 @@ void Ensemble::mix(int sequence) {
     if (weights[j] <= 0) continue;
     add_probabilities(vocab_, logits(experts_[j], sequence), static_cast<float>(weights[j]), scores.data());
   }
-  for (float& score : scores) score = std::log(score);
+  take_logs(vocab_, scores.data());
 }
 
 std::span<const float> Ensemble::scores(int sequence) const {

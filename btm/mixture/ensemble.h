@@ -2,10 +2,14 @@
 // distributions mixed by the domain posterior, which takes in every token (the prompt's included).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "btm/mixture/member.h"
@@ -15,14 +19,24 @@
 
 namespace btm {
 
+// The number format of the weights that are multiplied by; sums are float32 in all.
+enum class GenerationPrecision { automatic, fp32, bf16, int8 };
+inline std::array<std::pair<GenerationPrecision, std::string_view>, 4> names(GenerationPrecision) {
+  return {{{GenerationPrecision::automatic, "auto"},
+           {GenerationPrecision::fp32, "fp32"},
+           {GenerationPrecision::bf16, "bf16"},
+           {GenerationPrecision::int8, "int8"}}};
+}
+
 struct EnsembleOptions {
   int sequences = 1;        // that grow at once
   int threads = 1;          // experts run side by side
   std::int64_t memory = 0;  // bytes for weights, caches and buffers together; 0: no limit
+  GenerationPrecision precision = GenerationPrecision::automatic;  // bf16 for a checkpoint of that, else fp32
 };
 
 // Weights are mapped from disk where they can be (map_model). With a limit on memory, experts that don't fit beside the
-// others are read again for every token and given back at once; those of largest prior stay.
+// others are read again for every token, in float32, and given back at once; those of largest prior stay.
 class Ensemble {
  public:
   // Any models of one vocabulary; a single one is a plain language model. Throws Error(input): other vocabularies, a
@@ -53,9 +67,11 @@ class Ensemble {
   struct Expert {
     std::string name;
     std::unique_ptr<Model> model;  // where the decoder finds it
-    Decoder decoder;
-    Buffer logits;  // [sequences, vocab], of the next token
-    bool stays;     // in memory
+    std::optional<NarrowFormat> format;
+    std::unique_ptr<NarrowWeights> narrow;
+    std::optional<Decoder> decoder;
+    Buffer logits;      // [sequences, vocab], of the next token
+    bool stays = true;  // in memory
   };
   struct State {
     Posterior posterior;
@@ -63,6 +79,7 @@ class Ensemble {
     int length = 0;
   };
 
+  std::int64_t add(const Member& member, const EnsembleOptions& options);
   void choose_resident(std::int64_t room, std::int64_t limit);
   template <class Work>
   void for_each_expert(Work&& work);

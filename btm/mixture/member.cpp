@@ -11,7 +11,7 @@
 namespace btm {
 
 Member single_member(const std::string& name, const std::filesystem::path& folder, const std::string& weights_sha256) {
-  return {name, {{folder, 1, name}}, weights_sha256};
+  return {name, {{folder, 1, name, weights_sha256}}, weights_sha256};
 }
 
 std::vector<Member> expert_members(const Forest& forest) {
@@ -35,7 +35,8 @@ Member average_member(const std::string& name, std::span<const Member> members, 
   std::string identity = "average";
   for (std::size_t j = 0; j < members.size(); ++j) {
     if (weights[j] < kLeastShare * sum) continue;
-    average.sources.push_back({members[j].sources.front().folder, weights[j] / kept, members[j].name});
+    average.sources.push_back(
+        {members[j].sources.front().folder, weights[j] / kept, members[j].name, members[j].identity});
     identity += fmt::format("\n{} {}", members[j].identity, weights[j] / kept);
     average.identity = members[j].identity;
   }
@@ -47,7 +48,7 @@ Model load_member(const Member& member) {
   if (member.sources.size() == 1) return map_model(member.sources.front().folder);
   ModelConfig config;
   std::vector<double> sum;
-  for (const auto& [folder, weight, name] : member.sources) {
+  for (const auto& [folder, weight, name, sha256] : member.sources) {
     Model model = map_model(folder);
     config = model.config;
     if (sum.empty()) sum.resize(model.parameters.size());

@@ -3,18 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <numeric>
 
 #include "btm/core/error.h"
+#include "btm/model/kernels/loss.h"
 
 namespace btm {
 
 namespace {
 
-constexpr double kNever = -std::numeric_limits<double>::infinity();
-
-void penalise(std::vector<double>& logits, std::span<const TokenId> history, double penalty) {
+void penalise(std::vector<float>& logits, std::span<const TokenId> history, float penalty) {
   std::vector<bool> seen(logits.size());
   for (TokenId token : history) {
     auto i = static_cast<std::size_t>(token);
@@ -24,42 +22,39 @@ void penalise(std::vector<double>& logits, std::span<const TokenId> history, dou
   }
 }
 
-void keep_top_k(std::vector<double>& logits, int k) {
-  if (static_cast<std::size_t>(k) >= logits.size()) return;
-  std::vector<double> order = logits;
+// The filters below take probabilities away; what is left need not sum to 1.
+
+void keep_top_k(std::vector<float>& p, int k) {
+  if (static_cast<std::size_t>(k) >= p.size()) return;
+  std::vector<float> order = p;
   std::nth_element(order.begin(), order.begin() + (k - 1), order.end(), std::greater<>());
-  double least = order[static_cast<std::size_t>(k - 1)];
-  for (double& logit : logits) {
-    if (logit < least) logit = kNever;
-  }
+  const float least = order[static_cast<std::size_t>(k - 1)];
+  for (float& x : p) x = x < least ? 0 : x;
 }
 
-std::vector<double> softmax(const std::vector<double>& logits) {
-  double most = *std::max_element(logits.begin(), logits.end()), sum = 0;
-  std::vector<double> p(logits.size());
-  for (std::size_t i = 0; i < p.size(); ++i) sum += p[i] = std::exp(logits[i] - most);
-  for (double& x : p) x /= sum;
-  return p;
+double sum_of(const std::vector<float>& p) {
+  return std::accumulate(p.begin(), p.end(), 0.0);
 }
 
-// The smallest set of likeliest tokens whose probability reaches top_p.
-void keep_top_p(std::vector<double>& logits, double top_p) {
-  std::vector<double> p = softmax(logits);
-  std::vector<std::size_t> order(p.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&p](std::size_t a, std::size_t b) { return p[a] > p[b]; });
-  double before = 0;
-  for (std::size_t rank = 0; rank < order.size(); ++rank) {
-    if (rank > 0 && before >= top_p) logits[order[rank]] = kNever;
-    before += p[order[rank]];
+// The smallest set of likeliest tokens whose share of the probability reaches top_p; of equals the first.
+void keep_top_p(std::vector<float>& p, double top_p) {
+  const double enough = top_p * sum_of(p);
+  std::vector<std::size_t> heap(p.size());
+  std::iota(heap.begin(), heap.end(), std::size_t{0});
+  auto later = [&p](std::size_t a, std::size_t b) { return p[a] != p[b] ? p[a] < p[b] : a > b; };
+  std::make_heap(heap.begin(), heap.end(), later);
+  std::vector<float> kept(p.size());
+  for (double sum = 0; sum < enough && !heap.empty();) {
+    std::pop_heap(heap.begin(), heap.end(), later);
+    sum += kept[heap.back()] = p[heap.back()];
+    heap.pop_back();
   }
+  p = std::move(kept);
 }
 
-void keep_min_p(std::vector<double>& logits, double min_p) {
-  double least = *std::max_element(logits.begin(), logits.end()) + std::log(min_p);
-  for (double& logit : logits) {
-    if (logit < least) logit = kNever;
-  }
+void keep_min_p(std::vector<float>& p, double min_p) {
+  const auto least = static_cast<float>(min_p * *std::max_element(p.begin(), p.end()));
+  for (float& x : p) x = x < least ? 0 : x;
 }
 
 }  // namespace
@@ -77,23 +72,26 @@ void check(const SamplerSettings& s) {
   }
 }
 
-std::vector<double> sampling_probabilities(std::span<const float> logits, std::span<const TokenId> history,
-                                           const SamplerSettings& settings) {
-  std::vector<double> scores(logits.begin(), logits.end());
-  for (double score : scores) {
-    if (std::isnan(score)) throw input_error("the model gives logits that are not numbers: its weights are damaged");
+std::vector<float> sampling_probabilities(std::span<const float> logits, std::span<const TokenId> history,
+                                          const SamplerSettings& settings) {
+  std::vector<float> scores(logits.begin(), logits.end());
+  if (std::ranges::any_of(scores, [](float score) { return std::isnan(score); })) {
+    throw input_error("the model gives logits that are not numbers: its weights are damaged");
   }
-  if (settings.repetition_penalty != 1) penalise(scores, history, settings.repetition_penalty);
+  if (settings.repetition_penalty != 1) penalise(scores, history, static_cast<float>(settings.repetition_penalty));
+  std::vector<float> p(scores.size());
   if (settings.temperature == 0) {
-    std::vector<double> p(scores.size(), 0.0);
     p[static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin())] = 1;
     return p;
   }
-  for (double& score : scores) score /= settings.temperature;
-  if (settings.top_k > 0) keep_top_k(scores, settings.top_k);
-  if (settings.top_p < 1) keep_top_p(scores, settings.top_p);
-  if (settings.min_p > 0) keep_min_p(scores, settings.min_p);
-  return softmax(scores);
+  softmax(static_cast<int>(p.size()), scores.data(), static_cast<float>(std::min(1 / settings.temperature, 1e30)),
+          p.data());
+  if (settings.top_k > 0) keep_top_k(p, settings.top_k);
+  if (settings.top_p < 1) keep_top_p(p, settings.top_p);
+  if (settings.min_p > 0) keep_min_p(p, settings.min_p);
+  const auto factor = static_cast<float>(1 / sum_of(p));
+  for (float& x : p) x *= factor;
+  return p;
 }
 
 Sampler::Sampler(const SamplerSettings& settings)
@@ -102,13 +100,13 @@ Sampler::Sampler(const SamplerSettings& settings)
 }
 
 TokenId Sampler::next(std::span<const float> logits, std::span<const TokenId> history) {
-  std::vector<double> p = sampling_probabilities(logits, history, settings_);
+  std::vector<float> p = sampling_probabilities(logits, history, settings_);
   double target = random_.uniform();
   std::size_t chosen = 0;
   for (std::size_t i = 0; i < p.size(); ++i) {
     if (p[i] <= 0) continue;
     chosen = i;
-    if ((target -= p[i]) < 0) break;
+    if ((target -= static_cast<double>(p[i])) < 0) break;
   }
   return static_cast<TokenId>(chosen);
 }

@@ -34,8 +34,8 @@ void check(const SamplerSettings& settings);  // throws Error(input) for values 
 
 // Probabilities [vocab] after repetition penalty, temperature, top k, top p and min p, in this order. Temperature 0
 // puts all on the first of the likeliest tokens. Throws Error(input) for logits that are not numbers.
-std::vector<double> sampling_probabilities(std::span<const float> logits, std::span<const TokenId> history,
-                                           const SamplerSettings& settings);
+std::vector<float> sampling_probabilities(std::span<const float> logits, std::span<const TokenId> history,
+                                          const SamplerSettings& settings);
 
 class Sampler {
  public:

@@ -1,5 +1,7 @@
 #include "btm/mixture/score_store.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstring>
 #include <optional>
@@ -48,7 +50,12 @@ Text make_text(std::string name, std::vector<TokenId> tokens) {
 
 ScoreStore::ScoreStore(std::filesystem::path folder, int window, int threads)
     : folder_(std::move(folder)), window_(window), threads_(threads) {
-  make_folders(folder_);
+  try {
+    make_folders(folder_);
+    writable_ = ::access(folder_.c_str(), W_OK) == 0;
+  } catch (const Error&) {  // the forest is someone else's, or on a read-only disk
+    writable_ = false;
+  }
 }
 
 std::filesystem::path ScoreStore::path(const Member& member, const Text& text) const {
@@ -57,17 +64,25 @@ std::filesystem::path ScoreStore::path(const Member& member, const Text& text) c
 }
 
 bool ScoreStore::has(const Member& member, const Text& text) const {
-  return text.targets() == 0 || read_stored(path(member, text), text.targets()).has_value();
+  return find(member, text).has_value();
 }
 
-void ScoreStore::score(const Member& member, const Model& model, const Text& text) const {
+std::optional<StoredScores> ScoreStore::find(const Member& member, const Text& text) const {
+  if (text.targets() == 0) return StoredScores{};
+  return read_stored(path(member, text), text.targets());
+}
+
+StoredScores ScoreStore::score(const Member& member, const Model& model, const Text& text) const {
   auto start = std::chrono::steady_clock::now();
   std::vector<float> log_probs = score_text(model, member.name, text.tokens, window_, threads_);
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  keep(member, text, {std::move(log_probs), seconds});
+  StoredScores scores{std::move(log_probs), seconds};
+  keep(member, text, scores);
+  return scores;
 }
 
 void ScoreStore::keep(const Member& member, const Text& text, const StoredScores& scores) const {
+  if (!writable_) return;
   std::string_view values = bytes_of(scores.log_probs);
   Json head = {{"model", member.name}, {"text", text.name},         {"targets", text.targets()},
                {"window", window_},    {"seconds", scores.seconds}, {"xxh3", xxh3(values)}};
@@ -75,8 +90,7 @@ void ScoreStore::keep(const Member& member, const Text& text, const StoredScores
 }
 
 StoredScores ScoreStore::read(const Member& member, const Text& text) const {
-  if (text.targets() == 0) return {};
-  auto stored = read_stored(path(member, text), text.targets());
+  auto stored = find(member, text);
   if (!stored)
     throw failure("{}: the scores of {} on {} are gone or damaged", path(member, text).string(), member.name,
                   text.name);

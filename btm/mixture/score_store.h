@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,15 +29,16 @@ struct StoredScores {
 };
 
 // FOLDER/KEY.scores: a JSON line, then the float32 log-probabilities. The key is over weights, tokens and window. A
-// file that is damaged counts as not there.
+// file that is damaged counts as not there. Where the folder can't be written to, nothing is kept.
 class ScoreStore {
  public:
   ScoreStore(std::filesystem::path folder, int window, int threads);
 
   int window() const { return window_; }
   bool has(const Member& member, const Text& text) const;
+  std::optional<StoredScores> find(const Member& member, const Text& text) const;
   // Scores the text under the loaded model and keeps the result.
-  void score(const Member& member, const Model& model, const Text& text) const;
+  StoredScores score(const Member& member, const Model& model, const Text& text) const;
   // Keeps scores that were computed otherwise.
   void keep(const Member& member, const Text& text, const StoredScores& scores) const;
   StoredScores read(const Member& member, const Text& text) const;  // throws failure if not there
@@ -45,6 +47,7 @@ class ScoreStore {
   std::filesystem::path path(const Member& member, const Text& text) const;
   std::filesystem::path folder_;
   int window_, threads_;
+  bool writable_ = true;
 };
 
 }  // namespace btm

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <future>
 #include <thread>
 
 #include "btm/core/error.h"
@@ -198,17 +197,18 @@ Json average_checkpoints(const std::vector<WeightedFolder>& sources, const fs::p
   for (const WeightedFolder& source : sources) files.push_back(open_weights(source.folder));
   for (const WeightFiles& other : files) check_averageable(files.front(), other);
 
-  std::vector<std::future<std::string>> hashes;  // beside the sums, which mostly wait for memory
-  for (const WeightedFolder& source : sources) {
-    hashes.push_back(std::async(std::launch::async, [&source] { return weights_sha256(source.folder); }));
-  }
   write_average(files, weights, output, options);
   copy_companions(sources.front().folder, output);
   Json record = {{"sources", Json::array()}};
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    record["sources"].push_back({{"folder", sources[i].name.empty() ? sources[i].folder.string() : sources[i].name},
-                                 {"weight", weights[i]},
-                                 {"sha256", hashes[i].get()}});
+    const auto& [folder, weight, name, sha256] = sources[i];
+    Json source = {{"folder", name.empty() ? folder.string() : name}, {"weight", weights[i]}};
+    if (sha256.empty()) {
+      source["xxh3"] = weights_xxh3(folder);
+    } else {
+      source["sha256"] = sha256;
+    }
+    record["sources"].push_back(source);
   }
   write_file(output / "average.json", record.dump(2) + "\n");
   return record;

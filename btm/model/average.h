@@ -13,7 +13,8 @@ namespace btm {
 struct WeightedFolder {
   std::filesystem::path folder;
   double weight = 0;
-  std::string name = {};  // how average.json calls it; empty: the folder as given
+  std::string name = {};    // how average.json calls it; empty: the folder as given
+  std::string sha256 = {};  // of its weights, where it is known
 };
 
 struct AverageOptions {
@@ -32,7 +33,8 @@ struct AverageOptions {
 // Throws Error(input): no sources, weights negative, not finite or of sum 0, tensors of other names or shapes, another
 // config.json or tokenizer.json, NaN or infinite numbers.
 //
-// Gives the content of average.json: {"sources": [{"folder", "weight", "sha256"}]}, sha256 as in weights_sha256().
+// Gives the content of average.json: {"sources": [{"folder", "weight", "sha256" or "xxh3"}]}, the hash that was given
+// or that of weights_xxh3().
 Json average_checkpoints(const std::vector<WeightedFolder>& sources, const std::filesystem::path& output,
                          const AverageOptions& options = {});
 

@@ -163,11 +163,21 @@ Model map_model(const fs::path& folder) {
   return model;
 }
 
+Dtype stored_dtype(const fs::path& folder) {
+  return open_stored(folder).tensors.front()->dtype;
+}
+
 std::string weights_sha256(const fs::path& folder) {
   auto paths = weight_paths(folder);
   if (paths.size() == 1) return sha256_file(paths.front());
   Sha256 hash;
   for (const fs::path& path : paths) hash.update(MappedFile(path).bytes());
+  return hash.hex();
+}
+
+std::string weights_xxh3(const fs::path& folder) {
+  Xxh3 hash;
+  for (const fs::path& path : weight_paths(folder)) hash.update(MappedFile(path).bytes());
   return hash.hex();
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "btm/model/dtype.h"
 #include "btm/model/parameters.h"
 
 namespace btm {
@@ -19,9 +20,15 @@ Model load_model(const std::filesystem::path& folder);
 // The same model with its parameters left in the file (see Buffer::map) where that holds them as float32 in our order,
 // as save_model writes it; else a copy of them. The file must not be changed while the model lives; it may be replaced.
 Model map_model(const std::filesystem::path& folder);
+
+// Of the token embeddings; the folder is one that load_model() reads.
+Dtype stored_dtype(const std::filesystem::path& folder);
+
 ModelConfig load_config(const std::filesystem::path& folder);
 
 // SHA-256 over the weights' identity: that of model.safetensors (of the index and every shard in order, if sharded).
 std::string weights_sha256(const std::filesystem::path& folder);
+// XXH3 (128 bits) of the same, 32 digits: at the speed of memory, for where nobody gains by a forgery.
+std::string weights_xxh3(const std::filesystem::path& folder);
 
 }  // namespace btm

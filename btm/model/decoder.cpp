@@ -23,13 +23,13 @@ int most_rows(int sequences) {
 }  // namespace
 
 struct Decoder::Impl {
-  Impl(const Model& m, int sequences)
-      : model(m),
-        engine(m.config),
+  Impl(const Model& model, const NarrowWeights* narrow, int sequences)
+      : engine(model.config),
+        weights{model.parameters.data(), narrow},
         lengths(static_cast<std::size_t>(sequences)),
         positions(static_cast<std::size_t>(most_rows(sequences))),
         activations(engine.config, most_rows(sequences), Keep::nothing, full_workspace(engine.config)),
-        head({engine.config.width, engine.config.vocab_size}, kPromptRows),
+        head(engine.offsets.head, kPromptRows),
         logits(static_cast<std::size_t>(sequences) * engine.config.vocab_size) {
     for (int layer = 0; layer < engine.config.layers; ++layer) {
       keys.emplace_back(sequences * cache_size());
@@ -59,24 +59,22 @@ struct Decoder::Impl {
 
   // `rows_each` tokens of each of the sequences, laid end to end, up to the last hidden state.
   void run(std::span<const int> sequences, int rows_each, std::span<const TokenId> tokens) {
-    const float* parameters = model.parameters.data();
     const Rows rows{static_cast<int>(tokens.size()), positions.data()};
     for (int row = 0; row < rows.count; ++row) {
       positions[row] = lengths[sequences[row / rows_each]] + row % rows_each;
     }
-    embed(engine, parameters, rows, tokens.data(), activations);
+    embed(engine, weights.parameters, rows, tokens.data(), activations);
     for (int layer = 0; layer < engine.config.layers; ++layer) {
-      before_attention(engine, parameters, layer, rows, activations);
+      before_attention(engine, weights, layer, rows, activations);
       for (std::size_t i = 0; i < sequences.size(); ++i) {
         attend(layer, sequences[i], static_cast<int>(i) * rows_each, rows_each);
       }
-      after_attention(engine, parameters, layer, rows, activations);
+      after_attention(engine, weights, layer, rows, activations);
     }
-    final_norm(engine, parameters, rows, activations);
+    final_norm(engine, weights.parameters, rows, activations);
     for (int sequence : sequences) lengths[sequence] += rows_each;
   }
 
-  const float* head_weights() const { return model.parameters.data() + engine.offsets.head; }
   float* hidden(std::size_t row) const { return activations.final_normed + row * engine.config.width; }
 
   void check(std::span<const TokenId> tokens) const {
@@ -97,8 +95,8 @@ struct Decoder::Impl {
     }
   }
 
-  const Model& model;
   Engine engine;
+  Weights weights;
   std::vector<int> lengths;    // [sequences]
   std::vector<int> positions;  // [rows of a pass]
   Activations activations;
@@ -107,7 +105,8 @@ struct Decoder::Impl {
   Buffer logits;                     // [sequences, vocab]
 };
 
-Decoder::Decoder(const Model& model, int sequences) : impl_(std::make_unique<Impl>(model, sequences)) {}
+Decoder::Decoder(const Model& model, int sequences, const NarrowWeights* narrow)
+    : impl_(std::make_unique<Impl>(model, narrow, sequences)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 
@@ -127,16 +126,14 @@ std::span<const float> Decoder::append(std::span<const TokenId> tokens, int sequ
     m.run(std::span(&sequence, 1), static_cast<int>(rows), tokens.subspan(first, rows));
     if (log_probs.empty()) continue;
     std::size_t scored = std::min(rows, tokens.size() - 1 - first);  // the last token has no successor yet
-    m.head.score(m.head_weights(), static_cast<int>(scored), m.hidden(0), tokens.data() + first + 1,
-                 log_probs.data() + first);
+    m.head.score(m.weights, static_cast<int>(scored), m.hidden(0), tokens.data() + first + 1, log_probs.data() + first);
   }
-  head_logits({c.width, c.vocab_size}, m.head_weights(), 1, m.hidden(rows - 1), m.logits.data());
+  linear_forward(m.engine.offsets.head, m.weights, 1, m.hidden(rows - 1), m.logits.data());
   return m.logits.span().first(static_cast<std::size_t>(c.vocab_size));
 }
 
 std::span<const float> Decoder::step(std::span<const int> sequences, std::span<const TokenId> tokens) {
   Impl& m = *impl_;
-  const ModelConfig& c = m.engine.config;
   if (sequences.empty() || sequences.size() != tokens.size() || sequences.size() > m.lengths.size()) {
     throw failure("Decoder: {} tokens for {} of {} sequences", tokens.size(), sequences.size(), m.lengths.size());
   }
@@ -144,8 +141,8 @@ std::span<const float> Decoder::step(std::span<const int> sequences, std::span<c
   m.check(tokens);
   SerialBlas serial;
   m.run(sequences, 1, tokens);
-  head_logits({c.width, c.vocab_size}, m.head_weights(), static_cast<int>(tokens.size()), m.hidden(0), m.logits.data());
-  return m.logits.span().first(tokens.size() * static_cast<std::size_t>(c.vocab_size));
+  linear_forward(m.engine.offsets.head, m.weights, static_cast<int>(tokens.size()), m.hidden(0), m.logits.data());
+  return m.logits.span().first(tokens.size() * static_cast<std::size_t>(m.engine.config.vocab_size));
 }
 
 int Decoder::length(int sequence) const {

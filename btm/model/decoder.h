@@ -5,6 +5,7 @@
 #include <span>
 
 #include "btm/core/token.h"
+#include "btm/model/narrow_weights.h"
 #include "btm/model/parameters.h"
 
 namespace btm {
@@ -12,8 +13,9 @@ namespace btm {
 // Works on one thread; decoders of several models may run at once.
 class Decoder {
  public:
-  // Room for so many sequences, which grow apart. Keeps a reference; the model outlives it.
-  explicit Decoder(const Model& model, int sequences = 1);
+  // Room for so many sequences, which grow apart. Keeps references; the model, and the narrow weights that take the
+  // place of its matrices where they are given, outlive it.
+  explicit Decoder(const Model& model, int sequences = 1, const NarrowWeights* narrow = nullptr);
   ~Decoder();
   Decoder(Decoder&&) noexcept;
 

@@ -3,6 +3,7 @@
 
 #include "btm/core/token.h"
 #include "btm/model/activations.h"
+#include "btm/model/narrow_weights.h"
 #include "btm/model/weights.h"
 
 namespace btm {
@@ -26,8 +27,8 @@ struct Rows {
 void embed(const Engine& engine, const float* parameters, Rows rows, const TokenId* tokens, Activations& a);
 
 // The parts of block `layer` before and after the attention, which goes from qkv to attended.
-void before_attention(const Engine& engine, const float* parameters, int layer, Rows rows, Activations& a);
-void after_attention(const Engine& engine, const float* parameters, int layer, Rows rows, Activations& a);
+void before_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a);
+void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a);
 
 // After the last block: final_normed.
 void final_norm(const Engine& engine, const float* parameters, Rows rows, Activations& a);

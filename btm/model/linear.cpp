@@ -2,16 +2,18 @@
 
 namespace btm {
 
-void linear_forward(const LinearOffsets& l, const float* parameters, int rows, const float* x, float* y) {
-  const bool stored_in_out = l.op == Op::none;
-  const MatrixView weight{parameters + l.weight, stored_in_out ? l.out : l.in, l.op};
-  gemm(rows, l.out, l.in, 1, {x, l.in}, weight, 0, y, l.out);
+MatrixView linear_view(const LinearOffsets& l, const float* parameters) {
+  return {parameters + l.weight, l.op == Op::none ? l.out : l.in, l.op};
+}
+
+void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, const float* x, float* y) {
+  if (weights.narrow) return weights.narrow->at(l.weight).multiply(rows, x, y);
+  gemm(rows, l.out, l.in, 1, {x, l.in}, linear_view(l, weights.parameters), 0, y, l.out);
 }
 
 void linear_backward_input(const LinearOffsets& l, const float* parameters, int rows, const float* dy, float* dx) {
-  const bool stored_in_out = l.op == Op::none;
-  const MatrixView weight{parameters + l.weight, stored_in_out ? l.out : l.in,
-                          stored_in_out ? Op::transposed : Op::none};
+  MatrixView weight = linear_view(l, parameters);
+  weight.op = weight.op == Op::none ? Op::transposed : Op::none;
   gemm(rows, l.in, l.out, 1, {dy, l.out}, weight, 0, dx, l.in);
 }
 

@@ -50,7 +50,7 @@ struct Transformer::Impl {
         pass(pass_sequences(sequences, length) * length),
         activations(engine.config, pass, use == Use::training ? Keep::all : Keep::nothing,
                     attention_workspace(attention_shape(engine.config, length))),
-        head({engine.config.width, engine.config.vocab_size}, pass),
+        head(engine.offsets.head, pass),
         log_probs(pass) {
     for (int row = 0; row < pass; ++row) positions.push_back(row % length);
     if (use == Use::training) gradients.emplace(engine.config, pass);
@@ -86,11 +86,12 @@ struct Transformer::Impl {
   }
 
   void forward(const float* parameters, Rows rows, const TokenId* tokens) {
+    const Weights weights{parameters};
     embed(engine, parameters, rows, tokens, activations);
     for (int layer = 0; layer < engine.config.layers; ++layer) {
-      before_attention(engine, parameters, layer, rows, activations);
+      before_attention(engine, weights, layer, rows, activations);
       attend(engine.config, rows.count, length, activations.blocks[layer], activations.workspace);
-      after_attention(engine, parameters, layer, rows, activations);
+      after_attention(engine, weights, layer, rows, activations);
     }
     final_norm(engine, parameters, rows, activations);
   }
@@ -120,11 +121,10 @@ double Transformer::train(const float* parameters, std::span<const TokenId> toke
     throw failure("Transformer: {} targets for {} tokens", targets.size(), tokens.size());
   m.check(tokens, targets);
   SerialBlas serial;
-  const std::int64_t head = m.engine.offsets.head;
   double loss = 0;
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
-    m.head.train(parameters + head, rows.count, m.activations.final_normed, targets.data() + first, scale,
-                 m.log_probs.data(), m.gradients->narrow.data(), gradients + head);
+    m.head.train(parameters, rows.count, m.activations.final_normed, targets.data() + first, scale, m.log_probs.data(),
+                 m.gradients->narrow.data(), gradients);
     backward(m.engine, parameters, rows, m.length, tokens.data() + first, m.activations, *m.gradients, gradients);
     for (int row = 0; row < rows.count; ++row) loss -= m.log_probs.data()[row];
   });
@@ -140,22 +140,22 @@ void Transformer::score(const float* parameters, std::span<const TokenId> tokens
   m.check(tokens, targets);
   SerialBlas serial;
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
-    m.head.score(parameters + m.engine.offsets.head, rows.count, m.activations.final_normed, targets.data() + first,
+    m.head.score({parameters}, rows.count, m.activations.final_normed, targets.data() + first,
                  log_probs.data() + first);
   });
 }
 
 void Transformer::logits(const float* parameters, std::span<const TokenId> tokens, std::span<float> logits) {
   Impl& m = *impl_;
-  const HeadShape shape{m.engine.config.width, m.engine.config.vocab_size};
-  if (logits.size() != tokens.size() * shape.vocab) {
-    throw failure("Transformer: room for {} logits, not {} x {}", logits.size(), tokens.size(), shape.vocab);
+  const LinearOffsets& head = m.engine.offsets.head;
+  const auto vocab = static_cast<std::size_t>(head.out);
+  if (logits.size() != tokens.size() * vocab) {
+    throw failure("Transformer: room for {} logits, not {} x {}", logits.size(), tokens.size(), vocab);
   }
   m.check(tokens, {});
   SerialBlas serial;
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
-    head_logits(shape, parameters + m.engine.offsets.head, rows.count, m.activations.final_normed,
-                logits.data() + first * shape.vocab);
+    linear_forward(head, {parameters}, rows.count, m.activations.final_normed, logits.data() + first * vocab);
   });
 }
 

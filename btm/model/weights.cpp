@@ -56,7 +56,8 @@ WeightOffsets weight_offsets(const ModelConfig& c) {
     for (int i = 0; i < c.layers; ++i) offsets.blocks.push_back(llama_block(at, c, i));
     offsets.final_norm = {at.at("model.norm.weight"), kAbsent};
   }
-  offsets.head = *c.tied_embeddings ? offsets.tokens : at.at("lm_head.weight");
+  const std::int64_t head = *c.tied_embeddings ? offsets.tokens : at.at("lm_head.weight");
+  offsets.head = {head, kAbsent, c.width, c.vocab_size, Op::transposed};
   return offsets;
 }
 

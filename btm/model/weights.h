@@ -33,9 +33,10 @@ struct BlockOffsets {
 };
 
 struct WeightOffsets {
-  std::int64_t tokens = kAbsent, positions = kAbsent, head = kAbsent;  // a tied head is `tokens`
+  std::int64_t tokens = kAbsent, positions = kAbsent;
   std::vector<BlockOffsets> blocks;
   NormOffsets final_norm;
+  LinearOffsets head;  // of the logits; a tied one is stored at `tokens`
 };
 
 // `config` is resolved.

@@ -73,7 +73,8 @@ std::filesystem::path branch_weights(const std::vector<Parent>& parents, const F
   if (parents.empty()) return {};
   if (parents.size() == 1) return folder_of(paths, parents.front().name);
   std::vector<WeightedFolder> sources;
-  for (const Parent& parent : parents) sources.push_back({folder_of(paths, parent.name), parent.weight, parent.name});
+  for (const Parent& parent : parents)
+    sources.push_back({folder_of(paths, parent.name), parent.weight, parent.name, parent.sha256});
   FolderWriter folder(output);
   average_checkpoints(sources, folder.path());
   folder.publish();

@@ -33,6 +33,14 @@ TEST(Format, FindsTheNearestWord) {
   EXPECT_EQ(nearest_word("xyz", words), "");
 }
 
+TEST(Hash, Xxh3OfPiecesIsThatOfTheWhole) {
+  EXPECT_EQ(Xxh3().hex(), "99aa06d3014798d86001c324468d497f");  // xxHash's tests/sanity_test_vectors.h
+  Xxh3 whole, pieces;
+  whole.update("branch, train, merge");
+  for (const char* piece : {"branch, ", "train, ", "merge"}) pieces.update(piece);
+  EXPECT_EQ(pieces.hex(), whole.hex());
+}
+
 TEST(Hash, Sha256IsTheStandards) {  // FIPS 180-2, appendix B.1
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

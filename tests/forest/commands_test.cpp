@@ -138,7 +138,10 @@ TEST_F(Commands, MergeFindsParentsByTheirWeights) {
 TEST_F(Commands, MergeReadsTheSourcesOfAnAverage) {
   fs::path init = paths.branch("ruby");
   make_folders(init);
-  average_checkpoints({{paths.seed(), 1}, {paths.expert("python"), 3}}, init);
+  auto source = [](const fs::path& model, double weight) {
+    return WeightedFolder{model, weight, {}, load_expert(model).weights_sha256};
+  };
+  average_checkpoints({source(paths.seed(), 1), source(paths.expert("python"), 3)}, init);
   btm({"merge", root, run("ruby", init), "--name", "gem", "--domain", "x", "--domain", "y", "--cycle", "7"});
   ExpertInfo info = load_expert(paths.expert("gem"));
   ASSERT_EQ(info.parents.size(), 2u);

@@ -70,6 +70,19 @@ TEST(Generate, GreedyOfOneModelEqualsTransformers) {
   }
 }
 
+TEST(Generate, AutoKeepsTheFormatOfTheCheckpoint) {
+  const std::string prompt = "nub";
+  auto text = [&](const std::string& name, GenerationPrecision precision) {
+    Ensemble ensemble({member(name)}, {{1.0}}, {.precision = precision});
+    ensemble.begin(0, tokenizer_of(name).encode(prompt));
+    auto scores = ensemble.scores(0);
+    return std::vector<float>(scores.begin(), scores.end());
+  };
+  EXPECT_EQ(text("gpt2_bf16", GenerationPrecision::automatic), text("gpt2_bf16", GenerationPrecision::bf16));
+  EXPECT_EQ(text("gpt2", GenerationPrecision::automatic), text("gpt2", GenerationPrecision::fp32));
+  EXPECT_NE(text("gpt2", GenerationPrecision::automatic), text("gpt2", GenerationPrecision::bf16));
+}
+
 TEST(Generate, GoesOnPastTheContextFromItsLaterHalf) {
   Generation out = generate_one("gpt2", "nub", greedy(60));
   ASSERT_EQ(out.tokens.size(), 60u) << "ended by " << out.reason;
@@ -202,6 +215,23 @@ TEST(EnsembleGeneration, WithLittleMemoryTheTextIsTheSame) {
     EXPECT_EQ(e.cause(), Cause::input);
     EXPECT_THAT(e.what(), HasSubstr("--memory"));
   }
+}
+
+TEST(EnsembleGeneration, NarrowWeightsTakeLessMemory) {
+  test::TemporaryFolder folder;
+  ModelConfig config = load_config(test::oracle_folder() / "gpt2");
+  config.width = 192;
+  config.hidden = 768;
+  save_model(folder.path(), random_model(config, 1), kNoToken);
+  std::vector<Member> members(4, single_member("model", folder.path(), ""));
+  auto beside = 4 * static_cast<std::int64_t>(Decoder::bytes(load_config(folder.path()), 1) +
+                                              static_cast<std::size_t>(config.vocab_size) * sizeof(float));
+  auto whole = static_cast<std::int64_t>(load_model(folder.path()).parameters.size() * sizeof(float));
+  auto resident = [&](GenerationPrecision precision) {
+    return Ensemble(members, {std::vector(4, 0.25)}, {.memory = beside + 2 * whole, .precision = precision}).resident();
+  };
+  EXPECT_EQ(resident(GenerationPrecision::fp32), 1u);  // with room to read another
+  EXPECT_EQ(resident(GenerationPrecision::int8), 4u);
 }
 
 TEST(EnsembleGeneration, DroppedExpertsAreNotRun) {

@@ -54,6 +54,7 @@ TEST_P(OfThree, IsTheMeanInFloat64RoundedOnce) {
 TEST_P(OfThree, SaysWhatItWasMadeOfAndBringsTheFirstOnesFiles) {
   test::TemporaryFolder output;
   sources[1].name = "experts/b";
+  sources[1].sha256 = weights_sha256(folder / "b");
   Json record = average_checkpoints(sources, output.path());
   EXPECT_EQ(Json::parse(test::read(output / "average.json")), record);
   ASSERT_EQ(record["sources"].size(), 3u);
@@ -61,6 +62,8 @@ TEST_P(OfThree, SaysWhatItWasMadeOfAndBringsTheFirstOnesFiles) {
   EXPECT_EQ(record["sources"][1]["folder"], "experts/b");
   EXPECT_DOUBLE_EQ(record["sources"][0]["weight"].get<double>(), 3 / 4.5);
   EXPECT_EQ(record["sources"][1]["sha256"], weights_sha256(folder / "b"));
+  EXPECT_EQ(record["sources"][0]["xxh3"], weights_xxh3(folder / "a"));
+  EXPECT_NE(weights_xxh3(folder / "a"), weights_xxh3(folder / "b"));
   for (const char* name : {"config.json", "generation_config.json", "tokenizer.json"}) {
     EXPECT_EQ(test::read(output / name), test::read(folder / "a" / name)) << name;
   }

@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "btm/model/dtype.h"
 #include "tests/model/oracle_case.h"
 
 namespace btm {
@@ -73,6 +75,34 @@ TEST_P(DecoderOracle, ScoresAPrompt) {
     double sum = 0;
     for (std::size_t v = 0; v < vocab; ++v) sum += std::exp(double(c.logits[i * vocab + v]));
     EXPECT_NEAR(log_probs[i], c.logits[i * vocab + tokens[i + 1]] - std::log(sum), 1e-4);
+  }
+}
+
+// Logits of the whole sequence are those of a model whose matrices were rounded before.
+TEST_P(DecoderOracle, Bfloat16MatricesAreRoundedOnes) {
+  NarrowWeights narrow(c.model, NarrowFormat::bf16);
+  Model rounded{c.model.config, Buffer(c.model.parameters.size())};
+  std::ranges::copy(c.model.parameters.span(), rounded.parameters.data());
+  const bool tied = *c.model.config.tied_embeddings;
+  for (const ParameterSlice& slice : parameter_layout(c.model.config)) {
+    const bool embedding = slice.name.ends_with("wpe.weight") || slice.name.ends_with("wte.weight") ||
+                           slice.name.ends_with("embed_tokens.weight");
+    if (slice.shape.size() != 2 || embedding) continue;
+    auto values = rounded.parameters.span().subspan(slice.offset, slice.size);
+    const std::vector<double> wide(values.begin(), values.end());
+    std::string bytes(values.size() * 2, '\0');
+    ASSERT_TRUE(from_double(Dtype::bf16, wide, bytes.data()));
+    ASSERT_TRUE(to_float(Dtype::bf16, bytes, values));
+  }
+  Decoder decoder(c.model, 1, &narrow), reference(rounded);
+  for (std::size_t first : {std::size_t{0}, tokens.size() - 3, tokens.size() - 2}) {
+    const std::size_t count = first == 0 ? tokens.size() - 3 : 1;
+    auto found = decoder.append(tokens.subspan(first, count)),
+         expected = reference.append(tokens.subspan(first, count));
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      // A tied head is rounded too, while its table is not.
+      ASSERT_NEAR(found[i], expected[i], tied ? 2e-2 * (1 + std::abs(expected[i])) : 1e-4) << first;
+    }
   }
 }
 

@@ -73,10 +73,12 @@ def main():
     tokenizer, words = make_tokenizer()
     vocab, end = tokenizer.get_vocab_size(), tokenizer.token_to_id(END)
     cases = {"greedy": {}, "probabilities": []}
-    for name, make in {"gpt2": gpt2, "llama": llama}.items():
+    for name, make in {"gpt2": gpt2, "llama": llama, "gpt2_bf16": gpt2, "llama_bf16": llama}.items():
         model = make(vocab, 5, end)
+        if name.endswith("bf16"):
+            model = model.to(torch.bfloat16)
         save(model, tokenizer, folder / name)
-        cases["greedy"][name] = greedy(model, tokenizer, words, end)
+        cases["greedy"][name] = greedy(model.float(), tokenizer, words, end)
     experts = [gpt2(vocab, 20 + i, end) for i in range(3)]
     for i, expert in enumerate(experts):
         save(expert, tokenizer, folder / f"expert_{i}")

@@ -16,6 +16,10 @@ void log_probabilities(int rows, int vocab, const float* logits, const TokenId* 
 void cross_entropy(int rows, int vocab, float* logits, const TokenId* targets, float scale, float* log_probs,
                    float* factors);
 
+// softmax(scale x logits [vocab]) into p [vocab]; nothing comes out smaller than about 1e-38 of the largest
+void softmax(int vocab, const float* logits, float scale, float* p);
+// x = log x, of [count] numbers; of those below 1e-37 that of 1e-37
+void take_logs(int count, float* x);
 // sum [vocab] += weight x softmax(logits [vocab])
 void add_probabilities(int vocab, const float* logits, float weight, float* sum);
 // sum [vocab] += weight x log softmax(logits [vocab])

@@ -100,6 +100,22 @@ void add_log_softmax(int vocab, const float* logits, float weight, float* sum) {
   });
 }
 
+void softmax_of(int vocab, const float* logits, float scale, float* p) {
+  const float offset = largest(logits, vocab);
+  for_each_vector(vocab, [=](auto d, std::size_t i) HWY_ATTR {
+    hn::StoreU(hn::Mul(hn::Sub(hn::LoadU(d, logits + i), hn::Set(d, offset)), hn::Set(d, scale)), d, p + i);
+  });
+  const float factor = 1 / exp_sum<true>(p, vocab, 0, p);
+  for_each_vector(vocab, [=](auto d, std::size_t i)
+                             HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(d, p + i), hn::Set(d, factor)), d, p + i); });
+}
+
+void logs_of(int count, float* x) {
+  for_each_vector(count, [=](auto d, std::size_t i) HWY_ATTR {
+    hn::StoreU(hn::Log(d, hn::Max(hn::LoadU(d, x + i), hn::Set(d, 1e-37f))), d, x + i);
+  });
+}
+
 void scale_rows_by(int rows, int width, const float* factors, const float* x, float* y) {
   for (int row = 0; row < rows; ++row, x += width, y += width) {
     const float factor = factors[row];
@@ -117,6 +133,8 @@ namespace btm {
 
 HWY_EXPORT(log_probabilities_rows);
 HWY_EXPORT(cross_entropy_rows);
+HWY_EXPORT(softmax_of);
+HWY_EXPORT(logs_of);
 HWY_EXPORT(add_softmax);
 HWY_EXPORT(add_log_softmax);
 HWY_EXPORT(scale_rows_by);
@@ -127,6 +145,12 @@ void log_probabilities(int rows, int vocab, const float* logits, const TokenId* 
 void cross_entropy(int rows, int vocab, float* logits, const TokenId* targets, float scale, float* log_probs,
                    float* factors) {
   HWY_DYNAMIC_DISPATCH(cross_entropy_rows)(rows, vocab, logits, targets, scale, log_probs, factors);
+}
+void softmax(int vocab, const float* logits, float scale, float* p) {
+  HWY_DYNAMIC_DISPATCH(softmax_of)(vocab, logits, scale, p);
+}
+void take_logs(int count, float* x) {
+  HWY_DYNAMIC_DISPATCH(logs_of)(count, x);
 }
 void add_probabilities(int vocab, const float* logits, float weight, float* sum) {
   HWY_DYNAMIC_DISPATCH(add_softmax)(vocab, logits, weight, sum);

@@ -6,6 +6,7 @@
 #define BTM_MODEL_KERNELS_VECTOR_INL_H_
 #endif
 
+#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #include <cstddef>

@@ -1,0 +1,32 @@
+// A model's matrices in a narrow number format, for generation: there a step's time is that of reading the weights.
+#pragma once
+
+#include <unordered_map>
+
+#include "btm/model/kernels/packed_matrix.h"
+#include "btm/model/parameters.h"
+
+namespace btm {
+
+class NarrowWeights {
+ public:
+  // Copies of the matrices; embeddings that are looked up, norms and biases stay where they are.
+  NarrowWeights(const Model& model, NarrowFormat format);
+
+  // The matrix that the flat parameters have at this offset.
+  const PackedMatrix& at(std::int64_t offset) const { return matrices_.at(offset); }
+
+  // Bytes of the copies and of what is still read from the float32 parameters beside them.
+  static std::size_t bytes(const ModelConfig& config, NarrowFormat format);
+
+ private:
+  std::unordered_map<std::int64_t, PackedMatrix> matrices_;
+};
+
+// What a forward pass multiplies by.
+struct Weights {
+  const float* parameters;
+  const NarrowWeights* narrow = nullptr;  // in place of the matrices in `parameters`
+};
+
+}  // namespace btm
