@@ -18,6 +18,8 @@ import tempfile
 import time
 
 PROMPT, EXPERTS = "The first", 8
+PRECISIONS = ("fp32", "bf16", "int8")
+BYTES = {"fp32": 4, "bf16": 2, "int8": 1 + 4 / 64}  # of a weight
 SHAPE = "{architecture: gpt2, layers: 4, width: 192, heads: 6, context: 256}"
 
 
@@ -49,9 +51,10 @@ def count(text: str) -> float:
     return float(text[:-1]) * {"k": 1e3, "M": 1e6}[text[-1]] if text[-1] in "kM" else float(text)
 
 
-def ours(btm: str, tokens: int, *arguments: str) -> float:
+def ours(btm: str, tokens: int, source: pathlib.Path, precision: str) -> float:
     done = subprocess.run(
-        [btm, "generate", *arguments, "--prompt", PROMPT, "--tokens", str(tokens), "--threads", "1", "--json"],
+        [btm, "generate", source, "--prompt", PROMPT, "--tokens", str(tokens), "--threads", "1", "--json",
+         "--precision", precision],
         check=True, capture_output=True, text=True,
     )
     assert json.loads(done.stdout)["ended"] == "tokens", "the text ended early; change the prompt"
@@ -65,6 +68,7 @@ def theirs(folders: list[str], tokens: int) -> list[float]:
 
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     models = [transformers.AutoModelForCausalLM.from_pretrained(folder).eval() for folder in folders]
     tokenizer = transformers.AutoTokenizer.from_pretrained(folders[0])
     ids = tokenizer(PROMPT, return_tensors="pt").input_ids
@@ -118,12 +122,6 @@ def read_bandwidth() -> float:
     return best
 
 
-def report(name: str, btm_speeds: list[float], peer_speeds: list[float]) -> None:
-    ratio = statistics.median(btm_speeds) / statistics.median(peer_speeds)
-    print(f"{name}: btm {min(btm_speeds):.0f} to {max(btm_speeds):.0f} tokens/s, transformers {min(peer_speeds):.1f} to "
-          f"{max(peer_speeds):.1f}; medians {ratio:.1f} x", flush=True)
-
-
 def main() -> None:
     btm, text, rounds = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 3
     with tempfile.TemporaryDirectory() as name:
@@ -131,23 +129,28 @@ def main() -> None:
         forest = make_forest(btm, text, folder)
         large = make_large(forest, folder)
         experts = sorted(path.parent for path in forest.glob("experts/*/expert.json"))
-        eight = ([], [])
-        one = ([], [])
-        big = ([], [])
+        cases = {
+            "ensemble of 8 experts, 4 x 192, vocabulary 8192": (forest, experts, 200),
+            "one of them": (experts[0], experts[:1], 200),
+            "124M parameters": (large, [large], 50),
+        }
+        speed = {(case, precision): [] for case in cases for precision in (*PRECISIONS, "transformers")}
         for _ in range(rounds):
-            eight[0].append(ours(btm, 200, str(forest)))
-            eight[1].append(peer(experts, 200))
-            one[0].append(ours(btm, 200, str(experts[0])))
-            one[1].append(peer(experts[:1], 200))
-            big[0].append(ours(btm, 50, str(large)))
-            big[1].append(peer([large], 50))
-        report("ensemble of 8 experts, 4 x 192, vocabulary 8192", *eight)
-        report("one of them", *one)
-        report("124M parameters", *big)
-        cost = statistics.median(one[0]) / statistics.median(eight[0]) / EXPERTS
-        print(f"ensemble of 8 against 8 times one alone: {cost:.3f} x the time")
-        used = statistics.median(big[0]) * (large / "model.safetensors").stat().st_size
-        print(f"124M parameters: {used / 1e9:.1f} GB/s of weights, {used / read_bandwidth():.2f} of what one thread reads")
+            for case, (source, folders, tokens) in cases.items():
+                for precision in PRECISIONS:
+                    speed[case, precision].append(ours(btm, tokens, source, precision))
+                speed[case, "transformers"].append(peer(folders, tokens))
+        bandwidth = read_bandwidth()
+        for (case, precision), found in speed.items():
+            ratio = statistics.median(found) / statistics.median(speed[case, "transformers"])
+            weights = sum((path / "model.safetensors").stat().st_size for path in cases[case][1]) / 4
+            used = statistics.median(found) * weights * BYTES.get(precision, 4) / bandwidth
+            print(f"{case}, {precision}: {min(found):.0f} to {max(found):.0f} tokens/s, median {ratio:.2f} x "
+                  f"transformers, {used:.2f} of the bandwidth that one thread reads with")
+        one, all_experts = list(cases)[1], list(cases)[0]
+        for precision in PRECISIONS:
+            cost = statistics.median(speed[one, precision]) / statistics.median(speed[all_experts, precision]) / EXPERTS
+            print(f"ensemble of 8 against 8 times one alone, {precision}: {cost:.3f} x the time")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,30 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
 #include "btm/core/error.h"
 
 namespace btm {
+namespace {
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+}  // namespace
+
+Buffer::Buffer(std::size_t size) : size_(size) {
+  std::size_t bytes = size * sizeof(float);
+  if (bytes == 0) return;
+  const std::size_t alignment = bytes < 2 * kHugePage ? kAlignment : kHugePage;
+  bytes = (bytes + alignment - 1) / alignment * alignment;
+  data_.reset(static_cast<float*>(std::aligned_alloc(alignment, bytes)));
+  if (!data_) throw std::bad_alloc();
+  if (alignment == kHugePage) ::madvise(data_.get(), bytes, MADV_HUGEPAGE);
+  std::memset(data_.get(), 0, bytes);
+}
 
 Buffer Buffer::map(const std::filesystem::path& file, std::uint64_t offset, std::size_t size) {
   int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);

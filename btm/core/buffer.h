@@ -3,11 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <memory>
-#include <new>
 #include <span>
 
 namespace btm {
@@ -24,13 +21,7 @@ class Buffer {
   static constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector
 
   Buffer() = default;
-  explicit Buffer(std::size_t size) : size_(size) {  // zeroed
-    std::size_t bytes = (size * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
-    if (bytes == 0) return;
-    data_.reset(static_cast<float*>(std::aligned_alloc(kAlignment, bytes)));
-    if (!data_) throw std::bad_alloc();
-    std::memset(data_.get(), 0, bytes);
-  }
+  explicit Buffer(std::size_t size);  // zeroed; large ones ask for huge pages
 
   // The floats from byte `offset` of the file on, without a copy: pages are read when first touched, writes to them
   // stay in this process. `offset` is a multiple of sizeof(float). Throws Error(input) naming the file.
