@@ -1,0 +1,140 @@
+#include "cli/generate_choice.h"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "btm/core/error.h"
+#include "btm/core/files.h"
+#include "btm/core/format.h"
+#include "btm/forest/forest.h"
+#include "btm/mixture/domain_sample.h"
+#include "btm/mixture/text_posterior.h"
+#include "cli/command.h"
+
+namespace btm {
+namespace {
+
+// Every single model of a forest by name: the seed, the experts, the comparisons.
+std::vector<Member> models_of(const Forest& forest) {
+  std::vector<Member> models;
+  if (auto seed = seed_member(forest)) models.push_back(*seed);
+  std::ranges::copy(expert_members(forest), std::back_inserter(models));
+  std::set<fs::path> comparisons;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(forest.paths.comparison(""), none)) comparisons.insert(entry.path());
+  for (const fs::path& folder : comparisons) {
+    if (fs::exists(folder / "expert.json")) models.push_back(single_member(folder.filename().string(), folder, ""));
+  }
+  return models;
+}
+
+const Member& find_model(const std::vector<Member>& models, const std::string& name, const Forest& forest) {
+  std::vector<std::string> known;
+  for (const Member& model : models) {
+    if (model.name == name) return model;
+    known.push_back(model.name);
+  }
+  std::string near = nearest_word(name, known);
+  throw input_error(
+      "{}: no expert of {}{}", name, forest.paths.root.string(),
+      near.empty() ? fmt::format("; there are {}", fmt::join(known, ", ")) : fmt::format("; did you mean {}?", near));
+}
+
+// "all", or "python,rust=0.3": experts with weights, 1 where none is given.
+Member parse_average(const std::string& text, const std::vector<Member>& models, const Forest& forest) {
+  std::vector<Member> members;
+  std::vector<double> weights;
+  if (text == "all") {
+    for (const ExpertInfo& expert : forest.experts) members.push_back(find_model(models, expert.name, forest));
+    return average_member("average", members, std::vector(members.size(), 1.0));
+  }
+  for (const std::string& part : CLI::detail::split(text, ',')) {
+    std::size_t equals = part.find('=');
+    members.push_back(find_model(models, part.substr(0, equals), forest));
+    double weight = 1;
+    if (equals != std::string::npos &&
+        (!CLI::detail::lexical_cast(part.substr(equals + 1), weight) || !(weight >= 0))) {
+      throw input_error("--average {}: the weight is not a number of 0 or more", part);
+    }
+    weights.push_back(weight);
+  }
+  return average_member("average", members, weights);
+}
+
+// The k experts of largest prior; a uniform one says nothing, so there the posterior after the prompts chooses.
+void keep_top_experts(GenerateChoice& choice, const Forest& forest, const GenerateChoiceOptions& options,
+                      const std::vector<std::string>& prompts) {
+  std::vector<double> chance = choice.weights.prior;
+  if (std::ranges::all_of(chance, [&](double p) { return p == chance.front(); })) {
+    TextPosteriorSettings settings;
+    settings.threads = options.threads;
+    settings.quiet = true;
+    std::string text = fmt::format("{}", fmt::join(prompts, "\n"));
+    chance = text_posterior(forest, choice.members, choice.tokenizer, text, settings).posterior;
+  }
+  std::vector<Member> members;
+  std::vector<double> prior;
+  for (int j : largest(chance, options.top_experts)) {
+    members.push_back(choice.members[static_cast<std::size_t>(j)]);
+    prior.push_back(choice.weights.prior[static_cast<std::size_t>(j)]);
+  }
+  double sum = std::accumulate(prior.begin(), prior.end(), 0.0);
+  for (double& p : prior) p = sum > 0 ? p / sum : 1.0 / static_cast<double>(prior.size());
+  choice.members = std::move(members);
+  choice.weights.prior = std::move(prior);
+}
+
+GenerateChoice choose_ensemble(const Forest& forest, const GenerateChoiceOptions& options,
+                               const std::vector<std::string>& prompts) {
+  GenerateChoice choice{"ensemble", {}, {}, Tokenizer::load(forest.paths.tokenizer())};
+  choice.members = expert_members(forest);
+  if (options.with_seed) {
+    if (!forest.seed) throw input_error("{} has no seed", forest.paths.root.string());
+    choice.members.push_back(*seed_member(forest));
+  }
+  choice.weights = weights_for(forest, choice.members, options.mixture.prior(), options.mixture.sample(),
+                               options.threads, options.quiet);
+  if (options.top_experts < 0) throw input_error("--top-experts is {}, but can't be negative", options.top_experts);
+  if (options.top_experts > 0) keep_top_experts(choice, forest, options, prompts);
+  choice.weights.drop_below = options.drop_below;
+  return choice;
+}
+
+}  // namespace
+
+GenerateChoice choose(const GenerateChoiceOptions& options, const std::vector<std::string>& prompts) {
+  fs::path folder = options.source;
+  if (fs::exists(folder / "config.json")) {
+    if (!options.expert.empty() || !options.average.empty()) {
+      throw input_error("{} is one model: --expert and --average choose from a forest", folder.string());
+    }
+    return {folder.string(), {single_member(folder.string(), folder, "")}, {{1.0}}, Tokenizer::load(folder)};
+  }
+  Forest forest = open_forest(folder);
+  if (options.expert.empty() && options.average.empty()) return choose_ensemble(forest, options, prompts);
+  auto models = models_of(forest);
+  Member member = options.average.empty() ? find_model(models, options.expert, forest)
+                                          : parse_average(options.average, models, forest);
+  return {member.name, {member}, {{1.0}}, Tokenizer::load(forest.paths.tokenizer())};
+}
+
+void GenerateChoiceOptions::add(CLI::App& command) {
+  command.add_option("SOURCE", source, "Folder of a forest, or of one model (Hugging Face layout)")->required();
+  auto* chosen =
+      command.add_option("--expert", expert, "One expert of the forest (or seed, dense) alone")->type_name("NAME");
+  command.add_option("--average", average, "An average of experts: all, or NAME[=WEIGHT],...")
+      ->type_name("NAMES")
+      ->excludes(chosen);
+  mixture.add(command);
+  command
+      .add_option("--top-experts", top_experts,
+                  "Run only the K experts of largest prior (without --domain: of largest posterior after the prompts)")
+      ->type_name("K");
+  command
+      .add_option("--drop-below", drop_below, "Stop running an expert once its weight has been below this for 8 tokens")
+      ->type_name("WEIGHT");
+  command.add_flag("--with-seed", with_seed, "The seed speaks, too: a generalist for texts of no domain");
+}
+
+}  // namespace btm

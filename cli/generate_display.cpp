@@ -1,0 +1,90 @@
+#include "cli/generate_display.h"
+
+#include <cstdio>
+
+#include "btm/core/progress.h"
+#include "btm/core/settings.h"
+#include "btm/report/text_table.h"
+
+namespace btm {
+namespace {
+
+void show(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+Json to_json(const GenerateChoice& choice, const std::string& prompt, const Generation& out,
+             const GenerateDisplayOptions& options) {
+  Json json = {
+      {"model", choice.name}, {"prompt", prompt}, {"text", out.text}, {"tokens", Json::array()}, {"ended", out.reason}};
+  for (const GeneratedToken& token : out.tokens) json["tokens"].push_back(token.id);
+  if (choice.members.size() > 1) {
+    for (std::size_t j = 0; j < choice.members.size(); ++j)
+      json["posterior"][choice.members[j].name] = out.posterior[j];
+  }
+  for (const GeneratedToken& token : out.tokens) {
+    if (!options.show_experts) break;
+    json["experts"].push_back(
+        {{"expert", choice.members[static_cast<std::size_t>(token.expert)].name}, {"weight", token.weight}});
+  }
+  return json;
+}
+
+}  // namespace
+
+GenerateDisplay::GenerateDisplay(const GenerateDisplayOptions& options, const GenerateChoice& choice,
+                                 const std::vector<std::string>& prompts)
+    : options_(options),
+      choice_(choice),
+      prompts_(prompts),
+      streams_(!options.json && prompts.size() == 1),
+      colours_(options.show_experts && !options.json && is_terminal(stdout)) {
+  if (colours_) {
+    for (std::size_t j = 0; j < choice.members.size(); ++j) {
+      show(fmt::format("{}{}{}", j ? "  " : "", colour(j) + choice.members[j].name, kPlain));
+    }
+    show("\n\n");
+  }
+  if (streams_) begin(0);
+}
+
+void GenerateDisplay::add(std::string_view text, int expert) {
+  if (streams_) show(painted(std::string(text), expert));
+}
+
+void GenerateDisplay::finish(const std::vector<Generation>& results) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (options_.json) {
+      fmt::print("{}\n", to_json(choice_, prompts_[i], results[i], options_).dump());
+      continue;
+    }
+    if (!streams_) {
+      begin(i);
+      show(results[i].text);
+    }
+    show(i + 1 < results.size() ? "\n\n" : "\n");
+    if (options_.show_experts && !colours_) list_experts(results[i]);
+  }
+}
+
+void GenerateDisplay::begin(std::size_t prompt) {
+  if (!options_.only_new) show(prompts_[prompt]);
+}
+
+std::string GenerateDisplay::painted(std::string text, int expert) const {
+  if (!colours_) return text;
+  return colour(static_cast<std::size_t>(expert)) + harmless(std::move(text)) + kPlain;
+}
+
+void GenerateDisplay::list_experts(const Generation& out) const {
+  TextTable table{{{"token", Align::left}, {"expert", Align::left}, {"weight"}}, {}};
+  for (const GeneratedToken& token : out.tokens) {
+    table.rows.push_back({Json(harmless(choice_.tokenizer.decode(std::span(&token.id, 1)))).dump(),
+                          choice_.members[static_cast<std::size_t>(token.expert)].name,
+                          fmt::format("{:.3f}", token.weight)});
+  }
+  show("\n" + to_text(table));
+}
+
+}  // namespace btm
