@@ -5,8 +5,8 @@
 #include <cmath>
 #include <memory>
 #include <optional>
-#include <thread>
 
+#include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
@@ -125,7 +125,7 @@ std::vector<WeightedFolder> choose_sources(const Options& options) {
     throw input_error("{}: with --weights the sources are experts of it, or none for all of them", options.forest);
   }
   std::optional<Member> seed = seed_member(forest);
-  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  int threads = usable_cores();
   AverageWeights weights{std::vector<double>(experts.size(), 1.0)};
   if (kind != AverageKind::uniform) {
     if (options.domain.empty()) throw input_error("--weights {} are for a domain: add --domain NAME", options.weights);

@@ -2,8 +2,8 @@
 
 #include <filesystem>
 #include <memory>
-#include <thread>
 
+#include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/forest/forest.h"
 #include "btm/model/checkpoint.h"
@@ -45,7 +45,7 @@ void run(const Options& options) {
     throw input_error("{}: the forest has no tokens of domain '{}'; make them with btm prepare",
                       forest.paths.root.string(), options.domain);
   }
-  int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  int threads = usable_cores();
   std::vector<Parent> parents = branch_parents(settings, forest, candidates, options.domain, threads);
   std::filesystem::path folder = branch_weights(parents, forest.paths, options.output);
   Json json = {{"weights", folder.string()}, {"parents", settings_json(parents)}};

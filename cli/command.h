@@ -20,6 +20,7 @@ void add_prepare(CLI::App& app);
 void add_remove(CLI::App& app);
 void add_report(CLI::App& app);
 void add_show(CLI::App& app);
+void add_study(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app);
 

@@ -5,8 +5,8 @@
 #include <fstream>
 #include <memory>
 #include <string>
-#include <thread>
 
+#include "btm/core/cores.h"
 #include "btm/core/format.h"
 #include "btm/core/settings.h"
 #include "btm/train/gemm_peak.h"
@@ -34,7 +34,7 @@ std::vector<std::string> instruction_sets() {
 }
 
 Json examine() {
-  int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  int cores = usable_cores();
   auto memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
   Json json;
   json["version"] = kVersion;

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <memory>
-#include <thread>
 
+#include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/log.h"
 #include "btm/plan/plan.h"
@@ -19,7 +19,7 @@ struct Options {
   std::string forest;
   std::vector<std::string> texts;
   SettingOptions settings;
-  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  int threads = usable_cores();
   bool json = false;
 };
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <thread>
 
+#include "btm/core/cores.h"
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
@@ -27,7 +27,7 @@ struct Options {
   std::string file, memory, precision = "auto";
   std::vector<std::string> prompts, stop;
   int batch = 8;
-  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  int threads = usable_cores();
   SettingOptions settings;
 };
 

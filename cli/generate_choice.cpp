@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <numeric>
-#include <set>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/forest/forest.h"
+#include "btm/mixture/comparisons.h"
 #include "btm/mixture/domain_sample.h"
 #include "btm/mixture/text_posterior.h"
 #include "cli/command.h"
@@ -20,12 +20,8 @@ std::vector<Member> models_of(const Forest& forest) {
   std::vector<Member> models;
   if (auto seed = seed_member(forest)) models.push_back(*seed);
   std::ranges::copy(expert_members(forest), std::back_inserter(models));
-  std::set<fs::path> comparisons;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(forest.paths.comparison(""), none)) comparisons.insert(entry.path());
-  for (const fs::path& folder : comparisons) {
-    if (fs::exists(folder / "expert.json")) models.push_back(single_member(folder.filename().string(), folder, ""));
-  }
+  for (Comparison& comparison : find_comparisons(forest))
+    std::ranges::move(comparison.members, std::back_inserter(models));
   return models;
 }
 

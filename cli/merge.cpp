@@ -137,7 +137,7 @@ ExpertInfo expert_of_run(const Options& options, const Forest& forest) {
     reports.back().train_sha256 = data.train_sha256;
   }
   std::string tokenizer = sha256_file(run / "model" / "tokenizer.json");
-  ExpertInfo info = info_of(task, recipe_of(task, job.model, reports, tokenizer), tokenizer, *result, "");
+  ExpertInfo info = info_of(task, recipe_of(task, job.model, reports, tokenizer), tokenizer, *result);
   if (!options.domains.empty()) info.domains = options.domains;
   return info;
 }

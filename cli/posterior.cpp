@@ -3,8 +3,8 @@
 #include <memory>
 #include <numbers>
 #include <numeric>
-#include <thread>
 
+#include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
@@ -21,7 +21,7 @@ namespace {
 struct Options {
   std::string forest, words, file;
   MixtureOptions mixture;
-  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  int threads = usable_cores();
   bool per_token = false, json = false;
 };
 

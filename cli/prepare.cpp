@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <thread>
 
+#include "btm/core/cores.h"
 #include "btm/core/log.h"
 #include "cli/command.h"
 
@@ -51,7 +51,7 @@ void prepare(PrepareOptions options) {
   namespace fs = std::filesystem;
   const fs::path folder = fs::path(options.output) / "";  // so that "tokens/bible" and "tokens/bible/" are the same
   if (options.name.empty()) options.name = folder.parent_path().filename().string();
-  if (options.threads == 0) options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (options.threads == 0) options.threads = usable_cores();
   options.text.split_documents_on = unescape(options.text.split_documents_on);
   const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
   const DomainReport report = prepare_domain(options.text, options.name, tokenizer, folder.parent_path(),

@@ -3,9 +3,12 @@
 
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "btm/core/files.h"
+#include "btm/core/format.h"
 #include "btm/forest/lineage.h"
+#include "btm/plan/grow.h"
 #include "cli/command.h"
 
 namespace btm {
@@ -13,7 +16,11 @@ namespace {
 
 struct Options {
   std::string forest, expert;
-  bool descendants = false, yes = false, json = false;
+  bool descendants = false, retrain = false, yes = false, json = false;
+
+  Descendants choice() const {
+    return retrain ? Descendants::retrain : descendants ? Descendants::remove : Descendants::keep;
+  }
 };
 
 // Asks only where a person can answer: a script that calls this has decided already.
@@ -25,11 +32,21 @@ bool confirmed(const Options& options, const std::vector<std::string>& names) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-void print_tainted(const Options& options, const std::vector<Tainted>& tainted) {
+void print_tainted(const Options& options, const Forest& forest, const std::vector<Tainted>& tainted) {
+  const char* fates[] = {"stays, tainted", "goes with it", "is trained again without it"};
+  std::int64_t tokens = 0;
+  double flops = 0, seconds = 0;
   for (const Tainted& each : tainted) {
+    const ExpertInfo& info = *forest.find(each.name);
+    tokens += info.tokens;
+    flops += info.flops;
+    seconds += info.device_seconds;
     fmt::print("{} has {:.1f} % of its initial weights from {}: {}\n", each.name, 100 * each.share, options.expert,
-               options.descendants ? "goes with it" : "stays, tainted");
+               fates[static_cast<int>(options.choice())]);
   }
+  if (tainted.empty()) return;
+  fmt::print("training them again takes {} tokens, {}FLOPs, {} of device time\n",
+             format_count(static_cast<double>(tokens)), format_count(flops), format_duration(seconds));
 }
 
 void print_json(const std::vector<std::string>& removed, const std::vector<Tainted>& tainted, bool descendants) {
@@ -40,23 +57,37 @@ void print_json(const std::vector<std::string>& removed, const std::vector<Taint
   fmt::print("{}\n", json.dump(2));
 }
 
+// The plan as it was grown last, now without the expert.
+void retrain(const ForestPaths& paths, const Options& options) {
+  GrowOptions settings;
+  settings.program = fs::read_symlink("/proc/self/exe");
+  settings.quiet = options.json;
+  grow(load_plan(paths.plan(), {"forest=" + paths.root.string()}), settings);
+}
+
 void run(const Options& options) {
+  const bool all = options.choice() != Descendants::keep;
   ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
-  FileLock lock(paths.lock(), fmt::format("another btm on {}", paths.root.string()));
+  std::optional<FileLock> lock(std::in_place, paths.lock(), fmt::format("another btm on {}", paths.root.string()));
   Forest forest = replay_forest(paths.root);
-  std::vector<std::string> names = removal_of(forest, options.expert, options.descendants);
+  std::vector<std::string> names = removal_of(forest, options.expert, all);
   std::vector<Tainted> tainted = tainted_by(forest, options.expert);
-  if (!options.json) print_tainted(options, tainted);
+  if (!options.json) print_tainted(options, forest, tainted);
   if (!confirmed(options, names)) {
     fmt::print("nothing removed\n");
     return;
   }
-  remove_expert(forest, options.expert, options.descendants);
-  if (options.json) return print_json(names, tainted, options.descendants);
+  remove_expert(forest, options.expert, options.choice());
+  if (options.retrain) {
+    lock.reset();
+    retrain(paths, options);
+  }
+  if (options.json) return print_json(names, tainted, all);
   if (names.empty()) fmt::print("{} was removed before\n", options.expert);
   for (const std::string& name : names) fmt::print("removed {}\n", name);
-  if (!tainted.empty() && !options.descendants) {
-    fmt::print("to remove what descends from it too: btm remove {} {} --descendants\n", options.forest, options.expert);
+  if (!tainted.empty() && !all) {
+    fmt::print("to remove what descends from it too: btm remove {} {} --descendants; to train it again: --retrain\n",
+               options.forest, options.expert);
   }
 }
 
@@ -68,6 +99,8 @@ void add_remove(CLI::App& app) {
   command->add_option("FOREST", options->forest, "Folder of the forest")->required();
   command->add_option("EXPERT", options->expert, "Name of the expert")->required();
   command->add_flag("--descendants", options->descendants, "Remove every expert with a share of it too");
+  command->add_flag("--retrain", options->retrain,
+                    "Remove every expert with a share of it too, and train those again from what is left");
   command->add_flag("-y,--yes", options->yes, "Don't ask (asked only on a terminal)");
   command->add_flag("--json", options->json, "Don't ask, and print what was removed and what is tainted as JSON");
   command->footer(

@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <thread>
 
+#include "btm/core/cores.h"
 #include "btm/core/error.h"
 #include "btm/core/interrupt.h"
 #include "btm/data/file_list.h"
@@ -44,8 +44,7 @@ void encode_and_print(const Tokenizer& tokenizer, std::vector<std::string>& text
 
 void tokenize(const TokenizeOptions& options) {
   const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
-  const int threads =
-      options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int threads = options.threads > 0 ? options.threads : usable_cores();
   const bool standard_input = options.input == "-";
   const auto files =
       standard_input ? std::vector<std::filesystem::path>{"/dev/stdin"} : find_files({options.input}, "btm tokenize");

@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
@@ -34,7 +34,7 @@ TrainingJob plain_job(const TrainOptions& options) {
   fs::path output = fs::path(absolute(options.output)) / "";
   job.name = output.parent_path().filename().string();
   job.tokens = parse_count(options.tokens);
-  job.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  job.threads = usable_cores();
   job.init = absolute(options.init);
   if (!job.init.empty()) job.model = load_config(job.init);
   job.tokenizer = absolute(options.tokenizer);

@@ -169,6 +169,13 @@ void append_line(const fs::path& path, std::string_view line) {
   ::close(descriptor);
 }
 
+void link_or_copy(const fs::path& from, const fs::path& to) {
+  std::error_code status;
+  fs::create_hard_link(from, to, status);
+  if (status) fs::copy_file(from, to, status);
+  if (status) throw input_error("{}: can't be copied to {}: {}", from.string(), to.string(), status.message());
+}
+
 void make_folders(const fs::path& path) {
   std::error_code status;
   fs::create_directories(path, status);

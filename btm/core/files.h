@@ -50,6 +50,10 @@ class FolderWriter {
 // Adds one line to a log that is read as "all whole lines": a single write, then fsync.
 void append_line(const fs::path& path, std::string_view line);
 
+// `to` becomes another name of the file, or a copy where the file system can't: for files that are not written to
+// again.
+void link_or_copy(const fs::path& from, const fs::path& to);
+
 void make_folders(const fs::path& path);   // throws Error(input) with the system's reason
 void remove_folder(const fs::path& path);  // with all in it, if there; throws Error(input) with the system's reason
 

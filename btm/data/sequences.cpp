@@ -97,6 +97,11 @@ void SequenceStream::read(std::int64_t index, std::span<TokenId> tokens) {
   if (index < 0 || tokens.size() != static_cast<std::size_t>(impl_->length) + 1) {
     throw failure("sequence {} read into {} tokens, expected {}", index, tokens.size(), impl_->length + 1);
   }
+  const std::int64_t round = index / static_cast<std::int64_t>(impl_->domains.size());
+  impl_->domains[domain(index)].copy(round * impl_->length, tokens);
+}
+
+std::size_t SequenceStream::domain(std::int64_t index) {
   const auto domains = static_cast<std::int64_t>(impl_->domains.size());
   const std::int64_t round = index / domains;
   if (round != impl_->round) {
@@ -105,8 +110,7 @@ void SequenceStream::read(std::int64_t index, std::span<TokenId> tokens) {
     shuffle(std::span(impl_->turns), random);
     impl_->round = round;
   }
-  const std::uint32_t domain = impl_->turns[static_cast<std::size_t>(index % domains)];
-  impl_->domains[domain].copy(round * impl_->length, tokens);
+  return impl_->turns[static_cast<std::size_t>(index % domains)];
 }
 
 }  // namespace btm

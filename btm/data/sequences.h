@@ -25,6 +25,8 @@ class SequenceStream {
   // costs a shuffle of its documents and 12 bytes of memory a document.
   void read(std::int64_t index, std::span<TokenId> tokens);
 
+  std::size_t domain(std::int64_t index);  // whose sequence it is
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -60,13 +60,14 @@ Edit merge_edit(const ExpertInfo& info) {
           .tool_version = info.tool_version};
 }
 
-Edit remove_edit(const ExpertInfo& info) {
+Edit remove_edit(const ExpertInfo& info, bool retrain) {
   Edit edit;
   edit.edit = "remove";
   edit.expert = info.name;
   edit.time = now();
   edit.recipe_sha256 = info.recipe_sha256;
   edit.weights_sha256 = info.weights_sha256;
+  edit.retrain = retrain;
   return edit;
 }
 

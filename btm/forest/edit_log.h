@@ -16,6 +16,7 @@ struct Edit {
   std::string time;  // UTC, ISO 8601
   std::string recipe_sha256;
   std::string weights_sha256;
+  bool retrain = false;
   std::string tokenizer_sha256;
   std::string kind;
   std::vector<std::string> domains;
@@ -32,7 +33,10 @@ void visit(Edit& s, F&& f) {
   f("time", s.time, "UTC");
   f("recipe_sha256", s.recipe_sha256, "identity of all that the weights depend on");
   f("weights_sha256", s.weights_sha256, "identity of the weights");
-  if (s.edit == "remove") return;  // the rest is told by the merge; `edit` was visited first and is known
+  if (s.edit == "remove") {  // the rest is told by the merge; `edit` was visited first and is known
+    f("retrain", s.retrain, "the next grow trains it again, from what is left of its parents");
+    return;
+  }
   f("tokenizer_sha256", s.tokenizer_sha256, "identity of the tokenizer");
   f("kind", s.kind, "expert");
   f("domains", s.domains, "that it was trained on");
@@ -47,7 +51,7 @@ void visit(Edit& s, F&& f) {
 }
 
 Edit merge_edit(const ExpertInfo& info);  // now
-Edit remove_edit(const ExpertInfo& info);
+Edit remove_edit(const ExpertInfo& info, bool retrain);
 ExpertInfo expert_of(const Edit& merge);  // without the recipe
 
 // All edits in order; a missing file is an empty log. A last line without its line end is a torn write: dropped with a

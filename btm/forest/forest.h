@@ -20,6 +20,7 @@ struct Forest {
   std::optional<ExpertInfo> seed;                         // nullopt: not trained yet
   std::vector<ExpertInfo> experts;                        // alive, in the order of their merge
   std::vector<ExpertInfo> removed;                        // in the order of their removal; without `recipe`
+  std::vector<std::string> to_retrain;                    // removed, but only to be trained again
   const ExpertInfo* find(const std::string& name) const;  // alive; null if there is none
 };
 
@@ -42,13 +43,20 @@ void merge_expert(const ForestPaths& paths, const std::filesystem::path& run, co
 // does nothing; with another: Error(input). The caller holds the forest's lock.
 void publish_model(const std::filesystem::path& target, const std::filesystem::path& run, const ExpertInfo& info);
 
+// The same for the models RUN/model/NAME of a run that left several, at TARGET/NAME; `infos` say their names. The
+// target is made whole or not at all.
+void publish_models(const std::filesystem::path& target, const std::filesystem::path& run,
+                    const std::vector<ExpertInfo>& infos);
+
 // What remove_expert would take, in its order: living descendants youngest first, the expert itself last; empty if it
 // was removed before. Throws Error(input) for a name that was never merged.
 std::vector<std::string> removal_of(const Forest& forest, const std::string& name, bool descendants);
 
-// Logs the removal and deletes the expert's folder and its finished run (runs/NAME, which holds the same weights); with
-// `descendants` also of every living expert with a share of it. Gives removal_of. Needs only the log, see
+enum class Descendants { keep, remove, retrain };  // retrain: removed, and marked for the next grow
+
+// Logs the removal and deletes the expert's folder and its finished run (runs/NAME, which holds the same weights); not
+// with Descendants::keep also of every living expert with a share of it. Gives removal_of. Needs only the log, see
 // replay_forest. The caller holds the forest's lock.
-std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, bool descendants);
+std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, Descendants descendants);
 
 }  // namespace btm

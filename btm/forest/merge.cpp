@@ -41,25 +41,22 @@ ExpertInfo with_hashes(ExpertInfo info, const fs::path& model) {
   return info;
 }
 
-// Immutable files may share their bytes with the run's; the others are small.
-void place(const fs::path& from, const fs::path& to) {
-  std::error_code status;
-  fs::create_hard_link(from, to, status);
-  if (status) fs::copy_file(from, to, status);
-  if (status) throw input_error("{}: can't be copied to {}: {}", from.string(), to.string(), status.message());
+// The model at `model`, trained by `run`, into the existing folder.
+void fill_model_folder(const fs::path& folder, const fs::path& model, const fs::path& run, const ExpertInfo& info) {
+  for (const auto& entry : fs::directory_iterator(model)) {
+    if (entry.is_regular_file()) link_or_copy(entry.path(), folder / entry.path().filename());
+  }
+  fs::remove(folder / "expert.json");  // of another model, if RUN/model was itself one of a forest
+  if (fs::path metrics = run / "metrics.jsonl"; fs::exists(metrics)) {
+    write_file(folder / "metrics.jsonl", read_file(metrics));  // a copy: a log is appended to in place
+  }
+  save_expert(folder, info);
 }
 
 void write_model_folder(const fs::path& target, const fs::path& run, const ExpertInfo& info) {
   make_folders(target.parent_path());
   FolderWriter folder(target);
-  for (const auto& entry : fs::directory_iterator(run / "model")) {
-    if (entry.is_regular_file()) place(entry.path(), folder.path() / entry.path().filename());
-  }
-  fs::remove(folder.path() / "expert.json");  // of another model, if RUN/model was itself one of a forest
-  if (fs::path metrics = run / "metrics.jsonl"; fs::exists(metrics)) {
-    write_file(folder.path() / "metrics.jsonl", read_file(metrics));  // a copy: a log is appended to in place
-  }
-  save_expert(folder.path(), info);
+  fill_model_folder(folder.path(), run / "model", run, info);
   folder.publish();
 }
 
@@ -196,6 +193,18 @@ void publish_model(const fs::path& target, const fs::path& run, const ExpertInfo
   }
   require_model(run);
   write_model_folder(target, run, with_hashes(info, run / "model"));
+}
+
+void publish_models(const fs::path& target, const fs::path& run, const std::vector<ExpertInfo>& infos) {
+  require_model(run);
+  make_folders(target.parent_path());
+  FolderWriter folder(target);
+  for (const ExpertInfo& info : infos) {
+    const fs::path model = run / "model" / info.name, own = folder.path() / info.name;
+    make_folders(own);
+    fill_model_folder(own, model, run, with_hashes(info, model));
+  }
+  folder.publish();
 }
 
 }  // namespace btm

@@ -41,12 +41,13 @@ std::vector<std::string> removal_of(const Forest& forest, const std::string& nam
   return names;
 }
 
-std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, bool descendants) {
-  std::vector<std::string> names = removal_of(forest, name, descendants);
+std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, Descendants descendants) {
+  std::vector<std::string> names = removal_of(forest, name, descendants != Descendants::keep);
   finish_removals(forest);
   for (const std::string& each : names) {
     remove_run(forest.paths, each);
-    append_edit(forest.paths.log(), remove_edit(*forest.find(each)));
+    append_edit(forest.paths.log(),
+                remove_edit(*forest.find(each), descendants == Descendants::retrain && each != name));
     remove_folder(forest.paths.expert(each));
   }
   return names;

@@ -12,6 +12,7 @@
 #include "btm/core/progress.h"
 #include "btm/data/tokenizer.h"
 #include "btm/mixture/average_weights.h"
+#include "btm/mixture/comparisons.h"
 #include "btm/mixture/evaluation_rows.h"
 #include "btm/mixture/form.h"
 #include "btm/model/checkpoint.h"
@@ -19,36 +20,6 @@
 namespace btm {
 
 namespace {
-
-constexpr const char* kDense = "dense";
-
-// Models beside the experts that a forest may have.
-struct Beside {
-  std::optional<Member> seed, dense;
-  std::optional<ExpertInfo> dense_info;
-};
-
-Beside find_beside(const Forest& forest) {
-  Beside beside;
-  beside.seed = seed_member(forest);
-  auto folder = forest.paths.comparison(kDense);
-  if (std::filesystem::exists(folder / "expert.json")) {
-    beside.dense_info = load_expert(folder);
-    beside.dense = single_member(kDense, folder, beside.dense_info->weights_sha256);
-  }
-  return beside;
-}
-
-Json training_of(const std::vector<const ExpertInfo*>& models) {
-  std::int64_t tokens = 0;
-  double flops = 0, seconds = 0;
-  for (const ExpertInfo* model : models) {
-    tokens += model->tokens;
-    flops += model->flops;
-    seconds += model->device_seconds;
-  }
-  return {{"tokens", tokens}, {"flops", flops}, {"device_seconds", seconds}};
-}
 
 // One model to score, and the texts to score it on.
 struct ScoringTask {
@@ -85,13 +56,10 @@ class Table {
       : forest_(forest),
         settings_(settings),
         evaluation_(std::move(evaluation)),
-        beside_(find_beside(forest)),
-        quiet_(quiet) {
-    std::vector<const ExpertInfo*> all;
-    if (forest.seed) all.push_back(&*forest.seed);
-    for (const ExpertInfo& expert : forest.experts) all.push_back(&expert);
-    forest_training_ = training_of(all);
-  }
+        seed_(seed_member(forest)),
+        comparisons_(find_comparisons(forest)),
+        quiet_(quiet),
+        forest_training_(training_of(forest)) {}
 
   Json build() {
     score_models();
@@ -107,7 +75,7 @@ class Table {
       if (seen.insert(mixture).second) add_mixture(mixture);
     }
     add_single_experts();
-    return {{"domains", domains()}, {"rows", rows_}};
+    return {{"domains", domains()}, {"posteriors", posteriors()}, {"rows", rows_}};
   }
 
  private:
@@ -121,8 +89,10 @@ class Table {
       }
     };
     for (const Member& expert : evaluation_.experts) add(expert, true);
-    if (beside_.seed) add(*beside_.seed, true);
-    if (beside_.dense) add(*beside_.dense, false);
+    if (seed_) add(*seed_, true);
+    for (const Comparison& comparison : comparisons_) {
+      for (const Member& member : comparison.members) add(member, comparison.mixed());
+    }
     score_missing(*evaluation_.store, std::move(tasks), quiet_);
   }
 
@@ -130,11 +100,17 @@ class Table {
 
   void add_models_beside() {
     auto always = [](const Member& member) { return [&member](std::size_t) -> const Member& { return member; }; };
-    if (beside_.seed) add(member_row(evaluation_, kSeedName, always(*beside_.seed)), training_of({&*forest_.seed}));
-    if (beside_.dense) {
-      std::vector<const ExpertInfo*> parts{&*beside_.dense_info};
-      if (forest_.seed) parts.push_back(&*forest_.seed);
-      add(member_row(evaluation_, kDense, always(*beside_.dense)), training_of(parts));
+    if (seed_) add(member_row(evaluation_, kSeedName, always(*seed_)), training_of_seed(forest_));
+    for (const Comparison& comparison : comparisons_) {
+      const Json training = training_of(comparison, forest_);
+      if (comparison.mixed()) {
+        Row row =
+            mixture_row(evaluation_, comparison.members, comparison.name, parse_form("ensemble", settings_.weights));
+        row.models_loaded = models_loaded(comparison);
+        add(row, training);
+      } else {
+        add(member_row(evaluation_, comparison.name, always(comparison.members.front())), training);
+      }
     }
   }
 
@@ -148,7 +124,7 @@ class Table {
     } else if (form.kind == FormKind::product) {
       add(product_row(evaluation_, mixture), forest_training_);
     } else {
-      add(mixture_row(evaluation_, mixture, form, generalists(form)), forest_training_);
+      add(mixture_row(evaluation_, evaluation_.experts, mixture, form, generalists(form)), forest_training_);
     }
   }
 
@@ -156,11 +132,11 @@ class Table {
   std::vector<Member> generalists(const Form& form) {
     std::vector<Member> members;
     if (form.generalist == Generalist::none) return members;
-    if (form.generalist == Generalist::seed && !beside_.seed) throw input_error("the forest has no seed to mix in");
+    if (form.generalist == Generalist::seed && !seed_) throw input_error("the forest has no seed to mix in");
     for (const DomainTexts& texts : evaluation_.texts) {
       members.push_back(
           form.generalist == Generalist::seed
-              ? *beside_.seed
+              ? *seed_
               : average_member("average", evaluation_.experts, mixture_shares(dev_scores(evaluation_, texts))));
     }
     std::vector<ScoringTask> tasks;
@@ -180,10 +156,9 @@ class Table {
     for (std::size_t i = 0; i < evaluation_.texts.size(); ++i) {
       const Text& dev = evaluation_.texts[i].dev;
       progress.update(static_cast<double>(i), evaluation_.texts[i].name);
-      AverageWeights weights =
-          average_weights(kind, experts, beside_.seed, dev, dev_scores(evaluation_, evaluation_.texts[i]),
-                          {settings_.average_budget, evaluation_.threads});
-      averages.push_back(weighted_average(name, experts, beside_.seed, weights));
+      AverageWeights weights = average_weights(kind, experts, seed_, dev, dev_scores(evaluation_, evaluation_.texts[i]),
+                                               {settings_.average_budget, evaluation_.threads});
+      averages.push_back(weighted_average(name, experts, seed_, weights));
       Json shares = Json::object();
       for (std::size_t j = 0; j < experts.size(); ++j) shares[experts[j].name] = weights.experts[j];
       if (weights.seed > 0) shares[kSeedName] = weights.seed;
@@ -230,10 +205,21 @@ class Table {
     return json;
   }
 
+  // Of the experts for each domain's dev sample, by exact Bayes: the cached prior.
+  Json posteriors() const {
+    Json json = Json::object();
+    for (const DomainTexts& texts : evaluation_.texts) {
+      std::vector<double> prior = cached_prior(dev_scores(evaluation_, texts), 1);
+      for (std::size_t j = 0; j < prior.size(); ++j) json[texts.name][evaluation_.experts[j].name] = prior[j];
+    }
+    return json;
+  }
+
   const Forest& forest_;
   const EvaluateSettings& settings_;
   Evaluation evaluation_;
-  Beside beside_;
+  std::optional<Member> seed_;
+  std::vector<Comparison> comparisons_;
   bool quiet_;
   Json forest_training_;
   std::vector<std::vector<double>> dev_losses_;  // [texts][experts], nats per token

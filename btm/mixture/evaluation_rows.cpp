@@ -27,9 +27,9 @@ Scores read_scores(const Evaluation& evaluation, const Text& text, const Members
   return scores;
 }
 
-Members all_experts(const Evaluation& evaluation) {
+Members pointers_to(std::span<const Member> experts) {
   Members all;
-  for (const Member& expert : evaluation.experts) all.push_back(&expert);
+  for (const Member& expert : experts) all.push_back(&expert);
   return all;
 }
 
@@ -108,18 +108,18 @@ double three_digits(double value) {
 
 Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts) {
   double seconds = 0;
-  return read_scores(evaluation, texts.dev, all_experts(evaluation), seconds);
+  return read_scores(evaluation, texts.dev, pointers_to(evaluation.experts), seconds);
 }
 
-Row mixture_row(const Evaluation& evaluation, const std::string& name, const Form& form,
-                std::span<const Member> generalists) {
+Row mixture_row(const Evaluation& evaluation, std::span<const Member> experts, const std::string& name,
+                const Form& form, std::span<const Member> generalists) {
   Row row{name, settings_of(form), 0, 0, {}};
   row.domains.resize(evaluation.texts.size());
   ThreadTeam team(evaluation.threads);
   team.run([&](int thread) {
     for (auto i = static_cast<std::size_t>(thread); i < row.domains.size();
          i += static_cast<std::size_t>(evaluation.threads)) {
-      Members members = all_experts(evaluation);
+      Members members = pointers_to(experts);
       if (!generalists.empty()) members.push_back(&generalists[i]);
       row.domains[i] = mix_domain(evaluation, evaluation.texts[i], form, members);
     }
@@ -130,7 +130,7 @@ Row mixture_row(const Evaluation& evaluation, const std::string& name, const For
     tokens += static_cast<double>(evaluation.texts[i].test.targets());
   }
   row.experts_per_token = three_digits(runs / tokens);
-  auto members = static_cast<double>(evaluation.experts.size() + (generalists.empty() ? 0 : 1));
+  auto members = static_cast<double>(experts.size() + (generalists.empty() ? 0 : 1));
   row.models_loaded = form.top_k > 0 ? form.top_k : members;
   return row;
 }

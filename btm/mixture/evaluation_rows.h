@@ -40,10 +40,10 @@ struct Row {
   std::vector<DomainResult> domains;  // as Evaluation::texts
 };
 
-// The experts mixed with weights out of each domain's dev sample; with them, where there are any, the generalist of
-// each of the texts, whose scores on dev and test are in the store.
-Row mixture_row(const Evaluation& evaluation, const std::string& name, const Form& form,
-                std::span<const Member> generalists = {});
+// The experts, or others in their place, mixed with weights out of each domain's dev sample; with them, where there are
+// any, the generalist of each of the texts. The scores of all on dev and test are in the store.
+Row mixture_row(const Evaluation& evaluation, std::span<const Member> experts, const std::string& name,
+                const Form& form, std::span<const Member> generalists = {});
 
 // The product of all experts.
 Row product_row(const Evaluation& evaluation, const std::string& name);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <thread>
 
+#include "btm/core/cores.h"
 #include "btm/core/error.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/progress.h"
@@ -132,7 +133,7 @@ class AverageWriter {
                 const AverageOptions& options, double total)
       : sources_(sources),
         weights_(weights),
-        threads_(options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency())),
+        threads_(options.threads > 0 ? options.threads : usable_cores()),
         progress_("average", total, options.quiet) {}
 
   void write(const std::vector<const TensorView*>& tensors, const fs::path& path) {

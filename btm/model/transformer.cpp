@@ -113,6 +113,10 @@ Transformer::Transformer(const ModelConfig& config, int sequences, int length, U
 Transformer::~Transformer() = default;
 Transformer::Transformer(Transformer&&) noexcept = default;
 
+void Transformer::use(const WeightOffsets& offsets) {
+  impl_->engine.offsets = offsets;
+}
+
 double Transformer::train(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets,
                           float scale, float* gradients) {
   Impl& m = *impl_;

@@ -6,6 +6,7 @@
 
 #include "btm/core/token.h"
 #include "btm/model/parameters.h"
+#include "btm/model/weights.h"
 
 namespace btm {
 
@@ -18,6 +19,10 @@ class Transformer {
   Transformer(const ModelConfig& config, int sequences, int length, Use use);
   ~Transformer();
   Transformer(Transformer&&) noexcept;
+
+  // From now on the weights lie at these offsets of the parameters (and of the gradients); by default those of
+  // parameter_layout(). For models that share a part of their parameters, see DemixLayout.
+  void use(const WeightOffsets& offsets);
 
   // tokens, targets: [n, length] with n <= sequences. Returns the sum of -log p(target) in nats over targets that are
   // not kNoToken, and adds d(scale x sum)/d(parameters) to `gradients` (laid out as the parameters).

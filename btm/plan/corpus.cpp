@@ -79,7 +79,8 @@ Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, int threa
 }
 
 std::vector<DomainReport> ensure_tokens(const Plan& plan, const ForestPaths& paths, const Tokenizer& tokenizer,
-                                        const std::set<std::string>& in_use, int threads) {
+                                        const std::set<std::string>& in_use, const Neighbours& neighbours,
+                                        int threads) {
   std::vector<DomainReport> reports;
   for (const auto& [name, domain] : plan.domains) {
     throw_if_interrupted();
@@ -98,6 +99,10 @@ std::vector<DomainReport> ensure_tokens(const Plan& plan, const ForestPaths& pat
       }
     }
     make_folders(folder.parent_path());
+    if (neighbours.take_tokens(name, domain.text, tokenizer.sha256(), folder)) {
+      reports.push_back(load_domain_report(folder));
+      continue;
+    }
     DomainReport report = prepare_domain(domain.text, name, tokenizer, folder, least_tokens(plan), threads);
     log_info(fmt::format("tokens: {:<20} {:>8} train  {:>8} dev  {:>8} test  ({} documents{})", name,
                          format_count(static_cast<double>(report.train.tokens)),

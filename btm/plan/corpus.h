@@ -8,6 +8,7 @@
 #include "btm/data/prepare.h"
 #include "btm/data/tokenizer.h"
 #include "btm/forest/paths.h"
+#include "btm/plan/neighbours.h"
 #include "btm/plan/plan.h"
 
 namespace btm {
@@ -16,9 +17,9 @@ namespace btm {
 // Throws Error(input) if there is one that the plan's settings would not give.
 Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, int threads);
 
-// Makes the tokens of every domain that has none, in the order of the plan. Where the text files have changed since:
-// tokens that no model was trained on (`in_use`) are made again, others are Error(input).
+// Makes the tokens of every domain that has none (or takes a neighbour's), in the order of the plan. Where the text
+// files have changed since: tokens that no model was trained on (`in_use`) are made again, others are Error(input).
 std::vector<DomainReport> ensure_tokens(const Plan& plan, const ForestPaths& paths, const Tokenizer& tokenizer,
-                                        const std::set<std::string>& in_use, int threads);
+                                        const std::set<std::string>& in_use, const Neighbours& neighbours, int threads);
 
 }  // namespace btm

@@ -12,6 +12,7 @@ namespace btm {
 struct GrowOptions {
   std::filesystem::path program;  // the btm that trains
   bool quiet = false;
+  std::vector<std::filesystem::path> neighbours = {};  // forests to take over from what has an equal recipe
 };
 
 struct GrowOutcome {

@@ -18,6 +18,10 @@ const DomainReport& report_of(const std::vector<DomainReport>& reports, const st
 
 }  // namespace
 
+std::string run_name(const ModelTask& task) {
+  return task.set.empty() || task.demix ? task.name : task.set + "-" + task.name;
+}
+
 Json recipe_of(const ModelTask& task, const ModelConfig& model, const std::vector<DomainReport>& domains,
                const std::string& tokenizer_sha256) {
   Json recipe;
@@ -34,6 +38,8 @@ Json recipe_of(const ModelTask& task, const ModelConfig& model, const std::vecto
   recipe["tokens"] = task.tokens;
   recipe["training"] = settings_json(task.training);
   for (const char* key : kWithoutEffectOnWeights) recipe["training"].erase(key);
+  if (task.parts > 1) recipe["part"] = {task.part, task.parts};
+  if (task.demix) recipe["demix"] = true;
   return recipe;
 }
 
@@ -49,6 +55,9 @@ TrainingJob job_of(const ModelTask& task, const ModelConfig& model, const std::v
   job.training = task.training;
   job.tokens = task.tokens;
   job.threads = threads;
+  job.part = task.part;
+  job.parts = task.parts;
+  job.demix = task.demix;
   for (const std::string& domain : task.domains) {
     job.data.push_back({domain, paths.tokens(domain), report_of(domains, domain).train_sha256});
   }
@@ -56,14 +65,13 @@ TrainingJob job_of(const ModelTask& task, const ModelConfig& model, const std::v
 }
 
 ExpertInfo info_of(const ModelTask& task, const Json& recipe, const std::string& tokenizer_sha256,
-                   const TrainingResult& result, const std::string& weights_sha256) {
+                   const TrainingResult& result) {
   ExpertInfo info;
   info.name = task.name;
   info.kind = task.kind;
   info.domains = task.domains;
   info.cycle = task.cycle;
   info.parents = task.parents;
-  info.weights_sha256 = weights_sha256;
   info.tokenizer_sha256 = tokenizer_sha256;
   info.recipe_sha256 = sha256_hex(recipe.dump());
   info.recipe = recipe;

@@ -16,7 +16,8 @@ namespace btm {
 // One model to train: the seed, an expert or a comparison.
 struct ModelTask {
   std::string name;
-  std::string kind;  // seed, expert, dense
+  std::string kind;  // seed, expert, or the comparison's name
+  std::string set;   // a comparison of several models: its name, which is that of their folder
   int cycle = 0;
   std::vector<std::string> domains;
   std::vector<Parent> parents;  // none: random weights, or those of init_sha256
@@ -24,7 +25,11 @@ struct ModelTask {
   Json branch;                  // BranchSettings, for experts
   std::int64_t tokens = 0;
   TrainingSettings training;
+  int part = 0, parts = 1;  // see TrainingJob
+  bool demix = false;       // one run that leaves a model for each domain
 };
+
+std::string run_name(const ModelTask& task);  // of its folder in runs/
 
 // What the weights of the task's model depend on, in a fixed order of keys; no paths, no times, no thread counts.
 Json recipe_of(const ModelTask& task, const ModelConfig& model, const std::vector<DomainReport>& domains,
@@ -35,8 +40,8 @@ TrainingJob job_of(const ModelTask& task, const ModelConfig& model, const std::v
                    const ForestPaths& paths, const std::filesystem::path& init, const std::string& init_sha256,
                    int threads);
 
-// expert.json of a finished run.
+// expert.json of a finished run, but for the hash of the weights.
 ExpertInfo info_of(const ModelTask& task, const Json& recipe, const std::string& tokenizer_sha256,
-                   const TrainingResult& result, const std::string& weights_sha256);
+                   const TrainingResult& result);
 
 }  // namespace btm

@@ -163,9 +163,7 @@ void check_seed(const Plan& plan) {
       throw input_error("seed.domains: '{}' is not a train domain", name);
     }
   }
-  if (plan.seed.tokens < 0 || (plan.seed.tokens == 0 && plan.model.from.empty())) {
-    throw input_error("seed.tokens must be more than 0 (0 only with model.from)");
-  }
+  if (plan.seed.tokens < 0) throw input_error("seed.tokens is {}, but must be 0 or more", plan.seed.tokens);
   check_training(plan.seed.training, "seed.training");
 }
 

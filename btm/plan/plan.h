@@ -63,7 +63,7 @@ struct SeedSettings {
 };
 template <class F>
 void visit(SeedSettings& s, F&& f) {
-  f("tokens", s.tokens, "to train the seed on; 0 with model.from: that checkpoint is the seed");
+  f("tokens", s.tokens, "to train the seed on; 0: the seed is model.from as it is, or random weights");
   f("domains", s.domains, "its corpus, balanced; all: every train domain");
   f("training", s.training, "what differs from `training` above");
 }
@@ -108,18 +108,32 @@ void visit(CycleSettings& s, F&& f) {
   f("training", s.training, "what differs from `training` above");
 }
 
-enum class Baseline { dense };
-inline std::array<std::pair<Baseline, std::string_view>, 1> names(Baseline) {
-  return {{{Baseline::dense, "dense"}}};
+enum class Baseline { dense, demix, random_split, random_init };
+inline std::array<std::pair<Baseline, std::string_view>, 4> names(Baseline) {
+  return {{{Baseline::dense, "dense"},
+           {Baseline::demix, "demix"},
+           {Baseline::random_split, "random_split"},
+           {Baseline::random_init, "random_init"}}};
+}
+
+enum class Start { seed, random };
+inline std::array<std::pair<Start, std::string_view>, 2> names(Start) {
+  return {{{Start::seed, "seed"}, {Start::random, "random"}}};
 }
 
 struct ComparisonSettings {
   Baseline model = Baseline::dense;
+  Start from = Start::seed;
+  std::int64_t tokens = 0;
   TrainingSettings training;
 };
 template <class F>
 void visit(ComparisonSettings& s, F&& f) {
-  f("model", s.model, "dense: the seed trained on all train domains for as many tokens as all experts together");
+  f("model", s.model,
+    "dense: one model on all train domains; demix: with a feed-forward network per domain; random_split: as many "
+    "models as experts, data dealt at random; random_init: experts without a seed");
+  f("from", s.from, "dense and demix: seed, trained on for the tokens of all experts; random: with the seed's as well");
+  f("tokens", s.tokens, "dense and demix: to train on instead; 0: what equal compute asks for");
   f("training", s.training, "what differs from the first cycle's training");
 }
 

@@ -10,10 +10,15 @@ namespace btm {
 BatchSource::BatchSource(TrainingJob& job)
     : sequences_(static_cast<std::size_t>(batch_sequences(job))),
       length_(static_cast<std::size_t>(job.model.context)),
+      part_(job.part),
+      parts_(job.parts),
+      by_domain_(job.demix),
       vocab_size_(job.model.vocab_size),
+      indices_(sequences_),
       sequence_(length_ + 1),
       inputs_(sequences_ * length_),
-      targets_(sequences_ * length_) {
+      targets_(sequences_ * length_),
+      domains_(sequences_) {
   std::vector<const TokenStore*> domains;
   for (TrainingData& data : job.data) {
     const TokenStore& store = stores_.emplace_back(fs::path(data.folder) / "train");
@@ -33,7 +38,12 @@ BatchSource::BatchSource(TrainingJob& job)
 
 void BatchSource::read(std::int64_t update) {
   for (std::size_t i = 0; i < sequences_; ++i) {
-    stream_->read(update * static_cast<std::int64_t>(sequences_) + static_cast<std::int64_t>(i), sequence_);
+    indices_[i] = (update * static_cast<std::int64_t>(sequences_) + static_cast<std::int64_t>(i)) * parts_ + part_;
+  }
+  if (by_domain_) std::ranges::stable_sort(indices_, {}, [this](std::int64_t i) { return stream_->domain(i); });
+  for (std::size_t i = 0; i < sequences_; ++i) {
+    stream_->read(indices_[i], sequence_);
+    domains_[i] = static_cast<int>(stream_->domain(indices_[i]));
     check_tokens(sequence_, vocab_size_, "train tokens");
     std::copy_n(sequence_.begin(), length_, inputs_.begin() + static_cast<std::ptrdiff_t>(i * length_));
     std::copy_n(sequence_.begin() + 1, length_, targets_.begin() + static_cast<std::ptrdiff_t>(i * length_));

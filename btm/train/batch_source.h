@@ -13,7 +13,8 @@
 
 namespace btm {
 
-// Batch u is sequences [u * n, (u + 1) * n) of the job's stream, n = batch_sequences(job).
+// Batch u is sequences [u * n, (u + 1) * n) of the job's stream, n = batch_sequences(job); of a part of the data, of
+// those that were dealt to it. For DEMix the sequences of a domain stand together.
 class BatchSource {
  public:
   // Opens the train tokens and fills in the hashes that the job leaves empty. Throws Error(input): missing or broken
@@ -23,13 +24,18 @@ class BatchSource {
   void read(std::int64_t update);  // throws Error(input) for tokens that are not of the vocabulary
   std::span<const TokenId> inputs() const { return inputs_; }    // [sequences, context]
   std::span<const TokenId> targets() const { return targets_; }  // [sequences, context]
+  std::span<const int> domains() const { return domains_; }      // [sequences], of job.data
 
  private:
   std::size_t sequences_, length_;
+  std::int64_t part_, parts_;
+  bool by_domain_;
   int vocab_size_;
   std::deque<TokenStore> stores_;
   std::unique_ptr<SequenceStream> stream_;
+  std::vector<std::int64_t> indices_;  // [sequences], in the stream
   std::vector<TokenId> sequence_, inputs_, targets_;
+  std::vector<int> domains_;
 };
 
 }  // namespace btm

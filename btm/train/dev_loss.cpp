@@ -28,9 +28,11 @@ DevLoss::DevLoss(const TrainingJob& job, ThreadTeam& team) {
   log_probs_.resize(longest);
 }
 
-double DevLoss::measure(const float* parameters) {
+double DevLoss::measure(const float* parameters, const DemixLayout* demix) {
   double sum = 0;
-  for (const Domain& domain : domains_) {
+  for (std::size_t i = 0; i < domains_.size(); ++i) {
+    const Domain& domain = domains_[i];
+    if (demix) scorers_.at(domain.window).use(demix->offsets[i]);
     auto size = scored_windows(domain.tokens.size(), domain.window) * static_cast<std::size_t>(domain.window);
     std::span<float> log_probs(log_probs_.data(), size);
     scorers_.at(domain.window).score(parameters, domain.tokens, log_probs);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "btm/core/token.h"
+#include "btm/model/demix.h"
 #include "btm/train/job.h"
 #include "btm/train/score.h"
 
@@ -18,7 +19,8 @@ class DevLoss {
 
   // Nats per token, mean over the domains, each with the first training.dev_tokens of its dev tokens in windows of the
   // model's context (shorter where a domain has fewer).
-  double measure(const float* parameters);
+  // With `demix`, each domain under the model that it sees.
+  double measure(const float* parameters, const DemixLayout* demix = nullptr);
 
   std::int64_t tokens() const;  // that one call scores
 

@@ -17,9 +17,7 @@ void require_same_shape(const ModelConfig& found, const TrainingJob& job) {
   }
 }
 
-}  // namespace
-
-Model initial_model(TrainingJob& job) {
+Model plain_initial_model(TrainingJob& job) {
   if (job.init.empty()) return random_model(job.model, static_cast<std::uint64_t>(job.training.random_seed));
   require_same_shape(load_config(job.init), job);
   std::string sha256 = weights_sha256(job.init);
@@ -33,6 +31,30 @@ Model initial_model(TrainingJob& job) {
   return load_model(job.init);
 }
 
+void save_one_model(const fs::path& folder, const TrainingJob& job, const Model& model) {
+  if (job.tokenizer.empty()) return save_model(folder, model, kNoToken);
+  Tokenizer tokenizer = Tokenizer::load(job.tokenizer);
+  save_model(folder, model, tokenizer.end_of_text());
+  tokenizer.save(folder);
+  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {  // as the user made them, if so
+    fs::path source = fs::path(job.tokenizer) / name;
+    if (fs::exists(source)) write_file(folder / name, read_file(source));
+  }
+}
+
+}  // namespace
+
+std::optional<DemixLayout> demix_layout(const TrainingJob& job) {
+  if (!job.demix) return std::nullopt;
+  return DemixLayout(job.model, static_cast<int>(job.data.size()));
+}
+
+Model initial_model(TrainingJob& job) {
+  Model model = plain_initial_model(job);
+  if (auto layout = demix_layout(job)) model.parameters = demix_parameters(*layout, model);
+  return model;
+}
+
 void check_tokenizer(const TrainingJob& job) {
   if (job.tokenizer.empty()) return;
   int size = Tokenizer::load(job.tokenizer).vocab_size();
@@ -44,16 +66,14 @@ void check_tokenizer(const TrainingJob& job) {
 
 void save_final_model(const fs::path& run, const TrainingJob& job, const Model& model) {
   FolderWriter folder(run / "model");
-  if (job.tokenizer.empty()) {
-    save_model(folder.path(), model, kNoToken);
-  } else {
-    Tokenizer tokenizer = Tokenizer::load(job.tokenizer);
-    save_model(folder.path(), model, tokenizer.end_of_text());
-    tokenizer.save(folder.path());
-    for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {  // as the user made them, if so
-      fs::path source = fs::path(job.tokenizer) / name;
-      if (fs::exists(source)) write_file(folder.path() / name, read_file(source));
+  if (auto layout = demix_layout(job)) {
+    for (std::size_t i = 0; i < job.data.size(); ++i) {
+      const fs::path own = folder.path() / job.data[i].domain;
+      make_folders(own);
+      save_one_model(own, job, demix_model(*layout, model, static_cast<int>(i)));
     }
+  } else {
+    save_one_model(folder.path(), job, model);
   }
   folder.publish();
 }

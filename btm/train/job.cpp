@@ -65,6 +65,7 @@ void check_job(const TrainingJob& job) {
   check_training(job.training);
   if (job.threads < 1) throw input_error("threads is {}, expected at least 1", job.threads);
   if (job.data.empty()) throw input_error("data names no domain to train on");
+  if (job.part < 0 || job.part >= job.parts) throw input_error("part {} of {}: there is none", job.part, job.parts);
   if (job.training.batch_tokens < job.model.context) {
     throw input_error("training.batch_tokens is {}, less than one sequence of {} tokens (model.context); raise it",
                       job.training.batch_tokens, job.model.context);

@@ -36,6 +36,8 @@ struct TrainingJob {
   TrainingSettings training;
   std::int64_t tokens = 0;  // rounded down to whole updates, at least one
   std::vector<TrainingData> data;
+  int part = 0, parts = 1;
+  bool demix = false;
   int threads = 1;
 };
 template <class F>
@@ -48,6 +50,9 @@ void visit(TrainingJob& s, F&& f) {
   f("training", s.training, "how");
   f("tokens", s.tokens, "to train on");
   f("data", s.data, "domains, balanced");
+  f("part", s.part, "of the data dealt out to `parts` runs, sequence by sequence: the share of this one");
+  f("parts", s.parts, "1: all of the data");
+  f("demix", s.demix, "a feed-forward network per domain in each layer, all else shared; leaves a model per domain");
   f("threads", s.threads, "replicas, each on its own thread");
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "btm/core/token.h"
+#include "btm/model/demix.h"
 #include "btm/model/parameters.h"
 #include "btm/model/transformer.h"
 #include "btm/train/adamw.h"
@@ -25,12 +26,15 @@ struct UpdateReport {
 // taken in the order of the replicas, so that equal inputs and thread counts give equal bytes.
 class Learner {
  public:
-  // The model and the team outlive the learner.
-  Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team);
+  // The model, the team and `demix` (null: a plain model) outlive the learner.
+  Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team,
+          const DemixLayout* demix = nullptr);
 
-  // Update number `update` (from 0) on inputs and targets [sequences, context]. With a loss or norm that is not finite
-  // the parameters stay as they are; the caller looks.
-  UpdateReport learn(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::int64_t update);
+  // Update number `update` (from 0) on inputs and targets [sequences, context]; `domains` [sequences] says for DEMix
+  // whose each is, those of a domain standing together. With a loss or norm that is not finite the parameters stay as
+  // they are; the caller looks.
+  UpdateReport learn(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::span<const int> domains,
+                     std::int64_t update);
 
   AdamW& optimiser() { return optimiser_; }
 
@@ -40,7 +44,9 @@ class Learner {
     Buffer gradients;
     double loss = 0;  // summed over its part of the batch
   };
-  void accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets);
+  void accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,
+                  std::span<const int> domains);
+  std::size_t call_size(std::size_t at, std::size_t end, std::span<const int> domains) const;
   std::size_t first_sequence(int thread) const;
 
   Model& model_;
@@ -48,6 +54,7 @@ class Learner {
   std::size_t sequences_;
   std::int64_t updates_;
   ThreadTeam& team_;
+  const DemixLayout* demix_;
   std::size_t sequences_per_call_;
   AdamW optimiser_;
   std::vector<Replica> replicas_;

@@ -16,6 +16,10 @@ Scorer::Scorer(const ModelConfig& config, int length, ThreadTeam& team)
   }
 }
 
+void Scorer::use(const WeightOffsets& offsets) {
+  for (Transformer& replica : replicas_) replica.use(offsets);
+}
+
 void Scorer::score(const float* parameters, std::span<const TokenId> tokens, std::span<float> log_probs) {
   // Every call takes the same windows whatever the number of threads: a GEMM may round otherwise with other shapes.
   const auto length = static_cast<std::size_t>(length_), group = static_cast<std::size_t>(windows_per_call_);

@@ -20,6 +20,9 @@ class Scorer {
   // length <= config.context; the team outlives the scorer.
   Scorer(const ModelConfig& config, int length, ThreadTeam& team);
 
+  // See Transformer::use.
+  void use(const WeightOffsets& offsets);
+
   // log p in nats of every target of the first floor((tokens.size() - 1) / length) windows, into log_probs
   // [windows, length].
   void score(const float* parameters, std::span<const TokenId> tokens, std::span<float> log_probs);

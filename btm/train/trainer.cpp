@@ -70,6 +70,7 @@ class Training {
   TrainingJob job_;
   ThreadTeam team_;
   BatchSource batches_;
+  std::optional<DemixLayout> demix_;
   Model model_;
   DevLoss dev_;
   std::int64_t updates_, tokens_per_update_, dev_interval_;
@@ -90,12 +91,13 @@ Training::Training(fs::path run, TrainingJob job, bool quiet)
       job_(std::move(job)),
       team_(job_.threads),
       batches_(job_),
+      demix_(demix_layout(job_)),
       model_(initial_model(job_)),
       dev_(job_, team_),
       updates_(update_count(job_)),
       tokens_per_update_(static_cast<std::int64_t>(batch_sequences(job_)) * job_.model.context),
       dev_interval_(dev_interval(job_, dev_.tokens())),
-      learner_(model_, job_.training, batch_sequences(job_), updates_, team_),
+      learner_(model_, job_.training, batch_sequences(job_), updates_, team_, demix_ ? &*demix_ : nullptr),
       flops_per_token_(3 * forward_flops_per_token(job_.model)),
       peak_(quiet ? 0 : measure_gemm_peak(team_)),
       progress_(job_.name, static_cast<double>(updates_), quiet) {
@@ -142,7 +144,7 @@ TrainingResult Training::work() {
 void Training::update() {
   auto begin = Clock::now();
   batches_.read(state_.update);
-  UpdateReport done = learner_.learn(batches_.inputs(), batches_.targets(), state_.update);
+  UpdateReport done = learner_.learn(batches_.inputs(), batches_.targets(), batches_.domains(), state_.update);
   if (!std::isfinite(done.loss) || !std::isfinite(done.gradient_norm)) {
     throw input_error(
         "{}: the loss is not finite at update {} of {} (loss {}, gradient norm {}); lower "
@@ -153,7 +155,7 @@ void Training::update() {
   ++state_.update;
   std::optional<double> dev_loss;
   if (state_.update % dev_interval_ == 0 || state_.update == updates_) {
-    dev_loss = dev_loss_ = dev_.measure(model_.parameters.data());
+    dev_loss = dev_loss_ = dev_.measure(model_.parameters.data(), demix_ ? &*demix_ : nullptr);
   }
   report(done, seconds, dev_loss);
   bool due = seconds_since(last_checkpoint_) >= 60 * job_.training.checkpoint_minutes;

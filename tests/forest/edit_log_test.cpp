@@ -19,7 +19,7 @@ TEST(EditLog, ReadsWhatWasAppended) {
   fs::path log = folder / "log.jsonl";
   EXPECT_TRUE(read_edits(log).empty());
   append_edit(log, merge_edit(hashed("rust")));
-  append_edit(log, remove_edit(hashed("rust")));
+  append_edit(log, remove_edit(hashed("rust"), false));
   std::vector<Edit> edits = read_edits(log);
   ASSERT_EQ(edits.size(), 2u);
   ExpertInfo there = expert_of(edits[0]), expected = hashed("rust");

@@ -36,7 +36,7 @@ struct Remove : ::testing::Test {
 };
 
 TEST_F(Remove, LeavesTaintedDescendants) {
-  EXPECT_THAT(remove_expert(forest(), "a", false), ElementsAre("a"));
+  EXPECT_THAT(remove_expert(forest(), "a", Descendants::keep), ElementsAre("a"));
   Forest after = forest();
   EXPECT_THAT(names_of(after.experts), ElementsAre("b", "c", "d"));
   EXPECT_THAT(names_of(after.removed), ElementsAre("a"));
@@ -51,24 +51,24 @@ TEST_F(Remove, LeavesTaintedDescendants) {
 }
 
 TEST_F(Remove, TakesDescendantsYoungestFirst) {
-  EXPECT_THAT(remove_expert(forest(), "a", true), ElementsAre("d", "c", "a"));
+  EXPECT_THAT(remove_expert(forest(), "a", Descendants::remove), ElementsAre("d", "c", "a"));
   EXPECT_THAT(names_of(forest().experts), ElementsAre("b"));
 }
 
 TEST_F(Remove, DescendantsOfOneRemovedBeforeCanFollow) {
-  remove_expert(forest(), "a", false);
-  EXPECT_TRUE(remove_expert(forest(), "a", false).empty());
-  EXPECT_THAT(remove_expert(forest(), "a", true), ElementsAre("d", "c"));
+  remove_expert(forest(), "a", Descendants::keep);
+  EXPECT_TRUE(remove_expert(forest(), "a", Descendants::keep).empty());
+  EXPECT_THAT(remove_expert(forest(), "a", Descendants::remove), ElementsAre("d", "c"));
 }
 
 TEST_F(Remove, MergeAfterRemoval) {
-  remove_expert(forest(), "a", false);
+  remove_expert(forest(), "a", Descendants::keep);
   grow_expert(paths, "a", 1, {{"seed", 1, ""}}, 99);  // other weights: another node
   Forest after = forest();
   EXPECT_THAT(names_of(after.experts), ElementsAre("b", "c", "d", "a"));
   EXPECT_THAT(names_of(after.removed), ElementsAre("a"));
   EXPECT_DOUBLE_EQ(lineage_of(after).nodes[2].taint, 0.75);
-  remove_expert(after, "a", false);
+  remove_expert(after, "a", Descendants::keep);
   grow_expert(paths, "a", 1, {{"seed", 1, ""}});  // the first weights: the first node, so nothing is tainted any more
   after = forest();
   EXPECT_THAT(names_of(after.removed), ElementsAre("a"));
@@ -76,7 +76,7 @@ TEST_F(Remove, MergeAfterRemoval) {
 }
 
 TEST_F(Remove, CrashAfterTheLineIsFinishedAtTheNextOpening) {
-  append_edit(paths.log(), remove_edit(forest().experts[0]));
+  append_edit(paths.log(), remove_edit(forest().experts[0], false));
   {
     FileLock other(paths.lock(), "another");  // whose holder may be merging just that name again
     EXPECT_EQ(forest().experts.size(), 3u);
@@ -89,20 +89,22 @@ TEST_F(Remove, CrashAfterTheLineIsFinishedAtTheNextOpening) {
 
 TEST_F(Remove, WorksWhenTheFolderIsLost) {
   fs::remove_all(paths.expert("a"));
-  EXPECT_THAT(remove_expert(replay_forest(paths.root), "a", false), ElementsAre("a"));
+  EXPECT_THAT(remove_expert(replay_forest(paths.root), "a", Descendants::keep), ElementsAre("a"));
   EXPECT_EQ(forest().experts.size(), 3u);
 }
 
 TEST_F(Remove, UnfinishedRunOfThatNameStays) {
   fs::remove(paths.run("a") / "result.json");
-  remove_expert(forest(), "a", false);
+  remove_expert(forest(), "a", Descendants::keep);
   EXPECT_TRUE(fs::exists(paths.run("a")));
 }
 
 TEST_F(Remove, UnknownNameIsAnError) {
   grow_expert(paths, "python", 1, {});
-  EXPECT_THAT(input_message([&] { remove_expert(forest(), "pyhton", false); }), HasSubstr("did you mean 'python'?"));
-  EXPECT_THAT(input_message([&] { remove_expert(forest(), "seed", false); }), HasSubstr("no expert 'seed'"));
+  EXPECT_THAT(input_message([&] { remove_expert(forest(), "pyhton", Descendants::keep); }),
+              HasSubstr("did you mean 'python'?"));
+  EXPECT_THAT(input_message([&] { remove_expert(forest(), "seed", Descendants::keep); }),
+              HasSubstr("no expert 'seed'"));
 }
 
 TEST_F(Remove, LogThatContradictsItselfIsRefused) {
@@ -111,8 +113,8 @@ TEST_F(Remove, LogThatContradictsItselfIsRefused) {
   append_edit(paths.log(), merge_edit(a));
   EXPECT_THAT(input_message([&] { forest(); }), HasSubstr("log.jsonl: line 5"));
   write_file(paths.log(), good);
-  append_edit(paths.log(), remove_edit(a));
-  append_edit(paths.log(), remove_edit(a));
+  append_edit(paths.log(), remove_edit(a, false));
+  append_edit(paths.log(), remove_edit(a, false));
   EXPECT_THAT(input_message([&] { forest(); }), HasSubstr("log.jsonl: line 6"));
 }
 

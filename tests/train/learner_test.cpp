@@ -46,7 +46,7 @@ std::vector<UpdateReport> train(const Case& c, int threads) {
       inputs.insert(inputs.end(), sequence, sequence + length);
       targets.insert(targets.end(), sequence + 1, sequence + length + 1);
     }
-    reports.push_back(learner.learn(inputs, targets, u));
+    reports.push_back(learner.learn(inputs, targets, {}, u));
   }
   return reports;
 }

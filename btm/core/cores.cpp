@@ -1,0 +1,18 @@
+#include "btm/core/cores.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace btm {
+
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  // More than 1024 cores don't fit the set: then all of the machine's.
+  const int count = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+  return count > 0 ? count : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace btm

@@ -1,0 +1,9 @@
+// How many threads are worth starting.
+#pragma once
+
+namespace btm {
+
+// Cores that this process may run on: fewer than the machine has under taskset, a cpuset, or a batch system's job.
+int usable_cores();
+
+}  // namespace btm

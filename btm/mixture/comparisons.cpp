@@ -1,0 +1,106 @@
+#include "btm/mixture/comparisons.h"
+
+#include <algorithm>
+#include <set>
+
+#include "btm/core/files.h"
+#include "btm/model/checkpoint.h"
+#include "btm/model/demix.h"
+
+namespace btm {
+namespace {
+
+std::set<fs::path> models_below(const fs::path& folder) {
+  std::set<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".tmp" && fs::exists(entry.path() / "expert.json")) found.insert(entry.path());
+  }
+  return found;
+}
+
+void add_model(Comparison& comparison, const std::string& name, const fs::path& folder) {
+  comparison.models.push_back(load_expert(folder));
+  comparison.members.push_back(single_member(name, folder, comparison.models.back().weights_sha256));
+  comparison.demix = comparison.models.back().recipe.value("demix", false);
+}
+
+Json training_of(const std::vector<const ExpertInfo*>& models, std::int64_t synchronised_parameters) {
+  std::int64_t tokens = 0, updates = 0;
+  double flops = 0, seconds = 0;
+  for (const ExpertInfo* model : models) {
+    tokens += model->tokens;
+    updates += model->updates;
+    flops += model->flops;
+    seconds += model->device_seconds;
+  }
+  return {{"tokens", tokens},
+          {"updates", updates},
+          {"flops", flops},
+          {"device_seconds", seconds},
+          {"synchronised_bytes_per_update", synchronised_parameters * static_cast<std::int64_t>(sizeof(float))}};
+}
+
+ModelConfig config_of(const Comparison& comparison) {
+  return load_config(comparison.members.front().sources.front().folder);
+}
+
+bool starts_from_seed(const ExpertInfo& info) {
+  return std::ranges::any_of(info.parents, [](const Parent& parent) { return parent.name == kSeedName; });
+}
+
+}  // namespace
+
+std::vector<Comparison> find_comparisons(const Forest& forest) {
+  std::vector<Comparison> comparisons;
+  const fs::path all = forest.paths.comparison("");
+  if (!fs::is_directory(all)) return comparisons;
+  std::set<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(all)) {
+    if (entry.is_directory() && entry.path().extension() != ".tmp") folders.insert(entry.path());
+  }
+  for (const fs::path& folder : folders) {
+    Comparison comparison{folder.filename().string(), {}, {}, false};
+    if (fs::exists(folder / "expert.json")) {
+      add_model(comparison, comparison.name, folder);
+    } else {
+      for (const fs::path& model : models_below(folder)) {
+        add_model(comparison, comparison.name + "/" + model.filename().string(), model);
+      }
+    }
+    if (!comparison.members.empty()) comparisons.push_back(std::move(comparison));
+  }
+  return comparisons;
+}
+
+Json training_of(const Forest& forest) {
+  std::vector<const ExpertInfo*> all;
+  if (forest.seed) all.push_back(&*forest.seed);
+  for (const ExpertInfo& expert : forest.experts) all.push_back(&expert);
+  return training_of(all, 0);
+}
+
+Json training_of_seed(const Forest& forest) {
+  return training_of({&*forest.seed}, parameter_count(load_config(forest.paths.seed())));
+}
+
+Json training_of(const Comparison& comparison, const Forest& forest) {
+  const ModelConfig config = config_of(comparison);
+  std::vector<const ExpertInfo*> runs;
+  for (const ExpertInfo& model : comparison.models) {
+    if (runs.empty() || !comparison.demix) runs.push_back(&model);  // DEMix's models come out of one run
+  }
+  if (forest.seed && starts_from_seed(comparison.models.front())) runs.push_back(&*forest.seed);
+  const std::int64_t all = parameter_count(config);
+  return training_of(runs, comparison.demix ? all - feed_forward_parameters(config) : comparison.mixed() ? 0 : all);
+}
+
+double models_loaded(const Comparison& comparison) {
+  const auto models = static_cast<double>(comparison.members.size());
+  if (!comparison.demix) return models;
+  const ModelConfig config = config_of(comparison);
+  const double own =
+      static_cast<double>(feed_forward_parameters(config)) / static_cast<double>(parameter_count(config));
+  return 1 - own + models * own;
+}
+
+}  // namespace btm

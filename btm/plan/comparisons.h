@@ -1,0 +1,23 @@
+// The baselines of equal training compute: what has to be trained for each (Li et al. 2022, sections 3.2 and 5.1).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "btm/forest/forest.h"
+#include "btm/plan/jobs.h"
+#include "btm/plan/plan.h"
+
+namespace btm {
+
+// Folder in comparisons/ and row of the results: dense, demix, random_split, random_init; dense_from_random.
+std::string comparison_name(const ComparisonSettings& settings);
+
+// Together with the seed, where they start from it, they train on as many tokens as seed and experts of the forest.
+//   dense         one model on all domains
+//   demix         one DEMix model on all domains
+//   random_split  as many models as there are experts, each from the seed, on its deal of all domains' sequences
+//   random_init   an expert for each expert, from random weights of its own, with its share of the seed's tokens
+std::vector<ModelTask> comparison_tasks(const ComparisonSettings& settings, const Forest& forest);
+
+}  // namespace btm

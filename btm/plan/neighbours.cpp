@@ -1,0 +1,93 @@
+#include "btm/plan/neighbours.h"
+
+#include "btm/core/files.h"
+#include "btm/forest/expert.h"
+#include "btm/forest/paths.h"
+
+namespace btm {
+namespace {
+
+template <class F>
+void for_each_entry(const fs::path& folder, F&& f) {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (entry.path().extension() != ".tmp") f(entry.path());
+  }
+}
+
+void link_files(const fs::path& from, const fs::path& to) {
+  make_folders(to);
+  for_each_entry(from, [&to](const fs::path& path) {
+    if (fs::is_regular_file(path)) link_or_copy(path, to / path.filename());
+  });
+}
+
+bool is_model(const fs::path& folder) {
+  return fs::exists(folder / "expert.json");
+}
+
+}  // namespace
+
+Neighbours::Neighbours(const std::vector<fs::path>& forests) : forests_(forests) {
+  auto add = [this](const fs::path& folder, const fs::path& found) {
+    if (is_model(folder)) models_.emplace(load_expert(folder).recipe_sha256, found);
+  };
+  for (const fs::path& root : forests) {
+    ForestPaths paths{root};
+    add(paths.seed(), paths.seed());
+    for_each_entry(paths.experts(), [&](const fs::path& folder) { add(folder, folder); });
+    for_each_entry(paths.comparison(""), [&](const fs::path& folder) {
+      add(folder, folder);
+      for_each_entry(folder, [&](const fs::path& model) {
+        const bool demix = is_model(model) && load_expert(model).recipe.value("demix", false);
+        if (is_model(model)) add(model, demix ? folder : model);
+      });
+    });
+  }
+}
+
+std::optional<fs::path> Neighbours::find_model(const std::string& recipe_sha256) const {
+  auto found = models_.find(recipe_sha256);
+  return found == models_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool Neighbours::take_tokens(const std::string& domain, const TextSettings& text, const std::string& tokenizer_sha256,
+                             const fs::path& target) const {
+  const std::string files = files_sha256(text, domain);
+  for (const fs::path& root : forests_) {
+    const fs::path folder = ForestPaths{root}.tokens(domain);
+    if (!fs::exists(folder / "domain.json")) continue;
+    const DomainReport report = load_domain_report(folder);
+    if (report.files_sha256 != files || report.tokenizer_sha256 != tokenizer_sha256) continue;
+    FolderWriter writer(target);
+    link_files(folder, writer.path());
+    writer.publish();
+    return true;
+  }
+  return false;
+}
+
+void Neighbours::take_scores(const fs::path& target) const {
+  for (const fs::path& root : forests_) {
+    const fs::path scores = ForestPaths{root}.results() / "scores";
+    make_folders(target);
+    for_each_entry(scores, [&target](const fs::path& path) {
+      if (!fs::exists(target / path.filename())) link_or_copy(path, target / path.filename());
+    });
+  }
+}
+
+void adopt_model(const fs::path& model, const fs::path& run) {
+  FolderWriter folder(run);
+  if (is_model(model)) {
+    link_files(model, folder.path() / "model");
+  } else {
+    for_each_entry(model, [&](const fs::path& part) { link_files(part, folder.path() / "model" / part.filename()); });
+  }
+  const fs::path one =
+      is_model(model) ? folder.path() / "model" : fs::directory_iterator(folder.path() / "model")->path();
+  if (fs::exists(one / "metrics.jsonl")) fs::rename(one / "metrics.jsonl", folder.path() / "metrics.jsonl");
+  folder.publish();
+}
+
+}  // namespace btm

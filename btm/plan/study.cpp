@@ -1,0 +1,176 @@
+#include "btm/plan/study.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <numeric>
+#include <set>
+
+#include "btm/core/files.h"
+#include "btm/core/log.h"
+#include "btm/plan/plan.h"
+
+namespace btm {
+namespace {
+
+struct Grown {
+  std::string variant;
+  fs::path forest;
+  Json evaluation;
+};
+
+// "0.5" is a number, "uniform" a word.
+Json as_value(const std::string& text) {
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  return !text.empty() && *end == 0 ? Json(number) : Json(text);
+}
+
+std::string label_of(const StudySeries& series) {
+  return fmt::format("{}, {}{}", series.row, series.domains,
+                     series.measure == "perplexity" ? "" : ", " + series.measure);
+}
+
+// null if the variant has no such row or domain.
+Json value_of(const Json& evaluation, const StudySeries& series) {
+  for (const Json& row : evaluation["rows"]) {
+    if (row["model"] != series.row) continue;
+    for (const char* part : {"mean", "domains"}) {
+      if (row[part].contains(series.domains) && row[part][series.domains].is_object()) {
+        return row[part][series.domains].value(series.measure, Json());
+      }
+    }
+  }
+  return nullptr;
+}
+
+Json point_of(const StudyVariant& variant, const std::vector<double>& values) {
+  const auto count = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  Json point = {{"x", as_value(variant.x.empty() ? variant.name : variant.x)}, {"y", mean}};
+  if (values.size() > 1) {
+    double squares = 0;
+    for (double value : values) squares += (value - mean) * (value - mean);
+    point["spread"] = std::sqrt(squares / (count - 1));
+  }
+  return point;
+}
+
+// What the variant shows in place of the series.
+StudySeries seen_by(const StudyVariant& variant, StudySeries series) {
+  if (!variant.row.empty()) series.row = variant.row;
+  if (!variant.domains.empty()) series.domains = variant.domains;
+  return series;
+}
+
+// The line of that name, which is made if it is not there yet.
+Json& line_of(Json& lines, const std::string& name) {
+  for (Json& line : lines) {
+    if (line["name"] == name) return line;
+  }
+  return lines.emplace_back(Json{{"name", name}, {"points", Json::array()}});
+}
+
+void add_points(Json& lines, const Study& study, const StudySeries& series, const std::vector<Grown>& grown) {
+  for (const StudyVariant& variant : study.variants) {
+    std::vector<double> values;
+    for (const Grown& each : grown) {
+      if (each.variant != variant.name) continue;
+      if (Json value = value_of(each.evaluation, seen_by(variant, series)); value.is_number()) values.push_back(value);
+    }
+    if (values.empty()) continue;
+    line_of(lines, variant.series.empty() ? label_of(series) : variant.series)["points"].push_back(
+        point_of(variant, values));
+  }
+}
+
+Json results_of(const Study& study, const std::vector<Grown>& grown) {
+  Json json = {{"study", study.study}, {"question", study.question}};
+  json["x"] = {{"label", study.x_label}, {"log", study.log_x}};
+  json["y"] = {{"label", study.series.front().measure}};
+  json["series"] = Json::array();
+  for (const StudySeries& series : study.series) add_points(json["series"], study, series, grown);
+  json["variants"] = Json::array();
+  for (const Grown& each : grown) {
+    json["variants"].push_back({{"name", each.variant}, {"forest", each.forest.string()}});
+  }
+  return json;
+}
+
+// One forest of the study: a variant with one of the random seeds.
+struct Task {
+  const StudyVariant* variant;
+  fs::path forest;
+  std::vector<std::string> set;
+};
+
+std::vector<Task> tasks_of(const Study& study) {
+  std::vector<Task> tasks;
+  for (const StudyVariant& variant : study.variants) {
+    std::vector<std::string> set = study.set;
+    set.insert(set.end(), variant.set.begin(), variant.set.end());
+    const fs::path forest = fs::path(study.folder) / variant.name;
+    if (study.random_seeds.empty()) tasks.push_back({&variant, forest, set});
+    for (std::int64_t seed : study.random_seeds) {
+      tasks.push_back({&variant, fmt::format("{}-{}", forest.string(), seed), set});
+      tasks.back().set.push_back(fmt::format("training.random_seed={}", seed));
+    }
+  }
+  for (Task& task : tasks) {
+    task.set.push_back("forest=" + task.forest.string());
+    const bool first = task.forest == tasks.front().forest;
+    if (!first) task.set.push_back("tokenizer.from=" + (tasks.front().forest / "tokenizer").string());
+  }
+  return tasks;
+}
+
+}  // namespace
+
+Study load_study(const fs::path& file) {
+  Study study;
+  read_settings(parse_yaml(read_file(file), file.string()), study, file.string());
+  auto require = [&file](bool holds, const char* what) {
+    if (!holds) throw input_error("{}: {}", file.string(), what);
+  };
+  require(!study.study.empty(), "study is missing: its name");
+  require(!study.plan.empty(), "plan is missing: the plan to vary");
+  require(!study.folder.empty(), "folder is missing: where the variants grow");
+  require(!study.variants.empty(), "variants: none given");
+  require(!study.series.empty(), "series: none given; name rows of the results to compare");
+  std::set<std::string> seen;
+  for (const StudyVariant& variant : study.variants) {
+    const bool plain =
+        !variant.name.empty() && variant.name.front() != '.' && variant.name.find('/') == std::string::npos;
+    if (!plain) throw input_error("{}: '{}' can't be the name of a variant", file.string(), variant.name);
+    if (!seen.insert(variant.name).second)
+      throw input_error("{}: variant '{}' is there twice", file.string(), variant.name);
+  }
+  study.plan = (file.parent_path() / study.plan).string();
+  return study;
+}
+
+Json run_study(const Study& study, const GrowOptions& options) {
+  std::vector<Task> tasks = tasks_of(study);
+  std::vector<Plan> plans;  // all are read before any is grown: a mistake in the last one shows at once
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    try {
+      plans.push_back(load_plan(study.plan, tasks[i].set));
+    } catch (const Error& e) {
+      throw Error(e.cause(), fmt::format("study {}, variant {}: {}", study.study, tasks[i].variant->name, e.what()));
+    }
+  }
+  std::vector<Grown> grown;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    log_info(fmt::format("study {}: variant {} ({} of {})", study.study, tasks[i].forest.filename().string(), i + 1,
+                         tasks.size()));
+    GrowOptions own = options;
+    for (const Task& other : tasks) {
+      if (other.forest != tasks[i].forest && fs::exists(other.forest)) own.neighbours.push_back(other.forest);
+    }
+    grown.push_back({tasks[i].variant->name, tasks[i].forest, grow(plans[i], own).evaluation});
+  }
+  Json results = results_of(study, grown);
+  write_file(fs::path(study.folder) / "study.json", results.dump(2) + "\n");
+  return results;
+}
+
+}  // namespace btm

@@ -1,0 +1,56 @@
+// btm study: a question about forests, answered by growing variants of a plan.
+#include "btm/plan/study.h"
+
+#include <filesystem>
+#include <memory>
+
+#include "btm/core/files.h"
+#include "btm/core/log.h"
+#include "btm/report/study_table.h"
+#include "cli/command.h"
+
+namespace btm {
+namespace {
+
+struct Options {
+  std::string file;
+  std::vector<std::string> overrides;
+  bool json = false;
+};
+
+void run(const Options& options) {
+  Study study = load_study(options.file);
+  study.set.insert(study.set.end(), options.overrides.begin(), options.overrides.end());
+  GrowOptions grow_options;
+  grow_options.program = fs::read_symlink("/proc/self/exe");
+  grow_options.quiet = options.json;
+  Json results = run_study(study, grow_options);
+  write_file(fs::path(study.folder) / "study.md",
+             fmt::format("# {}\n\n{}\n\n{}", study.study, study.question, study_table(results, TableStyle::markdown)));
+  if (options.json) {
+    fmt::print("{}\n", results.dump(2));
+    return;
+  }
+  if (!study.question.empty()) fmt::print("{}\n\n", study.question);
+  fmt::print("{}", study_table(results, table_style(stdout)));
+}
+
+}  // namespace
+
+void add_study(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("study", "Grow the variants of a plan and compare them: one table a question");
+  command->add_option("FILE", options->file, "The study, a YAML file; examples/studies/ has some")->required();
+  command->add_option("--set", options->overrides, "Override a setting of every variant, as for btm grow")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command->add_flag("--json", options->json, "Print study.json instead of the table");
+  command->footer(
+      "\nGoes on where it stopped. Variants share the first one's tokenizer, and every model of equal recipe is "
+      "trained "
+      "once.\n\nSettings of a study, with their defaults:\n\n" +
+      settings_help<Study>());
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace btm

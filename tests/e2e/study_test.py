@@ -1,0 +1,66 @@
+"""btm study: variants of a plan that share what has an equal recipe."""
+import json
+import os
+import unittest
+
+from support import ForestCase, btm
+
+STUDY = """
+study: share
+question: How much of the compute should the seed have?
+plan: forest.yaml
+folder: {folder}/study
+x_label: share of the seed (%)
+set: ["compare=[]"]
+variants:
+  - {{name: none, x: 0, set: [seed.tokens=0, cycles.0.tokens=35k]}}
+  - {{name: some, x: 43}}
+  - {{name: more_experts, x: 50, set: [evaluate.tokens_per_domain=3k]}}
+series:
+  - {{row: ensemble, domains: train}}
+  - {{row: average_uniform, domains: all}}
+  - {{row: ensemble, domains: numpy, measure: bits_per_byte}}
+"""
+
+
+class Study(ForestCase):
+    def setUp(self):
+        super().setUp()
+        self.study = self.folder / "study.yaml"
+        self.study.write_text(STUDY.format(folder=self.folder))
+
+    def test_answers_in_one_table_and_trains_nothing_twice(self):
+        out = btm("study", self.study)
+        self.assertIn("How much of the compute", out.stdout)
+        result = json.loads((self.folder / "study/study.json").read_text())
+        self.assertEqual([p["x"] for p in result["series"][0]["points"]], [0, 43, 50])
+        for variant, point in zip(("none", "some"), result["series"][0]["points"]):
+            rows = json.loads((self.folder / f"study/{variant}/results/evaluation.json").read_text())["rows"]
+            row = next(row for row in rows if row["model"] == "ensemble")
+            self.assertEqual(point["y"], row["mean"]["train"]["perplexity"])
+        # The third variant differs in its evaluation alone: its models are the second's, as the same files.
+        for name in ("seed", "experts/python", "experts/cpp"):
+            self.assertTrue(os.path.samefile(self.folder / f"study/some/{name}/model.safetensors",
+                                             self.folder / f"study/more_experts/{name}/model.safetensors"), name)
+            self.assertTrue((self.folder / f"study/more_experts/{name}/metrics.jsonl").exists())
+        self.assertTrue(os.path.samefile(self.folder / "study/none/tokens/cpp/train.bin",
+                                         self.folder / "study/some/tokens/cpp/train.bin"))
+        self.assertIn("nothing", btm("grow", self.folder / "study/some/forest.yaml").stderr)
+        self.assertEqual(btm("study", self.study, "--json").stdout.strip(),
+                         (self.folder / "study/study.json").read_text().strip())
+
+    def test_random_seeds_give_a_spread(self):
+        self.study.write_text(self.study.read_text().replace("variants:", "random_seeds: [1, 2]\nvariants:"))
+        result = json.loads(btm("study", self.study, "--json").stdout)
+        self.assertGreater(result["series"][0]["points"][0]["spread"], 0)
+        self.assertEqual(len(result["variants"]), 6)
+
+    def test_a_mistake_in_the_last_variant_shows_before_the_first_is_grown(self):
+        self.study.write_text(self.study.read_text().replace("evaluate.tokens_per_domain=3k", "evaluate.tokens=3k"))
+        message = btm("study", self.study, code=2).stderr
+        self.assertIn("more_experts", message)
+        self.assertFalse((self.folder / "study").exists())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
