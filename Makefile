@@ -39,7 +39,7 @@ test: setup ## set up, build and run all tests
 	@$(call run_tests,release)
 
 demo: build ## get real text, grow a small forest from it, compare it with a dense model
-	@tools/demo/get_text.sh
+	@tools/text/get_text.sh tools/demo/domains.tsv data/demo
 	@build/release/btm grow examples/demo/forest.yaml
 	@cat tools/demo/next.txt
 
