@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo bench format tidy asan tsan install clean
+.PHONY: help setup build test demo corpus bench format tidy asan tsan install clean
 .NOTPARALLEL:
 
 PREFIX ?= /usr/local
@@ -39,9 +39,12 @@ test: setup ## set up, build and run all tests
 	@$(call run_tests,release)
 
 demo: build ## get real text, grow a small forest from it, compare it with a dense model
-	@tools/demo/get_text.sh
+	@tools/text/get_text.sh tools/demo/domains.tsv data/demo
 	@build/release/btm grow examples/demo/forest.yaml
 	@cat tools/demo/next.txt
+
+corpus: ## get the text of examples/corpus64 (DOMAINS="A B" for these only, MILLIONS=N characters of each at most)
+	@tools/text/get_text.sh $(if $(MILLIONS),-m $(MILLIONS)) tools/corpus/domains.tsv data/corpus $(DOMAINS)
 
 bench: setup demo ## run the benchmarks of docs/benchmarks.md on the demo's text and forest
 	@$(call compile,release)
