@@ -1,6 +1,7 @@
 #include "btm/forest/curve.h"
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 #include <vector>
 
@@ -35,11 +36,15 @@ Json point_of(const std::vector<Json>& updates, std::size_t first, std::size_t l
 }  // namespace
 
 Json training_curve(const fs::path& metrics) {
+  constexpr double kPoints = 100;  // at most, more or less
   std::vector<Json> updates = whole_lines(metrics);
-  std::size_t group = (updates.size() + kCurvePoints - 1) / kCurvePoints;
+  auto count = static_cast<double>(updates.size());
+  double factor = std::pow(count, 1 / kPoints);
   Json curve = Json::array();
-  for (std::size_t first = 0; first < updates.size(); first += group) {
-    curve.push_back(point_of(updates, first, std::min(updates.size(), first + group)));
+  for (std::size_t first = 0, last = 0; first < updates.size(); first = last) {
+    auto grown = static_cast<std::size_t>(std::llround(factor * static_cast<double>(first)));
+    last = std::clamp(grown, first + 1, updates.size());
+    curve.push_back(point_of(updates, first, last));
   }
   return curve;
 }

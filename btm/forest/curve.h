@@ -7,10 +7,8 @@
 
 namespace btm {
 
-inline constexpr std::size_t kCurvePoints = 200;  // of a curve at most: a plot has no more pixels to tell them apart
-
-// [{"tokens", "loss", "dev_loss"?}]: updates in groups of equal size; tokens at the end of each, its mean training
-// loss, its last dev loss if one was measured. Lines that are torn or not whole are left out; no file: no points.
+// [{"tokens", "loss", "dev_loss"?}]: updates in groups, each longer than the last by the same factor, so that they are
+// even on a logarithmic axis; tokens at the end of each, its mean training loss, its last dev loss if one was measured. Lines that are torn or not whole are left out; no file: no points.
 Json training_curve(const std::filesystem::path& metrics);
 
 }  // namespace btm
