@@ -10,7 +10,8 @@
 namespace btm {
 namespace {
 
-constexpr double kWidth = 960, kNarrowest = 14, kWidest = 84, kTallest = 26;  // of all, of cells
+constexpr double kWidth = 960, kLeastWidth = 720;               // of all
+constexpr double kNarrowest = 14, kWidest = 84, kTallest = 26;  // of cells
 constexpr double kWidestName = 170, kGap = 8, kHeading = 24, kBaseline = 4;
 constexpr double kRoomForText = 36;  // cells as wide as this name their value
 constexpr double kUnseen = 0.001;    // values below are left blank
@@ -35,7 +36,7 @@ Layout lay_out(const HeatMap& plot) {
   double name = std::min(widest_column, kWidestName);
   layout.top = kGap + std::max(14.0, name * std::sin(layout.angle * kDegrees) + 8);
   double over = name * std::cos(layout.angle * kDegrees);
-  layout.width = std::max(kWidth, layout.left + layout.cell_width * count + (layout.angle > 0 ? over : 0) + kGap);
+  layout.width = std::max(kLeastWidth, layout.left + layout.cell_width * count + (layout.angle > 0 ? over : 0) + kGap);
   layout.bottom = layout.top;
   std::string group;
   for (const DotRow& row : plot.rows) {

@@ -89,7 +89,7 @@
       };
       key.setAttribute("role", "button");
       key.setAttribute("tabindex", "0");
-      key.setAttribute("aria-label", key.textContent);
+      key.setAttribute("aria-label", key.textContent.trim());
       set(!key.classList.contains("spare"));
       onPress(key, () => set(key.classList.contains("off")));
       hover(key, plot, () => (key.classList.contains("off") ? [] : series()));
