@@ -54,7 +54,7 @@ Source parse_source(const std::string& text) {
 
 std::vector<std::string> model_names(const ForestPaths& paths) {
   std::vector<std::string> names{"seed"};
-  for (const fs::path& folder : {paths.experts(), paths.root / "comparisons"}) {
+  for (const fs::path& folder : {paths.experts(), paths.comparisons()}) {
     std::error_code none;
     for (const auto& entry : fs::directory_iterator(folder, none)) names.push_back(entry.path().filename().string());
   }

@@ -1,41 +1,89 @@
+// btm report: the results of a forest, for the terminal, as a page, as files.
 #include <memory>
 
 #include "btm/core/files.h"
-#include "btm/forest/paths.h"
+#include "btm/forest/summary.h"
 #include "btm/report/evaluation_table.h"
+#include "btm/report/page.h"
+#include "btm/report/report_files.h"
 #include "cli/command.h"
 
 namespace btm {
 namespace {
 
 struct Options {
-  std::string forest;
+  std::string forest, html, output;
   bool markdown = false, json = false;
 };
 
-void run(const Options& options) {
-  ForestPaths paths{options.forest};
+// Out of the forest, kept as results/forest.json; where only the results were copied, what was kept.
+Json summary_of(const ForestPaths& paths) {
+  bool grown = fs::exists(paths.log()) || fs::exists(paths.seed());
+  if (!grown && fs::exists(paths.summary())) return read_results(paths.summary());
+  Json summary = forest_summary(replay_forest(paths.root));
+  make_folders(paths.results());
+  write_file(paths.summary(), summary.dump(1) + "\n");
+  return summary;
+}
+
+std::string folder_name(const fs::path& folder) {
+  fs::path path = fs::weakly_canonical(folder);
+  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+}
+
+void write_report(const Options& options, const ForestPaths& paths) {
+  Results results{read_results(paths.evaluation()), summary_of(paths), read_studies(paths.studies())};
+  Report report = make_report(folder_name(paths.root), results);
+  if (!options.html.empty()) {
+    write_file(options.html, to_page(report));
+    fmt::print("{}: open it in a browser\n", options.html);
+  }
+  if (options.output.empty()) return;
+  make_folders(options.output);
+  std::vector<ReportFile> files = report_files(report);
+  for (const ReportFile& file : files) write_file(fs::path(options.output) / file.name, file.content);
+  fmt::print("{}: {} files\n", options.output, files.size());
+}
+
+void print_results(const Options& options, const ForestPaths& paths) {
   if (!fs::exists(paths.evaluation())) {
     throw input_error("{}: not evaluated yet; run `btm evaluate {}`", paths.root.string(), paths.root.string());
   }
-  std::string text = read_file(paths.evaluation());
   if (options.json) {
-    fmt::print("{}", text);
+    fmt::print("{}", read_file(paths.evaluation()));
     return;
   }
-  Json evaluation = Json::parse(text, nullptr, false);
-  if (evaluation.is_discarded()) throw input_error("{}: not JSON; evaluate again", paths.evaluation().string());
+  Json evaluation = read_results(paths.evaluation());
   fmt::print("{}", evaluation_table(evaluation, options.markdown ? TableStyle::markdown : table_style(stdout)));
+}
+
+void run(const Options& options) {
+  ForestPaths paths{options.forest};
+  bool files = !options.html.empty() || !options.output.empty();
+  files ? write_report(options, paths) : print_results(options, paths);
 }
 
 }  // namespace
 
 void add_report(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("report", "Print the results of the last evaluation");
+  CLI::App* command = app.add_subcommand("report", "Show the results of a forest: a table, a page, plots");
   command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_flag("--markdown", options->markdown, "As a Markdown table");
-  command->add_flag("--json", options->json, "As results/evaluation.json");
+  auto* markdown = command->add_flag("--markdown", options->markdown, "Print as a Markdown table");
+  auto* json = command->add_flag("--json", options->json, "Print results/evaluation.json")->excludes(markdown);
+  command->add_option("--html", options->html, "Write one page with all tables and plots; it needs no other file")
+      ->type_name("FILE")
+      ->excludes(markdown)
+      ->excludes(json);
+  command->add_option("-o,--output", options->output, "Write every plot as SVG and CSV, every table as CSV")
+      ->type_name("DIR")
+      ->excludes(markdown)
+      ->excludes(json);
+  command->footer(
+      "\nWithout options the last evaluation is printed. A page or files also hold the lineage, training curves, "
+      "costs\n"
+      "(results/forest.json, written anew) and the studies in results/studies.\n\n"
+      "  btm report runs/demo --html report.html\n");
   command->callback([options] { run(*options); });
 }
 

@@ -6,6 +6,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/log.h"
+#include "btm/report/report_files.h"
 #include "btm/report/study_table.h"
 #include "cli/command.h"
 
@@ -25,6 +26,9 @@ void run(const Options& options) {
   grow_options.program = fs::read_symlink("/proc/self/exe");
   grow_options.quiet = options.json;
   Json results = run_study(study, grow_options);
+  for (const ReportFile& file : report_files(make_report(study.study, {Json(), Json(), {results}}))) {
+    write_file(fs::path(study.folder) / file.name, file.content);
+  }
   write_file(fs::path(study.folder) / "study.md",
              fmt::format("# {}\n\n{}\n\n{}", study.study, study.question, study_table(results, TableStyle::markdown)));
   if (options.json) {

@@ -28,7 +28,7 @@ configure_file(${CMAKE_SOURCE_DIR}/cmake/version.h.in ${CMAKE_BINARY_DIR}/genera
 function(btm_precompile target)
   cmake_parse_arguments(arg "" "" "LINKS;HEADERS" ${ARGN})
   set(source ${CMAKE_BINARY_DIR}/generated/${target}.cpp)
-  file(WRITE ${source} "// Holds precompiled headers; see cmake/targets.cmake.\n")
+  file(CONFIGURE OUTPUT ${source} CONTENT "// Holds precompiled headers; see cmake/targets.cmake.\n")  # only if changed
   add_library(${target} OBJECT ${source})
   target_link_libraries(${target} PRIVATE btm_options ${arg_LINKS})
   target_precompile_headers(${target} PRIVATE ${arg_HEADERS})

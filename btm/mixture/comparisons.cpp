@@ -1,28 +1,13 @@
 #include "btm/mixture/comparisons.h"
 
 #include <algorithm>
-#include <set>
 
-#include "btm/core/files.h"
+#include "btm/forest/comparisons.h"
 #include "btm/model/checkpoint.h"
 #include "btm/model/demix.h"
 
 namespace btm {
 namespace {
-
-std::set<fs::path> models_below(const fs::path& folder) {
-  std::set<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".tmp" && fs::exists(entry.path() / "expert.json")) found.insert(entry.path());
-  }
-  return found;
-}
-
-void add_model(Comparison& comparison, const std::string& name, const fs::path& folder) {
-  comparison.models.push_back(load_expert(folder));
-  comparison.members.push_back(single_member(name, folder, comparison.models.back().weights_sha256));
-  comparison.demix = comparison.models.back().recipe.value("demix", false);
-}
 
 Json training_of(const std::vector<const ExpertInfo*>& models, std::int64_t synchronised_parameters) {
   std::int64_t tokens = 0, updates = 0;
@@ -37,7 +22,7 @@ Json training_of(const std::vector<const ExpertInfo*>& models, std::int64_t sync
           {"updates", updates},
           {"flops", flops},
           {"device_seconds", seconds},
-          {"synchronised_bytes_per_update", synchronised_parameters * static_cast<std::int64_t>(sizeof(float))}};
+          {"bytes_per_update", synchronised_parameters * static_cast<std::int64_t>(sizeof(float))}};
 }
 
 ModelConfig config_of(const Comparison& comparison) {
@@ -52,22 +37,12 @@ bool starts_from_seed(const ExpertInfo& info) {
 
 std::vector<Comparison> find_comparisons(const Forest& forest) {
   std::vector<Comparison> comparisons;
-  const fs::path all = forest.paths.comparison("");
-  if (!fs::is_directory(all)) return comparisons;
-  std::set<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(all)) {
-    if (entry.is_directory() && entry.path().extension() != ".tmp") folders.insert(entry.path());
-  }
-  for (const fs::path& folder : folders) {
-    Comparison comparison{folder.filename().string(), {}, {}, false};
-    if (fs::exists(folder / "expert.json")) {
-      add_model(comparison, comparison.name, folder);
-    } else {
-      for (const fs::path& model : models_below(folder)) {
-        add_model(comparison, comparison.name + "/" + model.filename().string(), model);
-      }
+  for (PublishedComparison& published : published_comparisons(forest.paths)) {
+    Comparison& comparison = comparisons.emplace_back(Comparison{published.name, {}, {}, published.demix});
+    for (ComparisonModel& model : published.models) {
+      comparison.members.push_back(single_member(model.name, model.folder, model.info.weights_sha256));
+      comparison.models.push_back(std::move(model.info));
     }
-    if (!comparison.members.empty()) comparisons.push_back(std::move(comparison));
   }
   return comparisons;
 }

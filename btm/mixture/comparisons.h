@@ -22,7 +22,7 @@ struct Comparison {
 std::vector<Comparison> find_comparisons(const Forest& forest);
 
 // Training behind a row of the results: {"tokens", "updates", "flops", "device_seconds",
-// "synchronised_bytes_per_update"}. The last is what the workers of a distributed run would have to add up between them
+// "bytes_per_update"}. The last is what the workers of a distributed run would have to add up between them
 // for an update: the gradients of all parameters that they share, in float32; experts share none.
 Json training_of(const Forest& forest);  // the seed and all experts
 Json training_of_seed(const Forest& forest);

@@ -1,6 +1,7 @@
 #include "btm/plan/neighbours.h"
 
 #include "btm/core/files.h"
+#include "btm/forest/comparisons.h"
 #include "btm/forest/expert.h"
 #include "btm/forest/paths.h"
 
@@ -36,13 +37,11 @@ Neighbours::Neighbours(const std::vector<fs::path>& forests) : forests_(forests)
     ForestPaths paths{root};
     add(paths.seed(), paths.seed());
     for_each_entry(paths.experts(), [&](const fs::path& folder) { add(folder, folder); });
-    for_each_entry(paths.comparison(""), [&](const fs::path& folder) {
-      add(folder, folder);
-      for_each_entry(folder, [&](const fs::path& model) {
-        const bool demix = is_model(model) && load_expert(model).recipe.value("demix", false);
-        if (is_model(model)) add(model, demix ? folder : model);
-      });
-    });
+    for (const PublishedComparison& comparison : published_comparisons(paths)) {
+      for (const ComparisonModel& model : comparison.models) {
+        add(model.folder, comparison.demix ? paths.comparison(comparison.name) : model.folder);
+      }
+    }
   }
 }
 

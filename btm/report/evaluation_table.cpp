@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "btm/core/progress.h"
+#include "btm/report/quality_text.h"
 #include "btm/report/text_table.h"
 
 namespace btm {
@@ -36,15 +37,6 @@ std::string emphasised(const std::string& text, TableStyle style) {
 }
 
 using Value = std::optional<double>;
-
-std::string perplexity_text(double value) {
-  int digits = value < 100 ? 2 : value < 1000 ? 1 : 0;
-  return value < 1e6 ? fmt::format("{:.{}f}", value, digits) : fmt::format("{:.2e}", value);
-}
-
-std::string bits_text(double value) {
-  return fmt::format("{:.3f}", value);
-}
 
 // The cells of one column of qualities, the least one emphasised (all that show the same digits).
 std::vector<std::string> quality_cells(const std::vector<Value>& values, std::string (*text)(double),
@@ -218,8 +210,7 @@ std::string evaluation_table(const Json& evaluation, TableStyle style) {
   table.add("", "device", training("device_seconds", format_duration));
   table.add("use", "experts",
             each(rows, [](const Json& row) { return fmt::format("{}", row["experts_per_token"].get<double>()); }));
-  table.add("", "memory",
-            each(rows, [](const Json& row) { return format_count(row["memory_bytes"].get<double>()) + "B"; }));
+  table.add("", "memory", each(rows, [](const Json& row) { return bytes_text(row["memory_bytes"].get<double>()); }));
   table.add("", "tokens/s",
             each(rows, [](const Json& row) { return format_count(row["tokens_per_second"].get<double>()); }));
   return render(std::move(table), rules_of(rows), style) + "\n" + measured(evaluation);

@@ -27,7 +27,7 @@ class Baselines(ForestCase):
             "comparisons/demix/python", "comparisons/demix/cpp", "comparisons/random_split/part_1",
             "comparisons/random_split/part_2", "comparisons/random_init/python", "comparisons/random_init/cpp"})
         # What a distributed run would add up between its workers for an update.
-        shared = {name: rows[name]["training"]["synchronised_bytes_per_update"] for name in (*names, "ensemble")}
+        shared = {name: rows[name]["training"]["bytes_per_update"] for name in (*names, "ensemble")}
         parameters = rows["dense"]["active_parameters"]
         self.assertEqual(shared["dense"], 4 * parameters)
         feed_forward = 32 * 128 * 2 + 128 + 32

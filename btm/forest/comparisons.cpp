@@ -1,0 +1,41 @@
+#include "btm/forest/comparisons.h"
+
+#include <algorithm>
+
+#include "btm/core/files.h"
+
+namespace btm {
+namespace {
+
+std::vector<fs::path> folders_below(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (entry.is_directory() && entry.path().extension() != ".tmp") found.push_back(entry.path());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+void add(PublishedComparison& comparison, const std::string& name, const fs::path& folder) {
+  if (!fs::exists(folder / "expert.json")) return;
+  comparison.models.push_back({name, folder, load_expert(folder)});
+  comparison.demix = comparison.models.back().info.recipe.value("demix", false);
+}
+
+}  // namespace
+
+std::vector<PublishedComparison> published_comparisons(const ForestPaths& paths) {
+  std::vector<PublishedComparison> comparisons;
+  for (const fs::path& folder : folders_below(paths.comparisons())) {
+    PublishedComparison comparison{folder.filename().string(), {}};
+    add(comparison, comparison.name, folder);
+    for (const fs::path& model : folders_below(folder)) {
+      add(comparison, comparison.name + "/" + model.filename().string(), model);
+    }
+    if (!comparison.models.empty()) comparisons.push_back(std::move(comparison));
+  }
+  return comparisons;
+}
+
+}  // namespace btm

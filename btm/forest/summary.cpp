@@ -1,0 +1,77 @@
+#include "btm/forest/summary.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "btm/core/files.h"
+#include "btm/forest/comparisons.h"
+#include "btm/forest/curve.h"
+#include "btm/forest/lineage.h"
+#include "btm/model/checkpoint.h"
+
+namespace btm {
+namespace {
+
+// What is known of a model without its folder; the parents under their names in the lineage.
+Json place_of(const ExpertInfo& info, const std::string& id, const Json& parents) {
+  return {{"name", id},
+          {"kind", info.kind},
+          {"cycle", info.cycle},
+          {"parents", parents},
+          {"domains", info.domains},
+          {"tokens", info.tokens},
+          {"updates", info.updates},
+          {"flops", info.flops},
+          {"device_seconds", info.device_seconds},
+          {"dev_loss", info.dev_loss}};
+}
+
+void add_folder(Json& model, const fs::path& folder) {
+  if (fs::exists(folder / "config.json")) model["parameters"] = parameter_count(load_config(folder));
+  model["curve"] = training_curve(folder / "metrics.jsonl");
+}
+
+Json parents_of(const Lineage& lineage, const LineageNode& node) {
+  Json parents = Json::array();
+  for (const LineageEdge& edge : node.parents) {
+    parents.push_back({{"name", lineage.nodes[edge.parent].id}, {"weight", edge.weight}});
+  }
+  return parents;
+}
+
+Json parents_of(const ExpertInfo& info) {
+  Json parents = Json::array();
+  for (const Parent& parent : info.parents) parents.push_back({{"name", parent.name}, {"weight", parent.weight}});
+  return parents;
+}
+
+Json comparisons_of(const ForestPaths& paths) {
+  Json comparisons = Json::array();
+  for (const PublishedComparison& comparison : published_comparisons(paths)) {
+    for (const auto& [name, folder, info] : comparison.models) {
+      Json model = place_of(info, comparison.demix ? comparison.name : name, parents_of(info));
+      add_folder(model, folder);
+      comparisons.push_back(std::move(model));
+      if (comparison.demix) break;  // one run, one curve
+    }
+  }
+  return comparisons;
+}
+
+}  // namespace
+
+Json forest_summary(const Forest& forest) {
+  Json seed, experts = Json::array(), removed = Json::array();
+  Lineage lineage = lineage_of(forest);
+  for (const LineageNode& node : lineage.nodes) {
+    bool is_seed = node.info.name == kSeedName;
+    if (is_seed && !forest.seed) continue;
+    Json model = place_of(node.info, node.id, parents_of(lineage, node));
+    if (!is_seed) model["tainted"] = node.taint;
+    if (!node.removed) add_folder(model, is_seed ? forest.paths.seed() : forest.paths.expert(node.info.name));
+    is_seed ? seed = std::move(model) : (node.removed ? removed : experts).emplace_back(std::move(model));
+  }
+  return {{"seed", seed}, {"experts", experts}, {"removed", removed}, {"comparisons", comparisons_of(forest.paths)}};
+}
+
+}  // namespace btm

@@ -1,0 +1,26 @@
+// A report as files, and what it is read from.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "btm/report/report.h"
+
+namespace btm {
+
+struct ReportFile {
+  std::string name;
+  std::string content;
+};
+
+// NAME.svg and NAME.csv for each plot, NAME.csv for each table.
+std::vector<ReportFile> report_files(const Report& report);
+
+// FILE, or null if there is none. Throws Error(input): not JSON.
+Json read_results(const std::filesystem::path& file);
+
+// FOLDER/*.json by name; none without such a folder.
+std::vector<Json> read_studies(const std::filesystem::path& folder);
+
+}  // namespace btm
