@@ -59,7 +59,7 @@ TEST(ForestSummary, HoldsEveryModelWithItsCostAndPlace) {
   ExpertInfo dense = test::expert_info("dense", 0, {{"seed", 1, ""}});
   dense.kind = "dense";
   publish_model(paths.comparison("dense"), paths.run("dense"), dense);
-  remove_expert(open_forest(paths.root), "python", false);
+  remove_expert(open_forest(paths.root), "python", Descendants::keep);
 
   Json summary = forest_summary(open_forest(paths.root));
   EXPECT_EQ(summary["seed"]["name"], "seed");

@@ -60,7 +60,9 @@ void write_tokens(const ForestPaths& paths, const std::string& domain, const Jso
 void plant(const ForestPaths& paths, const Json& cases, const std::vector<std::string>& experts = {"a", "b", "c"}) {
   make_folders(paths.root);
   publish_model(paths.seed(), run_of(paths, "seed"), info_of("seed", "seed", 1000));
-  publish_model(paths.comparison("dense"), run_of(paths, "dense"), info_of("dense", "dense", 1500));
+  ExpertInfo dense = info_of("dense", "dense", 1500);
+  dense.parents = {{"seed", 1, ""}};
+  publish_model(paths.comparison("dense"), run_of(paths, "dense"), dense);
   for (const std::string& name : experts) merge_expert(paths, run_of(paths, name), info_of(name, "expert", 500));
   make_folders(paths.tokenizer());
   fs::copy_file(paths.seed() / "tokenizer.json", paths.tokenizer() / "tokenizer.json");

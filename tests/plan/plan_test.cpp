@@ -99,7 +99,7 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
   EXPECT_THAT(message(kPlan, {"domains.seed.text=x"}), HasSubstr("rename the domain"));
   EXPECT_THAT(message(kPlan, {"domains.python.text=[]"}), HasSubstr("domains.python.text is missing"));
   EXPECT_THAT(message(kPlan, {"seed.domains=[ruby]"}), HasSubstr("'ruby' is not a train domain"));
-  EXPECT_THAT(message(kPlan, {"seed.tokens=0"}), HasSubstr("seed.tokens must be more than 0"));
+  EXPECT_THAT(message(kPlan, {"seed.tokens=-1"}), HasSubstr("seed.tokens is -1, but must be 0 or more"));
   EXPECT_THAT(message(kPlan, {"launcher.workers=0"}), HasSubstr("launcher.workers"));
   EXPECT_THAT(message("[1, 2]"), HasSubstr("a plan is a map of settings"));
   EXPECT_THAT(message("forest: ''\ndomains: {a: {text: x}}"), HasSubstr("forest is missing"));
