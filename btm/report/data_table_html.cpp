@@ -48,7 +48,7 @@ std::string cell_of(const DataTable& table, std::size_t column, const DataCell& 
 std::string to_html(const DataTable& table) {
   std::string html = fmt::format(
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table>\n"
-      "<caption>{0}</caption>\n<thead>\n",
+      "<caption><span>{0}</span></caption>\n<thead>\n",
       escaped(table.caption));
   html += group_row(table) + "<tr>";
   for (std::size_t i = 0; i < table.columns.size(); ++i) {

@@ -19,36 +19,42 @@ def quality(value):
 
 
 def model(name, kind="expert", cycle=1, parents=()):
-    return {"name": name, "kind": kind, "cycle": cycle, "domains": [name], "tokens": 1000, "updates": 10, "flops": 1.5e9,
-            "device_seconds": 2.5, "dev_loss": 3.125, "parameters": 433000, "tainted": 0.25 if cycle > 1 else 0,
+    return {"name": name, "kind": kind, "cycle": cycle, "domains": [name], "tokens": 1000, "updates": 10,
+            "flops": 1.5e9, "device_seconds": 2.5, "dev_loss": 3.125,
+            "parameters": 433000, "tainted": 0.25 if cycle > 1 else 0,
             "parents": [{"name": parent, "weight": weight} for parent, weight in parents],
             "curve": [{"tokens": 100, "loss": 5.5}, {"tokens": 1000, "loss": 3.5, "dev_loss": 3.125}]}
 
 
 def results(name):
     """What a results folder holds; one expert, domain, model and series is called `name`."""
-    domains = {name: {"role": "train", "tokens": 50000, "bytes": 150000}, "ruby": {"role": "novel", "tokens": 1, "bytes": 3}}
+    domains = {name: {"role": "train", "tokens": 50000, "bytes": 150000},
+               "ruby": {"role": "novel", "tokens": 1, "bytes": 3}}
     rows = [{"model": row, "domains": {domain: quality(value) for domain in domains},
              "mean": {role: quality(value) for role in ("train", "novel", "all")},
              "training": {"tokens": 16e6, "flops": 4.25e13, "device_seconds": 185},
              "experts_per_token": 2, "memory_bytes": 1732000, "tokens_per_second": 23400}
             for row, value in (("seed", 92.6875), ("dense", 59.125), ("ensemble", 47.3125), (name, 48.5))]
     return {
-        "evaluation.json": {"domains": domains, "rows": rows, "posteriors": {d: {name: 0.875, "rust": 0.125} for d in domains}},
-        "forest.json": {"seed": model("seed", "seed", 0), "experts": [model(name, parents=[("seed", 1)]),
-                                                                      model("rust", cycle=2, parents=[(name, 0.75), ("gone", 0.25)])],
+        "evaluation.json": {"domains": domains, "rows": rows,
+                            "posteriors": {domain: {name: 0.875, "rust": 0.125} for domain in domains}},
+        "forest.json": {"seed": model("seed", "seed", 0),
+                        "experts": [model(name, parents=[("seed", 1)]),
+                                    model("rust", cycle=2, parents=[(name, 0.75), ("gone", 0.25)])],
                         "removed": [{"name": "gone", "cycle": 1, "parents": [{"name": "seed", "weight": 1.0}]}],
                         "comparisons": [model("dense", "dense", 0, [("seed", 1)])]},
         "studies/top_k.json": {"study": "top k", "question": name, "x": {"label": "experts", "log": True},
                                "y": {"label": "perplexity"},
-                               "series": [{"name": name, "points": [{"x": 1, "y": 48.29, "spread": 0.5}, {"x": 2, "y": 47.78}]}]},
+                               "series": [{"name": name, "points": [{"x": 1, "y": 48.29, "spread": 0.5},
+                                                                    {"x": 2, "y": 47.78}]}]},
         "studies/starts.json": {"study": "starts", "x": {"label": "from"}, "y": {"label": "perplexity"},
-                                "series": [{"name": "ensemble", "points": [{"x": name, "y": 48.29}, {"x": "seed", "y": 50}]}]},
+                                "series": [{"name": "ensemble", "points": [{"x": name, "y": 48.29},
+                                                                           {"x": "seed", "y": 50}]}]},
     }
 
 
 class Page(html.parser.HTMLParser):
-    """Checks that elements close in order; collects scripts' number and each SVG's text."""
+    """Checks that elements close in order; counts the scripts, collects the text."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
@@ -62,7 +68,7 @@ class Page(html.parser.HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attributes):
+    def handle_startendtag(self, tag, attributes):  # of SVG: nothing to close
         pass
 
     def handle_endtag(self, tag):
