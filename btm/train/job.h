@@ -26,7 +26,7 @@ void visit(TrainingData& s, F&& f) {
   f("train_sha256", s.train_sha256, "identity of the train tokens");
 }
 
-// RUN/run.yaml: everything that the final weights depend on.
+// RUN/run.yaml: everything that the final weights depend on, and where its files are.
 struct TrainingJob {
   std::string name;
   std::string init;         // checkpoint folder; "": random
@@ -37,6 +37,7 @@ struct TrainingJob {
   std::int64_t tokens = 0;  // rounded down to whole updates, at least one
   std::vector<TrainingData> data;
   int threads = 1;
+  std::string tensorboard;  // folder for the event file; "": the run's
 };
 template <class F>
 void visit(TrainingJob& s, F&& f) {
@@ -49,6 +50,7 @@ void visit(TrainingJob& s, F&& f) {
   f("tokens", s.tokens, "to train on");
   f("data", s.data, "domains, balanced");
   f("threads", s.threads, "replicas, each on its own thread");
+  f("tensorboard", s.tensorboard, "folder for TensorBoard's event file; empty: beside metrics.jsonl");
 }
 
 // RUN/result.json
