@@ -46,9 +46,9 @@ void publish_model(const std::filesystem::path& target, const std::filesystem::p
 // was removed before. Throws Error(input) for a name that was never merged.
 std::vector<std::string> removal_of(const Forest& forest, const std::string& name, bool descendants);
 
-// Logs the removal and deletes the expert's folder and its finished run (runs/NAME, which holds the same weights); with
-// `descendants` also of every living expert with a share of it. Gives removal_of. Needs only the log, see
-// replay_forest. The caller holds the forest's lock.
+// Logs the removal and deletes the expert's folder, its finished run (runs/NAME, which holds the same weights) and its
+// event file; with `descendants` also of every living expert with a share of it. Gives removal_of. Needs only the log,
+// see replay_forest. The caller holds the forest's lock.
 std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, bool descendants);
 
 }  // namespace btm

@@ -19,10 +19,12 @@ struct ForestPaths {
   std::filesystem::path seed() const { return root / "seed"; }
   std::filesystem::path expert(const std::string& name) const { return root / "experts" / name; }
   std::filesystem::path experts() const { return root / "experts"; }
-  std::filesystem::path comparison(const std::string& name) const { return root / "comparisons" / name; }
+  std::filesystem::path comparison(const std::string& name) const { return comparisons() / name; }
+  std::filesystem::path comparisons() const { return root / "comparisons"; }
   std::filesystem::path runs() const { return root / "runs"; }
   std::filesystem::path run(const std::string& name) const { return root / "runs" / name; }
   std::filesystem::path branch(const std::string& name) const { return root / "runs" / name / "init"; }
+  std::filesystem::path tensorboard(const std::string& name) const { return root / "tensorboard" / name; }
   std::filesystem::path results() const { return root / "results"; }
   std::filesystem::path evaluation() const { return results() / "evaluation.json"; }
 };

@@ -39,15 +39,22 @@ Beside find_beside(const Forest& forest) {
   return beside;
 }
 
+// The compute behind the models; the speed is that of one model's training, on average, if it is known of all.
 Json training_of(const std::vector<const ExpertInfo*>& models) {
-  std::int64_t tokens = 0;
-  double flops = 0, seconds = 0;
+  std::int64_t tokens = 0, updates = 0;
+  double flops = 0, seconds = 0, wall_seconds = 0;
+  bool known = true;
   for (const ExpertInfo* model : models) {
     tokens += model->tokens;
+    updates += model->updates;
     flops += model->flops;
     seconds += model->device_seconds;
+    wall_seconds += model->device_seconds / std::max(1, model->threads);
+    known = known && (model->threads > 0 || model->updates == 0);
   }
-  return {{"tokens", tokens}, {"flops", flops}, {"device_seconds", seconds}};
+  Json training = {{"tokens", tokens}, {"flops", flops}, {"device_seconds", seconds}};
+  if (known && wall_seconds > 0) training["updates_per_second"] = static_cast<double>(updates) / wall_seconds;
+  return training;
 }
 
 // One model to score, and the texts to score it on.

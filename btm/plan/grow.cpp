@@ -12,6 +12,7 @@
 #include "btm/model/checkpoint.h"
 #include "btm/plan/branch.h"
 #include "btm/plan/corpus.h"
+#include "btm/plan/event_files.h"
 #include "btm/plan/jobs.h"
 #include "btm/plan/launcher.h"
 
@@ -39,6 +40,7 @@ class Grower {
       for (const ComparisonSettings& comparison : plan_.compare) grow_dense(comparison);
       evaluate();
     }
+    complete_event_files(paths_);
     return std::move(outcome_);
   }
 
@@ -226,14 +228,15 @@ class Grower {
     });
   }
 
-  // Leaves a run of the same job as it is, so that it goes on where it stopped.
+  // Leaves the state of a run of the same job as it is, so that it goes on where it stopped.
   void prepare_run(const Ready& item, int threads) {
     fs::path run = paths_.run(item.task.name);
     TrainingJob job = job_of(item.task, model_, reports_, paths_, item.init, item.init_sha256, threads);
     if (fs::exists(run / "run.yaml")) {
       TrainingJob there = load_job(run);
-      job.threads = there.threads;  // the bytes of the weights depend on it
-      if (settings_json(there) == settings_json(job)) return;
+      job.threads = there.threads;          // the bytes of the weights depend on it
+      there.tensorboard = job.tensorboard;  // the weights don't
+      if (settings_json(there) == settings_json(job)) return save_job(run, job);
       log_info(fmt::format("{}: its settings have changed, training starts anew", item.task.name));
       for (const auto& entry : fs::directory_iterator(run)) {
         if (entry.path() != paths_.branch(item.task.name)) remove_folder(entry.path());

@@ -49,6 +49,7 @@ TrainingJob job_of(const ModelTask& task, const ModelConfig& model, const std::v
   job.training = task.training;
   job.tokens = task.tokens;
   job.threads = threads;
+  job.tensorboard = paths.tensorboard(task.name);
   for (const std::string& domain : task.domains) {
     job.data.push_back({domain, paths.tokens(domain), report_of(domains, domain).train_sha256});
   }
@@ -71,6 +72,7 @@ ExpertInfo info_of(const ModelTask& task, const Json& recipe, const std::string&
   info.updates = result.updates;
   info.flops = result.flops;
   info.device_seconds = result.device_seconds;
+  info.threads = result.threads;
   info.dev_loss = result.dev_loss;
   info.tool_version = kVersion;
   return info;
