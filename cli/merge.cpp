@@ -7,6 +7,7 @@
 #include "btm/core/hash.h"
 #include "btm/forest/lineage.h"
 #include "btm/model/checkpoint.h"
+#include "btm/plan/event_files.h"
 #include "btm/plan/jobs.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
@@ -150,6 +151,7 @@ void run(const Options& options) {
   ExpertInfo info = expert_of_run(options, forest);
   bool known = forest.find(info.name) != nullptr;
   merge_expert(paths, options.run, info);
+  complete_event_files(paths);
   ExpertInfo merged = load_expert(paths.expert(info.name));
   if (options.json) {
     fmt::print("{}\n", expert_json(merged).dump(2));

@@ -102,7 +102,7 @@ Examples:
   btm train --output runs/ruby --init runs/demo/seed --tokens-from tokens/ruby --tokens 500k
 
 A stopped run (Ctrl-C, SIGTERM, kill -9) goes on where it was and ends with the same bytes. It leaves RUN/model (loads in
-transformers), RUN/metrics.jsonl and RUN/result.json.
+transformers), RUN/metrics.jsonl (and the same for TensorBoard) and RUN/result.json.
 
 Settings for --set, as in RUN/run.yaml, with their defaults:
 )";

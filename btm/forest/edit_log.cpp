@@ -86,6 +86,7 @@ ExpertInfo expert_of(const Edit& merge) {
           .flops = merge.flops,
           .device_seconds = merge.device_seconds,
           .dev_loss = merge.dev_loss,
+          .threads = 0,
           .tool_version = merge.tool_version};
 }
 

@@ -54,9 +54,9 @@ std::vector<std::string> removal_of(const Forest& forest, const std::string& nam
 
 enum class Descendants { keep, remove, retrain };  // retrain: removed, and marked for the next grow
 
-// Logs the removal and deletes the expert's folder and its finished run (runs/NAME, which holds the same weights); not
-// with Descendants::keep also of every living expert with a share of it. Gives removal_of. Needs only the log, see
-// replay_forest. The caller holds the forest's lock.
+// Logs the removal and deletes the expert's folder, its finished run (runs/NAME, which holds the same weights) and its
+// event file; not with Descendants::keep also of every living expert with a share of it. Gives removal_of. Needs only
+// the log, see replay_forest. The caller holds the forest's lock.
 std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, Descendants descendants);
 
 }  // namespace btm

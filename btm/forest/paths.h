@@ -24,6 +24,7 @@ struct ForestPaths {
   std::filesystem::path runs() const { return root / "runs"; }
   std::filesystem::path run(const std::string& name) const { return root / "runs" / name; }
   std::filesystem::path branch(const std::string& name) const { return root / "runs" / name / "init"; }
+  std::filesystem::path tensorboard(const std::string& name) const { return root / "tensorboard" / name; }
   std::filesystem::path results() const { return root / "results"; }
   std::filesystem::path evaluation() const { return results() / "evaluation.json"; }
   std::filesystem::path summary() const { return results() / "forest.json"; }

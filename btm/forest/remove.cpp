@@ -46,6 +46,7 @@ std::vector<std::string> remove_expert(const Forest& forest, const std::string& 
   finish_removals(forest);
   for (const std::string& each : names) {
     remove_run(forest.paths, each);
+    if (!fs::exists(forest.paths.run(each))) remove_folder(forest.paths.tensorboard(each));  // else it is that run's
     append_edit(forest.paths.log(),
                 remove_edit(*forest.find(each), descendants == Descendants::retrain && each != name));
     remove_folder(forest.paths.expert(each));

@@ -11,18 +11,20 @@ namespace {
 
 Json training_of(const std::vector<const ExpertInfo*>& models, std::int64_t synchronised_parameters) {
   std::int64_t tokens = 0, updates = 0;
-  double flops = 0, seconds = 0;
+  double flops = 0, seconds = 0, wall_seconds = 0;
+  bool known = true;  // the threads of all
   for (const ExpertInfo* model : models) {
     tokens += model->tokens;
     updates += model->updates;
     flops += model->flops;
     seconds += model->device_seconds;
+    wall_seconds += model->device_seconds / std::max(1, model->threads);
+    known = known && (model->threads > 0 || model->updates == 0);
   }
-  return {{"tokens", tokens},
-          {"updates", updates},
-          {"flops", flops},
-          {"device_seconds", seconds},
-          {"bytes_per_update", synchronised_parameters * static_cast<std::int64_t>(sizeof(float))}};
+  Json training = {{"tokens", tokens}, {"updates", updates}, {"flops", flops}, {"device_seconds", seconds}};
+  if (known && wall_seconds > 0) training["updates_per_second"] = static_cast<double>(updates) / wall_seconds;
+  training["bytes_per_update"] = synchronised_parameters * static_cast<std::int64_t>(sizeof(float));
+  return training;
 }
 
 ModelConfig config_of(const Comparison& comparison) {

@@ -21,9 +21,10 @@ struct Comparison {
 // In the order of their names.
 std::vector<Comparison> find_comparisons(const Forest& forest);
 
-// Training behind a row of the results: {"tokens", "updates", "flops", "device_seconds",
-// "bytes_per_update"}. The last is what the workers of a distributed run would have to add up between them
-// for an update: the gradients of all parameters that they share, in float32; experts share none.
+// Training behind a row of the results: {"tokens", "updates", "flops", "device_seconds", "updates_per_second",
+// "bytes_per_update"}. Updates per second are those of one model's training, on average; left out where the threads of
+// one are not known. The last is what the workers of a distributed run would have to add up between them for an update:
+// the gradients of all parameters that they share, in float32; experts share none.
 Json training_of(const Forest& forest);  // the seed and all experts
 Json training_of_seed(const Forest& forest);
 Json training_of(const Comparison& comparison, const Forest& forest);  // with the seed, if it starts from it

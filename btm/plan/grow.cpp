@@ -13,6 +13,7 @@
 #include "btm/plan/branch.h"
 #include "btm/plan/comparisons.h"
 #include "btm/plan/corpus.h"
+#include "btm/plan/event_files.h"
 #include "btm/plan/jobs.h"
 #include "btm/plan/launcher.h"
 
@@ -29,6 +30,7 @@ class Grower {
 
   GrowOutcome run() {
     FileLock lock(paths_.lock(), fmt::format("another btm on {}", paths_.root.string()));
+    remove_leftovers();
     record_plan();
     prepare();
     grow_seed();
@@ -37,10 +39,23 @@ class Grower {
       for (const ComparisonSettings& comparison : plan_.compare) grow_comparison(comparison);
       evaluate();
     }
+    complete_event_files(paths_);
     return std::move(outcome_);
   }
 
  private:
+  // What a killed process left half-written; the lock is held, so nobody is at work on it.
+  void remove_leftovers() const {
+    std::vector<fs::path> left;
+    for (const fs::path& folder : {paths_.root, paths_.experts(), paths_.comparisons(), paths_.tokens("")}) {
+      std::error_code none;
+      for (const auto& entry : fs::directory_iterator(folder, none)) {
+        if (entry.path().extension() == ".tmp") left.push_back(entry.path());
+      }
+    }
+    for (const fs::path& path : left) remove_folder(path);
+  }
+
   void record_plan() {
     std::string text = to_yaml(settings_json(plan_));
     if (!fs::exists(paths_.plan()) || read_file(paths_.plan()) != text) write_file(paths_.plan(), text);
@@ -277,19 +292,20 @@ class Grower {
     if (!found) return false;
     const ExpertInfo there = load_expert(task.demix ? *found / task.domains.front() : *found);
     adopt_model(*found, paths_.run(run_name(task)));
-    publish(task, {there.tokens, there.updates, there.flops, there.device_seconds, there.dev_loss});
+    publish(task, {there.tokens, there.updates, there.flops, there.device_seconds, there.dev_loss, there.threads});
     log_detail(fmt::format("{}: taken over from {}", run_name(task), found->string()));
     return true;
   }
 
-  // Leaves a run of the same job as it is, so that it goes on where it stopped.
+  // Leaves the state of a run of the same job as it is, so that it goes on where it stopped.
   void prepare_run(const Ready& item, int threads) {
     fs::path run = paths_.run(run_name(item.task));
     TrainingJob job = job_of(item.task, model_, reports_, paths_, item.init, item.init_sha256, threads);
     if (fs::exists(run / "run.yaml")) {
       TrainingJob there = load_job(run);
-      job.threads = there.threads;  // the bytes of the weights depend on it
-      if (settings_json(there) == settings_json(job)) return;
+      job.threads = there.threads;          // the bytes of the weights depend on it
+      there.tensorboard = job.tensorboard;  // the weights don't
+      if (settings_json(there) == settings_json(job)) return save_job(run, job);
       log_info(fmt::format("{}: its settings have changed, training starts anew", run_name(item.task)));
       for (const auto& entry : fs::directory_iterator(run)) {
         if (entry.path() != paths_.branch(run_name(item.task))) remove_folder(entry.path());

@@ -58,6 +58,7 @@ TrainingJob job_of(const ModelTask& task, const ModelConfig& model, const std::v
   job.part = task.part;
   job.parts = task.parts;
   job.demix = task.demix;
+  job.tensorboard = paths.tensorboard(run_name(task));
   for (const std::string& domain : task.domains) {
     job.data.push_back({domain, paths.tokens(domain), report_of(domains, domain).train_sha256});
   }
@@ -79,6 +80,7 @@ ExpertInfo info_of(const ModelTask& task, const Json& recipe, const std::string&
   info.updates = result.updates;
   info.flops = result.flops;
   info.device_seconds = result.device_seconds;
+  info.threads = result.threads;
   info.dev_loss = result.dev_loss;
   info.tool_version = kVersion;
   return info;

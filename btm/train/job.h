@@ -26,7 +26,7 @@ void visit(TrainingData& s, F&& f) {
   f("train_sha256", s.train_sha256, "identity of the train tokens");
 }
 
-// RUN/run.yaml: everything that the final weights depend on.
+// RUN/run.yaml: everything that the final weights depend on, and where its files are.
 struct TrainingJob {
   std::string name;
   std::string init;         // checkpoint folder; "": random
@@ -39,6 +39,7 @@ struct TrainingJob {
   int part = 0, parts = 1;
   bool demix = false;
   int threads = 1;
+  std::string tensorboard;  // folder for the event file; "": the run's
 };
 template <class F>
 void visit(TrainingJob& s, F&& f) {
@@ -54,6 +55,7 @@ void visit(TrainingJob& s, F&& f) {
   f("parts", s.parts, "1: all of the data");
   f("demix", s.demix, "a feed-forward network per domain in each layer, all else shared; leaves a model per domain");
   f("threads", s.threads, "replicas, each on its own thread");
+  f("tensorboard", s.tensorboard, "folder for TensorBoard's event file; empty: beside metrics.jsonl");
 }
 
 // RUN/result.json

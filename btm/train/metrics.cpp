@@ -17,9 +17,13 @@ Error not_writable(const fs::path& path) {
                      std::strerror(errno));
 }
 
+double seconds_since_1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 }  // namespace
 
-MetricsFile::MetricsFile(const fs::path& path, std::int64_t bytes) : path_(path) {
+MetricsFile::MetricsFile(const fs::path& path, std::int64_t bytes, const fs::path& event_folder) : path_(path) {
   file_.reset(std::fopen(path.c_str(), "ae"));
   if (!file_) throw not_writable(path);
   std::setvbuf(file_.get(), nullptr, _IONBF, 0);  // lines_ is the buffer
@@ -28,6 +32,7 @@ MetricsFile::MetricsFile(const fs::path& path, std::int64_t bytes) : path_(path)
   } else if (::ftruncate(::fileno(file_.get()), bytes) != 0) {
     throw not_writable(path);
   }
+  events_.emplace(event_folder, read_file(path));
 }
 
 void MetricsFile::add(std::int64_t update, std::int64_t tokens, const UpdateReport& report, double tokens_per_second,
@@ -37,14 +42,16 @@ void MetricsFile::add(std::int64_t update, std::int64_t tokens, const UpdateRepo
       out, R"({{"update":{},"tokens":{},"loss":{},"learning_rate":{},"gradient_norm":{},"tokens_per_second":{:.0f})",
       update, tokens, report.loss, report.learning_rate, report.gradient_norm, tokens_per_second);
   if (dev_loss) fmt::format_to(out, R"(,"dev_loss":{})", *dev_loss);
-  lines_ += "}\n";
+  fmt::format_to(out, R"(,"time":{:.3f}}})", seconds_since_1970());
+  lines_ += '\n';
 }
 
 std::int64_t MetricsFile::flush() {
   int descriptor = ::fileno(file_.get());
   if (std::fwrite(lines_.data(), 1, lines_.size(), file_.get()) != lines_.size()) throw not_writable(path_);
-  lines_.clear();
   if (::fsync(descriptor) != 0) throw not_writable(path_);
+  events_->add(lines_);
+  lines_.clear();
   return static_cast<std::int64_t>(::lseek(descriptor, 0, SEEK_END));
 }
 

@@ -1,4 +1,5 @@
-// What a run says of itself while it works: metrics.jsonl for plots, status.json for whoever watches it.
+// What a run says of itself while it works: metrics.jsonl and an event file for plots, status.json for whoever watches
+// it.
 #pragma once
 
 #include <chrono>
@@ -10,16 +11,17 @@
 #include <string>
 
 #include "btm/core/settings.h"
+#include "btm/train/event_file.h"
 #include "btm/train/learner.h"
 
 namespace btm {
 
-// RUN/metrics.jsonl, a line an update. Lines reach the disk at flush(); those after the last checkpoint are written
-// again when the run goes on from it.
+// RUN/metrics.jsonl, a line an update, and its event file. Lines reach the disk at flush(); those after the last
+// checkpoint are written again when the run goes on from it.
 class MetricsFile {
  public:
-  // Cuts the file back to its first `bytes` (the checkpoint's). Throws Error(input).
-  MetricsFile(const std::filesystem::path& path, std::int64_t bytes);
+  // Cuts the files back to the first `bytes` of metrics.jsonl (the checkpoint's). Throws Error(input).
+  MetricsFile(const std::filesystem::path& path, std::int64_t bytes, const std::filesystem::path& event_folder);
 
   void add(std::int64_t update, std::int64_t tokens, const UpdateReport& report, double tokens_per_second,
            std::optional<double> dev_loss);
@@ -32,6 +34,7 @@ class MetricsFile {
   std::filesystem::path path_;
   std::unique_ptr<std::FILE, Close> file_;
   std::string lines_;
+  std::optional<EventFile> events_;
 };
 
 struct RunStatus {

@@ -119,7 +119,8 @@ void Training::resume() {
   saved_update_ = state_.update;
   spent_ = state_.device_seconds;
   if (auto old = load_status(run_)) spent_ = std::max(spent_, old->device_seconds);  // what was lost counts too
-  metrics_.emplace(run_ / "metrics.jsonl", state_.metrics_bytes);
+  metrics_.emplace(run_ / "metrics.jsonl", state_.metrics_bytes,
+                   job_.tensorboard.empty() ? run_ : fs::path(job_.tensorboard));
   status_.update = state_.update;
   status_.updates = updates_;
   status_.device_seconds = spent_;

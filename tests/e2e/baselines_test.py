@@ -34,6 +34,9 @@ class Baselines(ForestCase):
         self.assertEqual(shared["demix"], 4 * (parameters - feed_forward))
         self.assertEqual((shared["random_split"], shared["random_init"], shared["ensemble"]), (0, 0, 0))
         self.assertEqual(rows["demix"]["memory_bytes"], 4 * (parameters + feed_forward))
+        self.assertEqual(self.event_files(), {
+            "seed", "python", "cpp", "dense", "dense_from_random", "demix", "random_split-part_1", "random_split-part_2",
+            "random_init-python", "random_init-cpp"})
         before = self.weights()
         self.assertIn("nothing to do", btm("grow", self.plan).stderr)
         self.assertEqual(self.weights(), before)

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -20,6 +21,7 @@ class Grow(ForestCase):
         again = btm("grow", self.plan)
         self.assertIn("nothing to do", again.stderr)
         self.assertEqual(self.weights(), before)
+        self.assertEqual(self.event_files(), {"seed", "python", "cpp", "dense"})
 
         evaluation = json.loads((self.forest / "results/evaluation.json").read_text())
         rows = {row["model"]: row for row in evaluation["rows"]}
@@ -54,8 +56,25 @@ class Grow(ForestCase):
             time.sleep(0.5)  # orphaned workers save and go
         btm("grow", self.plan)
         disturbed = self.weights()
+        events = self.event_files()
         self.forest = self.folder / "undisturbed"
         self.assertEqual(self.weights(), disturbed)
+        self.assertEqual(events, self.event_files())
+
+    def test_event_files_come_back_with_the_same_bytes(self):
+        btm("grow", self.plan)
+        files = sorted((self.forest / "tensorboard").glob("*/events.out.tfevents.*"))
+        before = [file.read_bytes() for file in files]
+        shutil.rmtree(self.forest / "tensorboard")
+        self.assertIn("nothing to do", btm("grow", self.plan).stderr)
+        self.assertEqual([file.read_bytes() for file in files], before)
+
+    def test_what_a_killed_process_left_half_written_goes(self):
+        for name in ("seed.1.tmp", "experts/cpp.1.tmp", "tokens/cpp.1.tmp"):
+            (self.forest / name).mkdir(parents=True)
+            (self.forest / name / "model.safetensors").write_bytes(b"torn")
+        btm("grow", self.plan)
+        self.assertEqual(list(self.forest.glob("**/*.tmp")), [])
 
     def test_added_cycle_trains_only_what_is_new(self):
         btm("grow", self.plan)
@@ -96,6 +115,7 @@ class Grow(ForestCase):
         btm("grow", self.plan)
         btm("remove", self.forest, "cpp", "--yes")
         self.assertNotIn("experts/cpp", self.weights())
+        self.assertEqual(self.event_files(), {"seed", "python", "dense"})
         self.assertIn("was removed", btm("grow", self.plan).stderr)
         self.assertNotIn("experts/cpp", self.weights())
 

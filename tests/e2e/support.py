@@ -93,3 +93,17 @@ class ForestCase(unittest.TestCase):
         import hashlib
         return {str(path.parent.relative_to(self.forest)): hashlib.sha256(path.read_bytes()).hexdigest()
                 for path in sorted(self.forest.glob("**/model.safetensors")) if "runs" not in path.parts}
+
+    def event_files(self):
+        """Names of the models that TensorBoard shows; each has a step for each line of its metrics."""
+        from tensorboard.backend.event_processing import event_accumulator
+        names = set()
+        for path in (self.forest / "tensorboard").iterdir():
+            names.add(path.name)
+            events = event_accumulator.EventAccumulator(str(path), {event_accumulator.SCALARS: 0}).Reload()
+            places = (path.name, f"experts/{path.name}", f"comparisons/{path.name}",
+                      f"comparisons/{path.name.replace('-', '/', 1)}", f"comparisons/{path.name}/*")
+            metrics = next(file for place in places for file in self.forest.glob(f"{place}/metrics.jsonl"))
+            lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+            assert [point.step for point in events.Scalars("loss")] == [line["update"] for line in lines]
+        return names

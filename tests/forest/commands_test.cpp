@@ -7,6 +7,7 @@
 #include "btm/forest/forest.h"
 #include "btm/model/average.h"
 #include "btm/model/checkpoint.h"
+#include "btm/train/event_file.h"
 #include "btm/train/metrics.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
@@ -132,6 +133,7 @@ TEST_F(Commands, MergeFindsParentsByTheirWeights) {
   EXPECT_EQ(info.tokens, 4096);
   EXPECT_EQ(info.recipe["tokens"], 5000);
   EXPECT_EQ(info.recipe["domains"]["ruby"], "train hash");
+  EXPECT_GT(fs::file_size(event_file(paths.tensorboard("ruby"))), 0u);
   EXPECT_THAT(btm({"merge", root, run("ruby", paths.expert("rust"))}), HasSubstr("merged already"));
 }
 

@@ -36,6 +36,7 @@ struct Remove : ::testing::Test {
 };
 
 TEST_F(Remove, LeavesTaintedDescendants) {
+  for (const char* name : {"a", "b"}) make_folders(paths.tensorboard(name));
   EXPECT_THAT(remove_expert(forest(), "a", Descendants::keep), ElementsAre("a"));
   Forest after = forest();
   EXPECT_THAT(names_of(after.experts), ElementsAre("b", "c", "d"));
@@ -43,6 +44,8 @@ TEST_F(Remove, LeavesTaintedDescendants) {
   EXPECT_FALSE(fs::exists(paths.expert("a")));
   EXPECT_FALSE(fs::exists(paths.run("a")));
   EXPECT_TRUE(fs::exists(paths.run("b")));
+  EXPECT_FALSE(fs::exists(paths.tensorboard("a")));
+  EXPECT_TRUE(fs::exists(paths.tensorboard("b")));
   std::vector<Tainted> tainted = tainted_by(after, "a");
   ASSERT_EQ(tainted.size(), 2u);
   EXPECT_DOUBLE_EQ(tainted[1].share, 0.75);
@@ -95,8 +98,10 @@ TEST_F(Remove, WorksWhenTheFolderIsLost) {
 
 TEST_F(Remove, UnfinishedRunOfThatNameStays) {
   fs::remove(paths.run("a") / "result.json");
+  make_folders(paths.tensorboard("a"));
   remove_expert(forest(), "a", Descendants::keep);
   EXPECT_TRUE(fs::exists(paths.run("a")));
+  EXPECT_TRUE(fs::exists(paths.tensorboard("a")));
 }
 
 TEST_F(Remove, UnknownNameIsAnError) {

@@ -36,7 +36,9 @@ ExpertInfo info_of(const std::string& name, const std::string& kind, std::int64_
   info.recipe = {{"name", name}};
   info.tokens = tokens;
   info.flops = 1e6 * static_cast<double>(tokens);
+  info.updates = tokens / 100;
   info.device_seconds = 1;
+  info.threads = 2;
   return info;
 }
 
@@ -134,12 +136,26 @@ TEST_F(Evaluate, MeansAreArithmeticOverDomainsAndComputeIsSummed) {
   EXPECT_EQ(row["training"]["tokens"], 2500);
   EXPECT_EQ(row_of(evaluation, "dense")["training"]["tokens"], 2500);
   EXPECT_EQ(row_of(evaluation, "seed")["training"]["tokens"], 1000);
+  EXPECT_DOUBLE_EQ(row["training"]["updates_per_second"], (10 + 3 * 5) / (4 * 0.5));
+  EXPECT_DOUBLE_EQ(row_of(evaluation, "dense")["training"]["updates_per_second"], (15 + 10) / (2 * 0.5));
   EXPECT_EQ(row["experts_per_token"], 3.0);
   EXPECT_EQ(row_of(evaluation, "top_2")["experts_per_token"], 2.0);
   auto one = parameter_count(load_config(paths_.seed()));
   EXPECT_EQ(row_of(evaluation, "top_2")["active_parameters"], 2 * one);
   EXPECT_EQ(row_of(evaluation, "top_2_by_token")["memory_bytes"], 4 * 3 * one);
   EXPECT_EQ(row_of(evaluation, "average_uniform")["experts_per_token"], 1.0);
+}
+
+TEST_F(Evaluate, LeavesOutASpeedThatIsNotKnown) {
+  plant(paths_, cases_);
+  ExpertInfo expert = load_expert(paths_.expert("b"));
+  expert.threads = 0;
+  save_expert(paths_.expert("b"), expert);
+  EvaluateSettings settings = settings_of(cases_);
+  settings.mixtures = {"ensemble"};
+  Json evaluation = evaluate(paths_, settings);
+  EXPECT_FALSE(row_of(evaluation, "ensemble")["training"].contains("updates_per_second"));
+  EXPECT_TRUE(row_of(evaluation, "dense")["training"].contains("updates_per_second"));
 }
 
 TEST_F(Evaluate, DoesNotDependOnThreadsAndScoresNothingTwice) {

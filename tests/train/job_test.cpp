@@ -46,6 +46,7 @@ TEST(Job, IdentityIsOfWhatTheWeightsDependOn) {
   EXPECT_EQ(same, with([](TrainingJob& j) { j.name = "other"; }));
   EXPECT_EQ(same, with([](TrainingJob& j) { j.data[0].folder = "/moved"; }));
   EXPECT_EQ(same, with([](TrainingJob& j) { j.training.checkpoint_minutes = 1; }));
+  EXPECT_EQ(same, with([](TrainingJob& j) { j.tensorboard = "elsewhere"; }));
   EXPECT_NE(same, with([](TrainingJob& j) { j.tokens *= 2; }));
   EXPECT_NE(same, with([](TrainingJob& j) { j.training.beta2 = 0.99; }));
   EXPECT_NE(same, with([](TrainingJob& j) { j.data[0].train_sha256 = "other"; }));

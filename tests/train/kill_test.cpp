@@ -13,6 +13,7 @@
 #include "btm/core/files.h"
 #include "btm/core/random.h"
 #include "btm/model/checkpoint.h"
+#include "btm/train/event_file.h"
 #include "btm/train/metrics.h"
 #include "btm/train/trainer.h"
 #include "tests/train/run_fixture.h"
@@ -69,7 +70,10 @@ TrainingJob long_job(const test::TemporaryFolder& folder) {
 }
 
 std::vector<Json> without_times(std::vector<Json> lines) {
-  for (Json& line : lines) line.erase("tokens_per_second");
+  for (Json& line : lines) {
+    line.erase("tokens_per_second");
+    line.erase("time");
+  }
   return lines;
 }
 
@@ -77,6 +81,8 @@ void expect_same_run(const fs::path& a, const fs::path& b) {
   EXPECT_EQ(weights_sha256(a / "model"), weights_sha256(b / "model"));
   EXPECT_EQ(without_times(test::read_lines(a / "metrics.jsonl")), without_times(test::read_lines(b / "metrics.jsonl")));
   EXPECT_EQ(load_result(a)->dev_loss, load_result(b)->dev_loss);
+  EXPECT_EQ(test::read(event_file(b)), events_of(test::read(b / "metrics.jsonl")));
+  EXPECT_EQ(fs::file_size(event_file(b)), fs::file_size(event_file(a)));
 }
 
 class Kill : public testing::TestWithParam<int> {};

@@ -1,0 +1,85 @@
+#include "btm/train/event_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "btm/core/files.h"
+#include "btm/core/settings.h"
+#include "btm/train/event_record.h"
+
+namespace btm {
+namespace {
+
+constexpr std::string_view kTags[] = {"loss", "dev_loss", "learning_rate", "gradient_norm", "tokens_per_second"};
+
+Error not_writable(const fs::path& path) {
+  return input_error("{}: can't be written: {}; make room and run the command again", path.string(),
+                     std::strerror(errno));
+}
+
+// With the record that a file begins with, if this is the begin.
+std::string records_of(std::string_view metrics, bool begin) {
+  std::string records;
+  for (std::size_t end; (end = metrics.find('\n')) != std::string_view::npos; metrics.remove_prefix(end + 1)) {
+    Json line = Json::parse(metrics.substr(0, end), nullptr, false);
+    if (!line.is_object() || !line.contains("update")) continue;
+    double time = line.value("time", 0.0);
+    std::vector<Scalar> scalars;
+    for (std::string_view tag : kTags) {
+      if (auto found = line.find(tag); found != line.end()) scalars.push_back({tag, found->get<double>()});
+    }
+    if (begin) records += version_record(time);
+    begin = false;
+    records += scalars_record(time, line["update"].get<std::int64_t>(), scalars);
+  }
+  return records;
+}
+
+void write_at(int descriptor, std::int64_t at, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    ssize_t n = ::pwrite(descriptor, bytes.data(), bytes.size(), at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw not_writable(path);
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+    at += n;
+  }
+}
+
+}  // namespace
+
+fs::path event_file(const fs::path& folder) {
+  return folder / "events.out.tfevents.btm";
+}
+
+std::string events_of(std::string_view metrics) {
+  return records_of(metrics, true);
+}
+
+EventFile::EventFile(const fs::path& folder, std::string_view metrics) : path_(event_file(folder)) {
+  make_folders(folder);
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) throw not_writable(path_);
+  try {
+    add(metrics);
+    if (::ftruncate(descriptor_, size_) != 0) throw not_writable(path_);
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
+}
+
+EventFile::~EventFile() {
+  ::close(descriptor_);
+}
+
+void EventFile::add(std::string_view metrics) {
+  std::string records = records_of(metrics, size_ == 0);
+  write_at(descriptor_, size_, records, path_);
+  size_ += static_cast<std::int64_t>(records.size());
+}
+
+}  // namespace btm
