@@ -1,12 +1,12 @@
 #include "btm/plan/grow.h"
 
-#include <filesystem>
 #include <memory>
 
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
 #include "btm/report/evaluation_table.h"
 #include "cli/command.h"
+#include "cli/grow_options.h"
 
 namespace btm {
 namespace {
@@ -19,10 +19,7 @@ struct Options {
 
 void run(const Options& options) {
   Plan plan = load_plan(options.plan, options.overrides);
-  GrowOptions grow_options;
-  grow_options.program = std::filesystem::read_symlink("/proc/self/exe");
-  grow_options.quiet = options.json;
-  GrowOutcome outcome = grow(plan, grow_options);
+  GrowOutcome outcome = grow(plan, grow_options(options.json));
   if (options.json) {
     fmt::print("{}\n", outcome.evaluation.dump(2));
     return;

@@ -8,8 +8,8 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/forest/lineage.h"
-#include "btm/plan/grow.h"
 #include "cli/command.h"
+#include "cli/grow_options.h"
 
 namespace btm {
 namespace {
@@ -59,10 +59,7 @@ void print_json(const std::vector<std::string>& removed, const std::vector<Taint
 
 // The plan as it was grown last, now without the expert.
 void retrain(const ForestPaths& paths, const Options& options) {
-  GrowOptions settings;
-  settings.program = fs::read_symlink("/proc/self/exe");
-  settings.quiet = options.json;
-  grow(load_plan(paths.plan(), {"forest=" + paths.root.string()}), settings);
+  grow(load_plan(paths.plan(), {"forest=" + paths.root.string()}), grow_options(options.json));
 }
 
 void run(const Options& options) {

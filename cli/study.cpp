@@ -9,6 +9,7 @@
 #include "btm/report/report_files.h"
 #include "btm/report/study_table.h"
 #include "cli/command.h"
+#include "cli/grow_options.h"
 
 namespace btm {
 namespace {
@@ -22,10 +23,7 @@ struct Options {
 void run(const Options& options) {
   Study study = load_study(options.file);
   study.set.insert(study.set.end(), options.overrides.begin(), options.overrides.end());
-  GrowOptions grow_options;
-  grow_options.program = fs::read_symlink("/proc/self/exe");
-  grow_options.quiet = options.json;
-  Json results = run_study(study, grow_options);
+  Json results = run_study(study, grow_options(options.json));
   for (const ReportFile& file : report_files(make_report(study.study, {Json(), Json(), {results}}))) {
     write_file(fs::path(study.folder) / file.name, file.content);
   }
@@ -51,8 +49,7 @@ void add_study(CLI::App& app) {
   command->add_flag("--json", options->json, "Print study.json instead of the table");
   command->footer(
       "\nGoes on where it stopped. Variants share the first one's tokenizer, and every model of equal recipe is "
-      "trained "
-      "once.\n\nSettings of a study, with their defaults:\n\n" +
+      "trained once.\n\nSettings of a study, with their defaults:\n\n" +
       settings_help<Study>());
   command->callback([options] { run(*options); });
 }

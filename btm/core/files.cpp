@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "btm/core/error.h"
 
@@ -186,6 +187,15 @@ void remove_folder(const fs::path& path) {
   std::error_code status;
   fs::remove_all(path, status);
   if (status) throw input_error("{}: can't be removed: {}", path.string(), reason(status.value()));
+}
+
+void remove_leftovers(const fs::path& folder) {
+  std::vector<fs::path> left;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (entry.path().extension() == ".tmp") left.push_back(entry.path());
+  }
+  for (const fs::path& path : left) remove_folder(path);
 }
 
 FileLock::FileLock(const fs::path& path, const std::string& what) {

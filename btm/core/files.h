@@ -57,6 +57,10 @@ void link_or_copy(const fs::path& from, const fs::path& to);
 void make_folders(const fs::path& path);   // throws Error(input) with the system's reason
 void remove_folder(const fs::path& path);  // with all in it, if there; throws Error(input) with the system's reason
 
+// Removes what killed processes left half-written in the folder: entries that end in .tmp. For the holder of the lock
+// under which others write there.
+void remove_leftovers(const fs::path& folder);
+
 // An exclusive lock held on a file while the object lives; the kernel drops it when the process dies.
 class FileLock {
  public:

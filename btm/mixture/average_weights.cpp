@@ -13,7 +13,6 @@ namespace btm {
 
 namespace {
 
-constexpr double kExactBayes = 1;      // forgetting factor: the paper's posterior
 constexpr double kLeastWeight = 1e-4;  // none is zero where fitting starts: exponentiated gradients can't leave it
 constexpr double kFirstStep = 1;       // in units of 1 / (largest derivative)
 constexpr double kLongerStep = 2, kShorterStep = 0.25;

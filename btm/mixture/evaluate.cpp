@@ -209,7 +209,7 @@ class Table {
   Json posteriors() const {
     Json json = Json::object();
     for (const DomainTexts& texts : evaluation_.texts) {
-      std::vector<double> prior = cached_prior(dev_scores(evaluation_, texts), 1);
+      std::vector<double> prior = cached_prior(dev_scores(evaluation_, texts), kExactBayes);
       for (std::size_t j = 0; j < prior.size(); ++j) json[texts.name][evaluation_.experts[j].name] = prior[j];
     }
     return json;

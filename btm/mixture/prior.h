@@ -38,8 +38,10 @@ void visit(PriorSettings& s, F&& f) {
 
 std::vector<double> uniform_prior(std::size_t experts);
 
+inline constexpr double kExactBayes = 1;  // forgetting factor of the paper's posterior
+
 // Starts uniform and moves by kPriorStep towards the posterior after each window of the sample (exact Bayes within the
-// window for forgetting = 1).
+// window for kExactBayes).
 std::vector<double> cached_prior(const Scores& sample, double forgetting);
 
 // Maximum likelihood weights of a fixed mixture, by EM. Uniform for an empty sample.

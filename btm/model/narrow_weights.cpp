@@ -25,11 +25,11 @@ NarrowWeights::NarrowWeights(const Model& model, NarrowFormat format) {
 }
 
 std::size_t NarrowWeights::bytes(const ModelConfig& config, NarrowFormat format) {
+  const std::int64_t table = weight_offsets(config).tokens;  // looked up, too, where the head is tied to it
   std::size_t copies = 0, beside = static_cast<std::size_t>(parameter_count(config));
   for (const LinearOffsets& l : matrices_of(config)) {
     copies += PackedMatrix::bytes(format, l.in, l.out);
-    const bool looked_up = l.weight == weight_offsets(config).tokens;
-    if (!looked_up) beside -= std::size_t(l.in) * std::size_t(l.out);
+    if (l.weight != table) beside -= std::size_t(l.in) * std::size_t(l.out);
   }
   return copies + beside * sizeof(float);
 }

@@ -10,8 +10,6 @@
 namespace btm {
 namespace {
 
-constexpr double kExactBayes = 1;  // forgetting factor: the paper's posterior
-
 std::filesystem::path folder_of(const ForestPaths& paths, const std::string& name) {
   return name == "seed" ? paths.seed() : paths.expert(name);
 }

@@ -1,5 +1,6 @@
 #include "btm/plan/event_files.h"
 
+#include <algorithm>
 #include <string>
 #include <system_error>
 
@@ -27,8 +28,9 @@ void complete_event_files(const ForestPaths& paths) {
   }
   for (const PublishedComparison& comparison : published_comparisons(paths)) {
     for (const ComparisonModel& model : comparison.models) {
-      const bool one = comparison.demix || comparison.models.size() == 1;
-      complete(paths, one ? comparison.name : comparison.name + "-" + model.folder.filename().string(), model.folder);
+      std::string name = comparison.demix ? comparison.name : model.name;
+      std::ranges::replace(name, '/', '-');  // as run_name
+      complete(paths, name, model.folder);
     }
   }
 }

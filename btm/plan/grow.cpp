@@ -30,7 +30,7 @@ class Grower {
 
   GrowOutcome run() {
     FileLock lock(paths_.lock(), fmt::format("another btm on {}", paths_.root.string()));
-    remove_leftovers();
+    clean_up();
     record_plan();
     prepare();
     grow_seed();
@@ -44,16 +44,13 @@ class Grower {
   }
 
  private:
-  // What a killed process left half-written; the lock is held, so nobody is at work on it.
-  void remove_leftovers() const {
-    std::vector<fs::path> left;
+  // What grows under the lock: all but results/, where scores are kept without it.
+  void clean_up() const {
     for (const fs::path& folder : {paths_.root, paths_.experts(), paths_.comparisons(), paths_.tokens("")}) {
-      std::error_code none;
-      for (const auto& entry : fs::directory_iterator(folder, none)) {
-        if (entry.path().extension() == ".tmp") left.push_back(entry.path());
-      }
+      remove_leftovers(folder);
     }
-    for (const fs::path& path : left) remove_folder(path);
+    std::error_code none;
+    for (const auto& set : fs::directory_iterator(paths_.comparisons(), none)) remove_leftovers(set.path());
   }
 
   void record_plan() {

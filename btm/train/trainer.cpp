@@ -41,14 +41,6 @@ std::int64_t dev_interval(const TrainingJob& job, std::int64_t dev_tokens) {
   return std::max({std::int64_t{1}, affordable, update_count(job) / kDevTimes});
 }
 
-// What a killed process left half-written; the lock is held, so nobody is at work on it.
-void remove_leftovers(const fs::path& folder) {
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (entry.path().extension() == ".tmp") remove_folder(entry.path());
-  }
-}
-
 class Training {
  public:
   Training(fs::path run, TrainingJob job, bool quiet);
@@ -105,7 +97,7 @@ Training::Training(fs::path run, TrainingJob job, bool quiet)
   resume();
 }
 
-void Training::resume() {
+void Training::resume() {  // the lock is held, so nobody is at work on what is half-written
   remove_leftovers(run_);
   remove_leftovers(checkpoints());
   std::string job_hash = job_sha256(job_);

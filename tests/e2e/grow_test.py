@@ -70,7 +70,7 @@ class Grow(ForestCase):
         self.assertEqual([file.read_bytes() for file in files], before)
 
     def test_what_a_killed_process_left_half_written_goes(self):
-        for name in ("seed.1.tmp", "experts/cpp.1.tmp", "tokens/cpp.1.tmp"):
+        for name in ("seed.1.tmp", "experts/cpp.1.tmp", "tokens/cpp.1.tmp", "comparisons/random_split/part_1.1.tmp"):
             (self.forest / name).mkdir(parents=True)
             (self.forest / name / "model.safetensors").write_bytes(b"torn")
         btm("grow", self.plan)
