@@ -58,7 +58,7 @@ void run(const Options& options) {
   // What `btm grow` evaluated is overwritten: without this mark it evaluates again when asked to.
   std::error_code ignored;
   fs::remove(forest.paths.results() / "recipe.json", ignored);
-  Json evaluation = evaluate_forest(forest, settings, domains, texts, options.threads, options.json);
+  Json evaluation = evaluate_forest(forest, settings, domains, texts, {options.threads, options.json});
   fs::path markdown = fs::path(forest.paths.evaluation()).replace_extension(".md");
   write_file(markdown, evaluation_markdown(evaluation));
   if (options.json) {

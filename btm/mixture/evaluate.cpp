@@ -263,10 +263,10 @@ std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {
 
 Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
                      const std::vector<EvaluationDomain>& domains, const std::vector<EvaluationText>& texts,
-                     int threads, bool quiet) {
+                     const EvaluateOptions& options) {
   check(forest, settings);
   Evaluation evaluation;
-  evaluation.threads = std::max(1, threads);
+  evaluation.threads = std::max(1, options.threads);
   evaluation.experts = expert_members(forest);
   ModelConfig config = load_config(evaluation.experts.front().sources.front().folder);
   int window = config.context;
@@ -276,9 +276,9 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
   if (evaluation.texts.empty()) {
     throw input_error("{} has no tokens to evaluate on; give a text: --text NAME=PATH", forest.paths.root.string());
   }
-  ScoreStore store(forest.paths.results() / "scores", window, evaluation.threads);
+  ScoreStore store(forest.paths.results() / "scores", window, evaluation.threads, options.known_scores);
   evaluation.store = &store;
-  Json json = Table(forest, settings, std::move(evaluation), quiet).build();
+  Json json = Table(forest, settings, std::move(evaluation), options.quiet).build();
   write_file(forest.paths.evaluation(), json.dump(2) + "\n");
   return json;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +44,12 @@ struct EvaluationText {
   std::string path;  // file, folder or glob
 };
 
+struct EvaluateOptions {
+  int threads = 1;
+  bool quiet = false;
+  std::vector<std::filesystem::path> known_scores = {};  // results/scores of forests that may share models and texts
+};
+
 // Domains with tokens in the forest: those that some expert was trained on are train, all others novel.
 std::vector<EvaluationDomain> evaluation_domains(const Forest& forest);
 
@@ -53,6 +60,6 @@ std::vector<EvaluationDomain> evaluation_domains(const Forest& forest);
 // domain without text, unknown mixture.
 Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
                      const std::vector<EvaluationDomain>& domains, const std::vector<EvaluationText>& texts,
-                     int threads, bool quiet);
+                     const EvaluateOptions& options);
 
 }  // namespace btm

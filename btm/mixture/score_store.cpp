@@ -24,8 +24,8 @@ std::string_view bytes_of(const std::vector<T>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
-std::optional<StoredScores> read_stored(const std::filesystem::path& path, std::int64_t targets) {
-  if (!std::filesystem::exists(path)) return std::nullopt;
+std::optional<StoredScores> read_stored(const fs::path& path, std::int64_t targets) {
+  if (!fs::exists(path)) return std::nullopt;
   std::string bytes = read_file(path);
   std::size_t end = bytes.find('\n');
   Json head = Json::parse(bytes.substr(0, end), nullptr, false);
@@ -48,8 +48,8 @@ Text make_text(std::string name, std::vector<TokenId> tokens) {
   return {std::move(name), std::move(tokens), std::move(sha256)};
 }
 
-ScoreStore::ScoreStore(std::filesystem::path folder, int window, int threads)
-    : folder_(std::move(folder)), window_(window), threads_(threads) {
+ScoreStore::ScoreStore(fs::path folder, int window, int threads, std::vector<fs::path> elsewhere)
+    : folder_(std::move(folder)), elsewhere_(std::move(elsewhere)), window_(window), threads_(threads) {
   try {
     make_folders(folder_);
     writable_ = ::access(folder_.c_str(), W_OK) == 0;
@@ -58,9 +58,9 @@ ScoreStore::ScoreStore(std::filesystem::path folder, int window, int threads)
   }
 }
 
-std::filesystem::path ScoreStore::path(const Member& member, const Text& text) const {
+std::string ScoreStore::file_name(const Member& member, const Text& text) const {
   std::string key = fmt::format("{}\n{}\n{}\n{}", kFormat, member.identity, text.sha256, window_);
-  return folder_ / (sha256_hex(key).substr(0, 32) + ".scores");
+  return sha256_hex(key).substr(0, 32) + ".scores";
 }
 
 bool ScoreStore::has(const Member& member, const Text& text) const {
@@ -69,7 +69,15 @@ bool ScoreStore::has(const Member& member, const Text& text) const {
 
 std::optional<StoredScores> ScoreStore::find(const Member& member, const Text& text) const {
   if (text.targets() == 0) return StoredScores{};
-  return read_stored(path(member, text), text.targets());
+  const std::string name = file_name(member, text);
+  if (auto own = read_stored(folder_ / name, text.targets())) return own;
+  for (const fs::path& folder : elsewhere_) {
+    auto found = read_stored(folder / name, text.targets());
+    if (!found) continue;
+    if (writable_ && !fs::exists(folder_ / name)) link_or_copy(folder / name, folder_ / name);
+    return found;
+  }
+  return std::nullopt;
 }
 
 StoredScores ScoreStore::score(const Member& member, const Model& model, const Text& text) const {
@@ -86,14 +94,14 @@ void ScoreStore::keep(const Member& member, const Text& text, const StoredScores
   std::string_view values = bytes_of(scores.log_probs);
   Json head = {{"model", member.name}, {"text", text.name},         {"targets", text.targets()},
                {"window", window_},    {"seconds", scores.seconds}, {"xxh3", xxh3(values)}};
-  write_file(path(member, text), head.dump() + "\n" + std::string(values));
+  write_file(folder_ / file_name(member, text), head.dump() + "\n" + std::string(values));
 }
 
 StoredScores ScoreStore::read(const Member& member, const Text& text) const {
   auto stored = find(member, text);
   if (!stored)
-    throw failure("{}: the scores of {} on {} are gone or damaged", path(member, text).string(), member.name,
-                  text.name);
+    throw failure("{}: the scores of {} on {} are gone or damaged", (folder_ / file_name(member, text)).string(),
+                  member.name, text.name);
   return *std::move(stored);
 }
 

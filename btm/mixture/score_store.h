@@ -29,10 +29,11 @@ struct StoredScores {
 };
 
 // FOLDER/KEY.scores: a JSON line, then the float32 log-probabilities. The key is over weights, tokens and window. A
-// file that is damaged counts as not there. Where the folder can't be written to, nothing is kept.
+// file that is damaged counts as not there. Where the folder can't be written to, nothing is kept. Scores that one of
+// the folders `elsewhere` has are taken over from there.
 class ScoreStore {
  public:
-  ScoreStore(std::filesystem::path folder, int window, int threads);
+  ScoreStore(std::filesystem::path folder, int window, int threads, std::vector<std::filesystem::path> elsewhere = {});
 
   int window() const { return window_; }
   bool has(const Member& member, const Text& text) const;
@@ -44,8 +45,9 @@ class ScoreStore {
   StoredScores read(const Member& member, const Text& text) const;  // throws failure if not there
 
  private:
-  std::filesystem::path path(const Member& member, const Text& text) const;
+  std::string file_name(const Member& member, const Text& text) const;
   std::filesystem::path folder_;
+  std::vector<std::filesystem::path> elsewhere_;
   int window_, threads_;
   bool writable_ = true;
 };

@@ -372,8 +372,8 @@ class Grower {
     }
     std::vector<EvaluationDomain> domains;
     for (const auto& [name, domain] : plan_.domains) domains.push_back({name, std::string(to_word(domain.role))});
-    neighbours_.take_scores(paths_.results() / "scores");
-    outcome_.evaluation = evaluate_forest(forest, plan_.evaluate, domains, {}, usable_cores(), options_.quiet);
+    outcome_.evaluation = evaluate_forest(forest, plan_.evaluate, domains, {},
+                                          {usable_cores(), options_.quiet, neighbours_.score_folders()});
     outcome_.evaluated = true;
     write_file(made_from, recipe);
   }

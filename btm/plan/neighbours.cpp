@@ -66,14 +66,10 @@ bool Neighbours::take_tokens(const std::string& domain, const TextSettings& text
   return false;
 }
 
-void Neighbours::take_scores(const fs::path& target) const {
-  for (const fs::path& root : forests_) {
-    const fs::path scores = ForestPaths{root}.results() / "scores";
-    make_folders(target);
-    for_each_entry(scores, [&target](const fs::path& path) {
-      if (!fs::exists(target / path.filename())) link_or_copy(path, target / path.filename());
-    });
-  }
+std::vector<fs::path> Neighbours::score_folders() const {
+  std::vector<fs::path> folders;
+  for (const fs::path& root : forests_) folders.push_back(ForestPaths{root}.results() / "scores");
+  return folders;
 }
 
 void adopt_model(const fs::path& model, const fs::path& run) {

@@ -25,8 +25,8 @@ class Neighbours {
   bool take_tokens(const std::string& domain, const TextSettings& text, const std::string& tokenizer_sha256,
                    const std::filesystem::path& target) const;
 
-  // Scores of models on texts, into `target` (results/scores).
-  void take_scores(const std::filesystem::path& target) const;
+  // results/scores of each.
+  std::vector<std::filesystem::path> score_folders() const;
 
  private:
   std::vector<std::filesystem::path> forests_;

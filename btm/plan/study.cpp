@@ -1,5 +1,6 @@
 #include "btm/plan/study.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <numeric>
@@ -7,6 +8,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/log.h"
+#include "btm/forest/paths.h"
 #include "btm/plan/plan.h"
 
 namespace btm {
@@ -96,12 +98,19 @@ Json results_of(const Study& study, const std::vector<Grown>& grown) {
   return json;
 }
 
-// One forest of the study: a variant with one of the random seeds.
+// One forest of the study, with one of the random seeds: that of all variants that set the same.
 struct Task {
-  const StudyVariant* variant;
+  std::vector<const StudyVariant*> variants;
   fs::path forest;
   std::vector<std::string> set;
 };
+
+void add_task(std::vector<Task>& tasks, const StudyVariant& variant, const fs::path& forest,
+              const std::vector<std::string>& set) {
+  auto same = std::ranges::find(tasks, set, &Task::set);
+  if (same == tasks.end()) same = tasks.insert(tasks.end(), {{}, forest, set});
+  same->variants.push_back(&variant);
+}
 
 std::vector<Task> tasks_of(const Study& study) {
   std::vector<Task> tasks;
@@ -109,10 +118,11 @@ std::vector<Task> tasks_of(const Study& study) {
     std::vector<std::string> set = study.set;
     set.insert(set.end(), variant.set.begin(), variant.set.end());
     const fs::path forest = fs::path(study.folder) / variant.name;
-    if (study.random_seeds.empty()) tasks.push_back({&variant, forest, set});
+    if (study.random_seeds.empty()) add_task(tasks, variant, forest, set);
     for (std::int64_t seed : study.random_seeds) {
-      tasks.push_back({&variant, fmt::format("{}-{}", forest.string(), seed), set});
-      tasks.back().set.push_back(fmt::format("training.random_seed={}", seed));
+      set.push_back(fmt::format("training.random_seed={}", seed));
+      add_task(tasks, variant, fmt::format("{}-{}", forest.string(), seed), set);
+      set.pop_back();
     }
   }
   for (Task& task : tasks) {
@@ -121,6 +131,20 @@ std::vector<Task> tasks_of(const Study& study) {
     if (!first) task.set.push_back("tokenizer.from=" + (tasks.front().forest / "tokenizer").string());
   }
   return tasks;
+}
+
+// The other forests that are there of this study and of those beside it.
+std::vector<fs::path> forests_beside(const Study& study, const fs::path& own) {
+  std::vector<fs::path> forests;
+  std::error_code none;
+  for (const auto& other : fs::directory_iterator(fs::absolute(study.folder).lexically_normal().parent_path(), none)) {
+    for (const auto& forest : fs::directory_iterator(other.path(), none)) {
+      const bool is_forest = fs::exists(ForestPaths{forest.path()}.plan());
+      if (is_forest && !fs::equivalent(forest.path(), own, none)) forests.push_back(forest.path());
+    }
+  }
+  std::ranges::sort(forests);
+  return forests;
 }
 
 }  // namespace
@@ -155,18 +179,17 @@ Json run_study(const Study& study, const GrowOptions& options) {
     try {
       plans.push_back(load_plan(study.plan, tasks[i].set));
     } catch (const Error& e) {
-      throw Error(e.cause(), fmt::format("study {}, variant {}: {}", study.study, tasks[i].variant->name, e.what()));
+      throw Error(e.cause(), fmt::format("study {}, variant {}: {}", study.study, tasks[i].variants.front()->name, e.what()));
     }
   }
   std::vector<Grown> grown;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    log_info(fmt::format("study {}: variant {} ({} of {})", study.study, tasks[i].forest.filename().string(), i + 1,
+    log_info(fmt::format("study {}: forest {} ({} of {})", study.study, tasks[i].forest.filename().string(), i + 1,
                          tasks.size()));
     GrowOptions own = options;
-    for (const Task& other : tasks) {
-      if (other.forest != tasks[i].forest && fs::exists(other.forest)) own.neighbours.push_back(other.forest);
-    }
-    grown.push_back({tasks[i].variant->name, tasks[i].forest, grow(plans[i], own).evaluation});
+    own.neighbours = forests_beside(study, plans[i].forest);
+    const Json evaluation = grow(plans[i], own).evaluation;
+    for (const StudyVariant* variant : tasks[i].variants) grown.push_back({variant->name, tasks[i].forest, evaluation});
   }
   Json results = results_of(study, grown);
   write_file(fs::path(study.folder) / "study.json", results.dump(2) + "\n");

@@ -15,6 +15,7 @@ set: ["compare=[]"]
 variants:
   - {{name: none, x: 0, set: [seed.tokens=0, cycles.0.tokens=35k]}}
   - {{name: some, x: 43}}
+  - {{name: same, x: 44}}
   - {{name: more_experts, x: 50, set: [evaluate.tokens_per_domain=3k]}}
 series:
   - {{row: ensemble, domains: train}}
@@ -33,7 +34,7 @@ class Study(ForestCase):
         out = btm("study", self.study)
         self.assertIn("How much of the compute", out.stdout)
         result = json.loads((self.folder / "study/study.json").read_text())
-        self.assertEqual([p["x"] for p in result["series"][0]["points"]], [0, 43, 50])
+        self.assertEqual([p["x"] for p in result["series"][0]["points"]], [0, 43, 44, 50])
         for variant, point in zip(("none", "some"), result["series"][0]["points"]):
             rows = json.loads((self.folder / f"study/{variant}/results/evaluation.json").read_text())["rows"]
             row = next(row for row in rows if row["model"] == "ensemble")
@@ -45,15 +46,32 @@ class Study(ForestCase):
             self.assertTrue((self.folder / f"study/more_experts/{name}/metrics.jsonl").exists())
         self.assertTrue(os.path.samefile(self.folder / "study/none/tokens/cpp/train.bin",
                                          self.folder / "study/some/tokens/cpp/train.bin"))
+        # The second one's settings again: one forest.
+        self.assertFalse((self.folder / "study/same").exists())
+        self.assertEqual(result["series"][0]["points"][2]["y"], result["series"][0]["points"][1]["y"])
         self.assertIn("nothing", btm("grow", self.folder / "study/some/forest.yaml").stderr)
         self.assertEqual(btm("study", self.study, "--json").stdout.strip(),
                          (self.folder / "study/study.json").read_text().strip())
+
+    def test_shares_with_the_study_beside_it(self):
+        btm("study", self.study)
+        other = self.folder / "other.yaml"
+        other.write_text(STUDY.format(folder=self.folder).replace("/study", "/other")
+                         .replace("  - {name: none, x: 0, set: [seed.tokens=0, cycles.0.tokens=35k]}\n", ""))
+        btm("study", other)
+        for file in ("seed/model.safetensors", "experts/python/model.safetensors", "tokens/cpp/train.bin"):
+            self.assertTrue(os.path.samefile(self.folder / "study/some" / file, self.folder / "other/some" / file), file)
+        scores = [sorted(path.name for path in (self.folder / study / "some/results/scores").iterdir())
+                  for study in ("study", "other")]
+        self.assertEqual(scores[0], scores[1])
+        self.assertTrue(os.path.samefile(self.folder / "study/some/results/scores" / scores[0][0],
+                                         self.folder / "other/some/results/scores" / scores[0][0]))
 
     def test_random_seeds_give_a_spread(self):
         self.study.write_text(self.study.read_text().replace("variants:", "random_seeds: [1, 2]\nvariants:"))
         result = json.loads(btm("study", self.study, "--json").stdout)
         self.assertGreater(result["series"][0]["points"][0]["spread"], 0)
-        self.assertEqual(len(result["variants"]), 6)
+        self.assertEqual(len(result["variants"]), 8)
 
     def test_a_mistake_in_the_last_variant_shows_before_the_first_is_grown(self):
         self.study.write_text(self.study.read_text().replace("evaluate.tokens_per_domain=3k", "evaluate.tokens=3k"))

@@ -85,7 +85,7 @@ EvaluateSettings settings_of(const Json& cases) {
 Json evaluate(const ForestPaths& paths, const EvaluateSettings& settings, int threads = 2,
               const std::vector<EvaluationText>& texts = {}) {
   Forest forest = open_forest(paths.root);
-  return evaluate_forest(forest, settings, evaluation_domains(forest), texts, threads, true);
+  return evaluate_forest(forest, settings, evaluation_domains(forest), texts, {threads, true});
 }
 
 const Json& row_of(const Json& evaluation, const std::string& model) {
