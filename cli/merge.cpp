@@ -131,14 +131,13 @@ ExpertInfo expert_of_run(const Options& options, const Forest& forest) {
   task.cycle = options.cycle.value_or(next_cycle(forest, task.parents));
   task.tokens = job.tokens;
   task.training = job.training;
-  std::vector<DomainReport> reports;
+  ForestBase base{forest.paths, job.model, sha256_file(run / "model" / "tokenizer.json"), {}};
   for (const TrainingData& data : job.data) {
     task.domains.push_back(data.domain);
-    reports.emplace_back().name = data.domain;
-    reports.back().train_sha256 = data.train_sha256;
+    base.domains.emplace_back().name = data.domain;
+    base.domains.back().train_sha256 = data.train_sha256;
   }
-  std::string tokenizer = sha256_file(run / "model" / "tokenizer.json");
-  ExpertInfo info = info_of(task, recipe_of(task, job.model, reports, tokenizer), tokenizer, *result);
+  ExpertInfo info = info_of(task, base, *result);
   if (!options.domains.empty()) info.domains = options.domains;
   return info;
 }

@@ -97,6 +97,7 @@ Forest open_forest(const fs::path& root) {
   Forest forest = replay_forest(root);
   try_finish_removals(forest);
   for (ExpertInfo& expert : forest.experts) expert = read_expert(forest.paths, expert);
+  std::ranges::sort(forest.experts, {}, [](const ExpertInfo& expert) { return std::tie(expert.cycle, expert.name); });
   return forest;
 }
 

@@ -18,7 +18,7 @@ namespace btm {
 struct Forest {
   ForestPaths paths;
   std::optional<ExpertInfo> seed;                         // nullopt: not trained yet
-  std::vector<ExpertInfo> experts;                        // alive, in the order of their merge
+  std::vector<ExpertInfo> experts;                        // alive
   std::vector<ExpertInfo> removed;                        // in the order of their removal; without `recipe`
   std::vector<std::string> to_retrain;                    // removed, but only to be trained again
   const ExpertInfo* find(const std::string& name) const;  // alive; null if there is none
@@ -26,10 +26,11 @@ struct Forest {
 
 // Replays log.jsonl and reads the seed's and each expert's expert.json. Throws Error(input): no folder there, a broken
 // log (see read_edits), an expert of the log without its folder or with other hashes there than in the log. Weights are
-// not hashed.
+// not hashed. Experts are in the order of cycles and names, so that nothing depends on which of two was trained faster.
 Forest open_forest(const std::filesystem::path& root);
 
-// The same out of the log alone, for what must work when expert folders are damaged: experts come without `recipe`.
+// The same out of the log alone, for what must work when expert folders are damaged: experts come without `recipe`, in
+// the order of their merge.
 Forest replay_forest(const std::filesystem::path& root);
 
 // Copies a finished run's model folder (RUN/model), with expert.json and RUN/metrics.jsonl if there, to experts/NAME

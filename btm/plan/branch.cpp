@@ -5,17 +5,19 @@
 #include "btm/core/files.h"
 #include "btm/mixture/domain_sample.h"
 #include "btm/model/average.h"
-#include "btm/model/checkpoint.h"
 
 namespace btm {
 namespace {
 
 std::filesystem::path folder_of(const ForestPaths& paths, const std::string& name) {
-  return name == "seed" ? paths.seed() : paths.expert(name);
+  return name == kSeedName ? paths.seed() : paths.expert(name);
 }
 
 Parent parent_of(const Forest& forest, const std::string& name, double weight) {
-  if (name == "seed") return {name, weight, weights_sha256(forest.paths.seed())};
+  if (name == kSeedName) {
+    if (!forest.seed) throw input_error("branch: {} has no seed yet", forest.paths.root.string());
+    return {name, weight, forest.seed->weights_sha256};
+  }
   const ExpertInfo* expert = forest.find(name);
   if (!expert) throw input_error("branch.weights: the forest has no expert '{}'", name);
   return {name, weight, expert->weights_sha256};

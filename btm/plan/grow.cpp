@@ -15,7 +15,7 @@
 #include "btm/plan/corpus.h"
 #include "btm/plan/event_files.h"
 #include "btm/plan/jobs.h"
-#include "btm/plan/launcher.h"
+#include "btm/plan/training.h"
 
 namespace btm {
 namespace {
@@ -24,7 +24,13 @@ namespace {
 class Grower {
  public:
   Grower(const Plan& plan, const GrowOptions& options)
-      : plan_(plan), options_(options), paths_{plan.forest}, neighbours_(options.neighbours) {
+      : plan_(plan),
+        options_(options),
+        paths_{plan.forest},
+        neighbours_(options.neighbours),
+        base_{paths_, {}, {}, {}},
+        launcher_{options.program, 1, options.quiet},
+        training_(base_, neighbours_, launcher_) {
     make_folders(paths_.root);
   }
 
@@ -34,7 +40,7 @@ class Grower {
     record_plan();
     prepare();
     grow_seed();
-    for (std::size_t i = 0; i < plan_.cycles.size(); ++i) grow_cycle(static_cast<int>(i));
+    grow_cycles();
     if (!plan_.cycles.empty()) {
       for (const ComparisonSettings& comparison : plan_.compare) grow_comparison(comparison);
       evaluate();
@@ -60,15 +66,15 @@ class Grower {
 
   void prepare() {
     Tokenizer tokenizer = ensure_tokenizer(plan_, paths_, usable_cores());
-    tokenizer_sha256_ = tokenizer.sha256();
-    model_ = plan_.model.config;
-    if (model_.vocab_size == 0) model_.vocab_size = tokenizer.vocab_size();
-    if (model_.vocab_size < tokenizer.vocab_size()) {
-      throw input_error("model.vocab_size: {} is less than the tokenizer's {}", model_.vocab_size,
+    base_.tokenizer_sha256 = tokenizer.sha256();
+    ModelConfig model = plan_.model.config;
+    if (model.vocab_size == 0) model.vocab_size = tokenizer.vocab_size();
+    if (model.vocab_size < tokenizer.vocab_size()) {
+      throw input_error("model.vocab_size: {} is less than the tokenizer's {}", model.vocab_size,
                         tokenizer.vocab_size());
     }
-    model_ = resolve(model_);
-    reports_ = ensure_tokens(plan_, paths_, tokenizer, domains_in_use(), neighbours_, usable_cores());
+    base_.model = resolve(model);
+    base_.domains = ensure_tokens(plan_, paths_, tokenizer, domains_in_use(), neighbours_, usable_cores());
   }
 
   std::set<std::string> domains_in_use() const {
@@ -83,12 +89,14 @@ class Grower {
 
   static bool is_published(const fs::path& folder) { return fs::exists(folder / "expert.json"); }
 
-  Json recipe(const ModelTask& task) const { return recipe_of(task, model_, reports_, tokenizer_sha256_); }
+  void train(const std::string& title, std::vector<PendingModel> models, int workers) {
+    outcome_.trained += training_.train(title, std::move(models), workers);
+  }
 
   // Throws if the published model is not what the plan asks for. Who its parents were was settled when it was branched.
   void check_unchanged(const ExpertInfo& published, ModelTask task, const std::string& remedy) const {
     task.parents = published.parents;
-    std::string difference = recipe_difference(published.recipe, recipe(task));
+    std::string difference = recipe_difference(published.recipe, recipe_of(task, base_));
     if (!difference.empty())
       throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);
   }
@@ -120,7 +128,7 @@ class Grower {
   // model.from is the seed as it is, or random weights are.
   void publish_untrained_seed(const ModelTask& task) {
     const bool random = plan_.model.from.empty();
-    Model model = random ? random_model(model_, static_cast<std::uint64_t>(task.training.random_seed))
+    Model model = random ? random_model(base_.model, static_cast<std::uint64_t>(task.training.random_seed))
                          : load_model(plan_.model.from);
     FolderWriter run(paths_.run("seed"));
     make_folders(run.path() / "model");
@@ -129,43 +137,75 @@ class Grower {
     tokenizer.save(run.path() / "model");
     write_file(run.path() / "metrics.jsonl", "");
     run.publish();
-    publish_model(paths_.seed(), paths_.run("seed"), info_of(task, recipe(task), tokenizer_sha256_, TrainingResult{}));
+    publish_model(paths_.seed(), paths_.run("seed"), info_of(task, base_, TrainingResult{}));
     remove_folder(paths_.run("seed"));
   }
 
   // ---- cycles
 
-  void grow_cycle(int index) {
-    const CycleSettings& cycle = plan_.cycles[static_cast<std::size_t>(index)];
-    Forest forest = open_forest(paths_.root);
-    std::vector<const ExpertInfo*> candidates;  // the experts of one cycle are branched from the same forest
-    for (const ExpertInfo& expert : forest.experts) {
-      if (expert.cycle <= index) candidates.push_back(&expert);
+  // A cycle that says what it waits for trains together with the ones before it.
+  void grow_cycles() {
+    const std::size_t count = plan_.cycles.size();
+    for (std::size_t first = 0, last = 1; first < count; first = last++) {
+      while (last < count && !plan_.cycles[last].after.empty()) ++last;
+      grow_together(first, last);
     }
-    std::vector<Ready> ready;
+  }
+
+  void grow_together(std::size_t first, std::size_t last) {
+    std::vector<PendingModel> pending;
+    std::size_t experts = 0;
+    for (std::size_t i = first; i < last; ++i) {
+      add_experts(i, pending);
+      experts += plan_.cycles[i].experts.size();
+    }
+    const std::string title =
+        last == first + 1 ? fmt::format("cycle {}", last) : fmt::format("cycles {} to {}", first + 1, last);
+    train(title, std::move(pending), std::min(workers(), static_cast<int>(experts)));
+  }
+
+  void add_experts(std::size_t index, std::vector<PendingModel>& pending) {
+    const CycleSettings& cycle = plan_.cycles[index];
+    const Forest forest = open_forest(paths_.root);
     for (const std::string& name : cycle.experts) {
       ModelTask task;
       task.name = name;
       task.kind = "expert";
-      task.cycle = index + 1;
+      task.cycle = static_cast<int>(index) + 1;
       task.domains = {name};
       task.tokens = cycle.tokens;
       task.training = cycle.training;
       task.branch = settings_json(cycle.branch);
       if (const ExpertInfo* published = forest.find(name)) {
         check_unchanged(*published, task, "give the new settings to a domain of another name");
-        continue;
-      }
-      if (was_removed(forest, name)) {
+      } else if (was_removed(forest, name)) {
         log_info(fmt::format("{}: was removed from the forest and is not grown again; take it out of the plan", name));
-        continue;
+      } else {
+        pending.push_back({task, {}, "", cycle.after, [&](PendingModel& model) { branch(cycle, model); }});
       }
-      throw_if_interrupted();
-      task.parents = branch_parents(cycle.branch, forest, candidates, name, usable_cores());
-      fs::path init = branch_weights(task.parents, paths_, paths_.branch(name));
-      ready.push_back({task, init, init.empty() ? "" : weights_sha256(init)});
     }
-    train(fmt::format("cycle {}", index + 1), ready, std::min(workers(), static_cast<int>(cycle.experts.size())));
+  }
+
+  void branch(const CycleSettings& cycle, PendingModel& model) const {
+    throw_if_interrupted();
+    const Forest forest = open_forest(paths_.root);
+    ModelTask& task = model.task;
+    task.parents =
+        branch_parents(cycle.branch, forest, candidates(cycle, task.cycle, forest), task.name, usable_cores());
+    model.init = branch_weights(task.parents, paths_, paths_.branch(task.name));
+    if (!model.init.empty()) {
+      model.init_sha256 = task.parents.size() == 1 ? task.parents.front().sha256 : weights_sha256(model.init);
+    }
+  }
+
+  // Whom an expert may be branched from: a function of the plan, not of who happens to be there yet.
+  static std::vector<const ExpertInfo*> candidates(const CycleSettings& cycle, int number, const Forest& forest) {
+    std::vector<const ExpertInfo*> found;
+    for (const ExpertInfo& expert : forest.experts) {
+      const bool named = std::ranges::find(cycle.after, expert.name) != cycle.after.end();
+      if (cycle.after.empty() ? expert.cycle < number : named) found.push_back(&expert);
+    }
+    return found;
   }
 
   static bool was_removed(const Forest& forest, const std::string& name) {
@@ -186,30 +226,25 @@ class Grower {
       log_info(fmt::format("{}: the forest has grown since; it is trained anew with the compute of all experts", name));
       remove_folder(folder);
     }
-    std::vector<Ready> ready;
+    std::vector<PendingModel> pending;
     for (ModelTask& task : tasks) {
       if (auto published = published_comparison(task)) {
         check_unchanged(*published, task, fmt::format("delete {} to train it anew", folder.string()));
       } else {
         const bool from_seed = !task.parents.empty();
-        ready.push_back({task, from_seed ? paths_.seed() : fs::path(), from_seed ? forest.seed->weights_sha256 : ""});
+        pending.push_back({task, from_seed ? paths_.seed() : fs::path(), from_seed ? forest.seed->weights_sha256 : ""});
       }
     }
-    train(name, ready, std::min(workers(), static_cast<int>(tasks.size())));
+    train(name, std::move(pending), std::min(workers(), static_cast<int>(tasks.size())));
   }
 
   int workers() const { return plan_.launcher.workers.value_or(usable_cores()); }
 
   // Of a DEMix model, that of its first domain: all have one recipe.
   std::optional<ExpertInfo> published_comparison(const ModelTask& task) const {
-    const fs::path folder = comparison_folder(task);
+    const fs::path folder = comparison_folder(paths_, task);
     const fs::path model = task.demix ? folder / task.domains.front() : folder;
     return is_published(model) ? std::optional(load_expert(model)) : std::nullopt;
-  }
-
-  fs::path comparison_folder(const ModelTask& task) const {
-    if (task.set.empty() || task.demix) return paths_.comparison(task.name);
-    return paths_.comparison(task.set) / task.name;
   }
 
   // One model that was trained with the compute of more experts than there are now stays as it is.
@@ -239,7 +274,7 @@ class Grower {
     for (const ModelTask& task : tasks) {
       auto published = published_comparison(task);
       if (!published) continue;
-      const Json now = recipe(task), &then = published->recipe;
+      const Json now = recipe_of(task, base_), &then = published->recipe;
       if (domains_of(*published) != task.domains || then["tokens"] != now["tokens"] ||
           then.value("part", Json()) != now.value("part", Json())) {
         return true;
@@ -248,96 +283,9 @@ class Grower {
     const bool set = !tasks.front().set.empty() && !tasks.front().demix;
     if (!set || !fs::exists(folder)) return false;
     std::set<fs::path> wanted;
-    for (const ModelTask& task : tasks) wanted.insert(comparison_folder(task));
+    for (const ModelTask& task : tasks) wanted.insert(comparison_folder(paths_, task));
     return std::ranges::any_of(fs::directory_iterator(folder),
                                [&wanted](const auto& entry) { return !wanted.contains(entry.path()); });
-  }
-
-  // ---- training
-
-  struct Ready {
-    ModelTask task;
-    fs::path init;  // empty: random
-    std::string init_sha256;
-  };
-
-  void train(const std::string& title, std::vector<Ready> ready, int workers) {
-    std::erase_if(ready, [this](const Ready& item) { return take_over(item.task); });
-    if (ready.empty()) return;
-    workers = std::min(workers, static_cast<int>(ready.size()));
-    int threads = std::max(1, usable_cores() / workers);
-    std::vector<LaunchedRun> runs;
-    for (const Ready& item : ready) {
-      prepare_run(item, threads);
-      runs.push_back({run_name(item.task), paths_.run(run_name(item.task))});
-    }
-    log_info(fmt::format(
-        "{}: training {} model{} of {} parameters on {} tokens each, {} at once, {} thread{} each", title, ready.size(),
-        ready.size() == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(model_))),
-        format_count(static_cast<double>(ready.front().task.tokens)), workers, threads, threads == 1 ? "" : "s"));
-    LocalLauncher launcher{options_.program, workers, options_.quiet};
-    launch(launcher, title, runs, [&](const LaunchedRun& run) {
-      for (const Ready& item : ready) {
-        if (run_name(item.task) == run.name) finish(item.task);
-      }
-    });
-  }
-
-  // A neighbour's model of the same recipe, as if it had been trained here.
-  bool take_over(const ModelTask& task) {
-    const auto found = neighbours_.find_model(recipe_sha256(recipe(task)));
-    if (!found) return false;
-    const ExpertInfo there = load_expert(task.demix ? *found / task.domains.front() : *found);
-    adopt_model(*found, paths_.run(run_name(task)));
-    publish(task, {there.tokens, there.updates, there.flops, there.device_seconds, there.dev_loss, there.threads});
-    log_detail(fmt::format("{}: taken over from {}", run_name(task), found->string()));
-    return true;
-  }
-
-  // Leaves the state of a run of the same job as it is, so that it goes on where it stopped.
-  void prepare_run(const Ready& item, int threads) {
-    fs::path run = paths_.run(run_name(item.task));
-    TrainingJob job = job_of(item.task, model_, reports_, paths_, item.init, item.init_sha256, threads);
-    if (fs::exists(run / "run.yaml")) {
-      TrainingJob there = load_job(run);
-      job.threads = there.threads;          // the bytes of the weights depend on it
-      there.tensorboard = job.tensorboard;  // the weights don't
-      if (settings_json(there) == settings_json(job)) return save_job(run, job);
-      log_info(fmt::format("{}: its settings have changed, training starts anew", run_name(item.task)));
-      for (const auto& entry : fs::directory_iterator(run)) {
-        if (entry.path() != paths_.branch(run_name(item.task))) remove_folder(entry.path());
-      }
-      job.threads = threads;
-    }
-    save_job(run, job);
-  }
-
-  void finish(const ModelTask& task) {
-    const fs::path run = paths_.run(run_name(task));
-    std::optional<TrainingResult> result = load_result(run);
-    if (!result) throw failure("{}: its worker ended well but left no result.json", run.string());
-    publish(task, *result);
-    ++outcome_.trained;
-    log_info(fmt::format("{}: dev loss {:.3f} after {} tokens, {}", run_name(task), result->dev_loss,
-                         format_count(static_cast<double>(result->tokens)), format_duration(result->device_seconds)));
-  }
-
-  void publish(const ModelTask& task, const TrainingResult& result) {
-    const fs::path run = paths_.run(run_name(task));
-    ExpertInfo info = info_of(task, recipe(task), tokenizer_sha256_, result);
-    if (task.demix) {
-      std::vector<ExpertInfo> infos(task.domains.size(), info);
-      for (std::size_t i = 0; i < infos.size(); ++i) {
-        infos[i].name = task.domains[i];
-        infos[i].domains = {task.domains[i]};
-      }
-      publish_models(comparison_folder(task), run, infos);
-    } else if (task.kind == "expert") {
-      merge_expert(paths_, run, info);
-    } else {
-      publish_model(task.kind == "seed" ? paths_.seed() : comparison_folder(task), run, info);
-    }
-    remove_folder(run);
   }
 
   // ---- evaluation
@@ -346,7 +294,7 @@ class Grower {
   Json evaluation_recipe(const Forest& forest) const {
     Json recipe;
     recipe["settings"] = settings_json(plan_.evaluate);
-    for (const DomainReport& report : reports_) {
+    for (const DomainReport& report : base_.domains) {
       recipe["domains"][report.name] = {to_word(find_domain(plan_, report.name).role), report.dev_sha256,
                                         report.test_sha256};
     }
@@ -382,9 +330,9 @@ class Grower {
   const GrowOptions& options_;
   ForestPaths paths_;
   Neighbours neighbours_;
-  std::string tokenizer_sha256_;
-  ModelConfig model_;
-  std::vector<DomainReport> reports_;
+  ForestBase base_;
+  LocalLauncher launcher_;
+  Training training_;
   GrowOutcome outcome_;
 };
 

@@ -1,6 +1,5 @@
 #include "btm/plan/jobs.h"
 
-#include "btm/core/hash.h"
 #include "btm/version.h"
 
 namespace btm {
@@ -22,11 +21,10 @@ std::string run_name(const ModelTask& task) {
   return task.set.empty() || task.demix ? task.name : task.set + "-" + task.name;
 }
 
-Json recipe_of(const ModelTask& task, const ModelConfig& model, const std::vector<DomainReport>& domains,
-               const std::string& tokenizer_sha256) {
+Json recipe_of(const ModelTask& task, const ForestBase& base) {
   Json recipe;
-  recipe["model"] = settings_json(model);
-  recipe["tokenizer_sha256"] = tokenizer_sha256;
+  recipe["model"] = settings_json(base.model);
+  recipe["tokenizer_sha256"] = base.tokenizer_sha256;
   recipe["parents"] = Json::array();
   for (const Parent& parent : task.parents) {
     recipe["parents"].push_back({{"name", parent.name}, {"weight", parent.weight}, {"sha256", parent.sha256}});
@@ -34,7 +32,8 @@ Json recipe_of(const ModelTask& task, const ModelConfig& model, const std::vecto
   if (!task.init_sha256.empty()) recipe["init_sha256"] = task.init_sha256;
   if (!task.branch.is_null()) recipe["branch"] = task.branch;
   recipe["domains"] = Json::object();
-  for (const std::string& domain : task.domains) recipe["domains"][domain] = report_of(domains, domain).train_sha256;
+  for (const std::string& domain : task.domains)
+    recipe["domains"][domain] = report_of(base.domains, domain).train_sha256;
   recipe["tokens"] = task.tokens;
   recipe["training"] = settings_json(task.training);
   for (const char* key : kWithoutEffectOnWeights) recipe["training"].erase(key);
@@ -43,39 +42,37 @@ Json recipe_of(const ModelTask& task, const ModelConfig& model, const std::vecto
   return recipe;
 }
 
-TrainingJob job_of(const ModelTask& task, const ModelConfig& model, const std::vector<DomainReport>& domains,
-                   const ForestPaths& paths, const std::filesystem::path& init, const std::string& init_sha256,
-                   int threads) {
+TrainingJob job_of(const ModelTask& task, const ForestBase& base, const std::filesystem::path& init,
+                   const std::string& init_sha256, int threads) {
   TrainingJob job;
   job.name = task.name;
   job.init = init;
   job.init_sha256 = init_sha256;
-  job.tokenizer = paths.tokenizer();
-  job.model = model;
+  job.tokenizer = base.paths.tokenizer();
+  job.model = base.model;
   job.training = task.training;
   job.tokens = task.tokens;
   job.threads = threads;
   job.part = task.part;
   job.parts = task.parts;
   job.demix = task.demix;
-  job.tensorboard = paths.tensorboard(run_name(task));
+  job.tensorboard = base.paths.tensorboard(run_name(task));
   for (const std::string& domain : task.domains) {
-    job.data.push_back({domain, paths.tokens(domain), report_of(domains, domain).train_sha256});
+    job.data.push_back({domain, base.paths.tokens(domain), report_of(base.domains, domain).train_sha256});
   }
   return job;
 }
 
-ExpertInfo info_of(const ModelTask& task, const Json& recipe, const std::string& tokenizer_sha256,
-                   const TrainingResult& result) {
+ExpertInfo info_of(const ModelTask& task, const ForestBase& base, const TrainingResult& result) {
   ExpertInfo info;
   info.name = task.name;
   info.kind = task.kind;
   info.domains = task.domains;
   info.cycle = task.cycle;
   info.parents = task.parents;
-  info.tokenizer_sha256 = tokenizer_sha256;
-  info.recipe_sha256 = sha256_hex(recipe.dump());
-  info.recipe = recipe;
+  info.tokenizer_sha256 = base.tokenizer_sha256;
+  info.recipe = recipe_of(task, base);
+  info.recipe_sha256 = recipe_sha256(info.recipe);
   info.tokens = result.tokens;
   info.updates = result.updates;
   info.flops = result.flops;

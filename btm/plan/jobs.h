@@ -13,6 +13,14 @@
 
 namespace btm {
 
+// What all models of a forest have in common.
+struct ForestBase {
+  ForestPaths paths;
+  ModelConfig model;
+  std::string tokenizer_sha256;
+  std::vector<DomainReport> domains;  // those with tokens
+};
+
 // One model to train: the seed, an expert or a comparison.
 struct ModelTask {
   std::string name;
@@ -32,16 +40,13 @@ struct ModelTask {
 std::string run_name(const ModelTask& task);  // of its folder in runs/
 
 // What the weights of the task's model depend on, in a fixed order of keys; no paths, no times, no thread counts.
-Json recipe_of(const ModelTask& task, const ModelConfig& model, const std::vector<DomainReport>& domains,
-               const std::string& tokenizer_sha256);
+Json recipe_of(const ModelTask& task, const ForestBase& base);
 
 // The job file for the trainer. `init` is the folder with the initial weights; empty: random.
-TrainingJob job_of(const ModelTask& task, const ModelConfig& model, const std::vector<DomainReport>& domains,
-                   const ForestPaths& paths, const std::filesystem::path& init, const std::string& init_sha256,
-                   int threads);
+TrainingJob job_of(const ModelTask& task, const ForestBase& base, const std::filesystem::path& init,
+                   const std::string& init_sha256, int threads);
 
 // expert.json of a finished run, but for the hash of the weights.
-ExpertInfo info_of(const ModelTask& task, const Json& recipe, const std::string& tokenizer_sha256,
-                   const TrainingResult& result);
+ExpertInfo info_of(const ModelTask& task, const ForestBase& base, const TrainingResult& result);
 
 }  // namespace btm

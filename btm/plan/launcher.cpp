@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "btm/core/files.h"
@@ -110,6 +111,7 @@ class Pool {
   Pool(const LocalLauncher& launcher, const std::string& title, const std::vector<LaunchedRun>& runs)
       : launcher_(launcher),
         runs_(runs),
+        states_(runs.size(), State::waiting),
         share_(runs.size(), 0.0),
         progress_(title, static_cast<double>(runs.size()), launcher.quiet) {}
 
@@ -117,14 +119,11 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  void run(const std::function<void(const LaunchedRun&)>& done) {
-    std::size_t next = 0;
-    for (int polls = 0; next < runs_.size() || !alive_.empty(); ++polls) {
+  void run(const LaunchHooks& hooks) {
+    for (int polls = 0;; ++polls) {
       throw_if_interrupted();
-      while (next < runs_.size() && alive_.size() < static_cast<std::size_t>(launcher_.workers)) {
-        alive_[start(launcher_, runs_[next])] = next;
-        ++next;
-      }
+      start_ready(hooks);
+      if (alive_.empty()) break;
       int status = 0;
       pid_t ended = 0;
       for (const auto& [process, index] : alive_) {
@@ -141,13 +140,47 @@ class Pool {
       std::size_t index = alive_.at(ended);
       alive_.erase(ended);
       if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw worker_error(runs_[index], status);
-      share_[index] = 1;
-      done(runs_[index]);
+      hooks.done(runs_[index]);
+      set_done(index);
     }
     progress_.finish("done");
   }
 
  private:
+  enum class State { waiting, started, done };
+
+  void start_ready(const LaunchHooks& hooks) {
+    while (alive_.size() < static_cast<std::size_t>(launcher_.workers)) {
+      const auto next = first_ready();
+      if (!next) return;
+      states_[*next] = State::started;
+      if (hooks.prepare(runs_[*next])) {
+        alive_[start(launcher_, runs_[*next])] = *next;
+      } else {
+        set_done(*next);
+      }
+    }
+  }
+
+  std::optional<std::size_t> first_ready() const {
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      if (states_[i] == State::waiting && !waits(runs_[i])) return i;
+    }
+    return std::nullopt;
+  }
+
+  bool waits(const LaunchedRun& run) const {
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      if (states_[i] != State::done && std::ranges::find(run.after, runs_[i].name) != run.after.end()) return true;
+    }
+    return false;
+  }
+
+  void set_done(std::size_t index) {
+    states_[index] = State::done;
+    share_[index] = 1;
+  }
+
   void show() {
     std::vector<std::string> notes;
     double speed = 0;
@@ -175,6 +208,7 @@ class Pool {
 
   const LocalLauncher& launcher_;
   const std::vector<LaunchedRun>& runs_;
+  std::vector<State> states_;
   std::vector<double> share_;  // of each run's updates done
   std::map<pid_t, std::size_t> alive_;
   Progress progress_;
@@ -183,9 +217,9 @@ class Pool {
 }  // namespace
 
 void launch(const LocalLauncher& launcher, const std::string& title, const std::vector<LaunchedRun>& runs,
-            const std::function<void(const LaunchedRun&)>& done) {
+            const LaunchHooks& hooks) {
   if (runs.empty()) return;
-  Pool(launcher, title, runs).run(done);
+  Pool(launcher, title, runs).run(hooks);
 }
 
 }  // namespace btm

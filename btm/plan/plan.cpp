@@ -5,6 +5,7 @@
 #include <set>
 
 #include "btm/core/files.h"
+#include "btm/forest/paths.h"
 #include "btm/mixture/form.h"
 #include "btm/model/checkpoint.h"
 
@@ -128,6 +129,44 @@ void check_domains(const Plan& plan) {
   if (domains_of_role(plan, Role::train).empty()) throw input_error("domains: none has role train");
 }
 
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::vector<std::string> experts_before(const Plan& plan, std::size_t cycle) {
+  std::vector<std::string> experts;
+  for (std::size_t i = 0; i < cycle; ++i) {
+    experts.insert(experts.end(), plan.cycles[i].experts.begin(), plan.cycles[i].experts.end());
+  }
+  return experts;
+}
+
+// Whom the cycle waits for, and that it waits for all whom it branches from.
+void check_branch(const Plan& plan, std::size_t index, const std::string& where) {
+  const CycleSettings& cycle = plan.cycles[index];
+  const std::vector<std::string> before = experts_before(plan, index);
+  for (const std::string& name : cycle.after) {
+    if (name == kSeedName || contains(before, name)) continue;
+    const std::string nearest = nearest_word(name, before);
+    throw input_error("{}.after: '{}' is not an expert of a cycle before{}", where, name,
+                      nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+  }
+  const BranchSettings& branch = cycle.branch;
+  const bool needs_experts =
+      branch.weights.empty() && branch.from != BranchKind::seed && branch.from != BranchKind::random;
+  const bool has_experts = cycle.after.empty() ? index > 0 : cycle.after != std::vector<std::string>{kSeedName};
+  if (needs_experts && !has_experts) {
+    throw input_error("{}.branch: {} no experts to branch from; use seed or random", where,
+                      index == 0 ? "the first cycle has" : "the cycle waits for the seed alone, so it has");
+  }
+  for (const auto& [name, weight] : branch.weights) {
+    if (weight < 0) throw input_error("{}.branch.weights.{}: {} is negative", where, name, weight);
+    if (!cycle.after.empty() && contains(before, name) && !contains(cycle.after, name)) {
+      throw input_error("{}.branch.weights.{}: add it to {}.after, so that it is there", where, name, where);
+    }
+  }
+}
+
 void check_cycles(const Plan& plan) {
   std::vector<std::string> train = domains_of_role(plan, Role::train);
   std::set<std::string> seen;
@@ -136,7 +175,7 @@ void check_cycles(const Plan& plan) {
     std::string where = fmt::format("cycles[{}]", i);
     if (cycle.experts.empty()) throw input_error("{}.experts: none given", where);
     for (const std::string& name : cycle.experts) {
-      if (std::find(train.begin(), train.end(), name) == train.end()) {
+      if (!contains(train, name)) {
         std::string nearest = nearest_word(name, train);
         throw input_error("{}.experts: '{}' is not a train domain{}", where, name,
                           nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
@@ -144,14 +183,7 @@ void check_cycles(const Plan& plan) {
       if (!seen.insert(name).second) throw input_error("{}.experts: '{}' has an expert already", where, name);
     }
     if (cycle.tokens <= 0) throw input_error("{}.tokens must be more than 0", where);
-    bool needs_experts = cycle.branch.from == BranchKind::uniform || cycle.branch.from == BranchKind::argmax ||
-                         cycle.branch.from == BranchKind::posterior;
-    if (i == 0 && needs_experts && cycle.branch.weights.empty()) {
-      throw input_error("{}.branch: the first cycle has no experts to branch from; use seed or random", where);
-    }
-    for (const auto& [name, weight] : cycle.branch.weights) {
-      if (weight < 0) throw input_error("{}.branch.weights.{}: {} is negative", where, name, weight);
-    }
+    check_branch(plan, i, where);
     check_training(cycle.training, where + ".training");
   }
 }
@@ -159,7 +191,7 @@ void check_cycles(const Plan& plan) {
 void check_seed(const Plan& plan) {
   std::vector<std::string> train = domains_of_role(plan, Role::train);
   for (const std::string& name : plan.seed.domains) {
-    if (name != "all" && std::find(train.begin(), train.end(), name) == train.end()) {
+    if (name != "all" && !contains(train, name)) {
       throw input_error("seed.domains: '{}' is not a train domain", name);
     }
   }

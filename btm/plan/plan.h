@@ -96,6 +96,7 @@ void read_scalar(BranchSettings& s, const std::string& word);
 
 struct CycleSettings {
   std::vector<std::string> experts;
+  std::vector<std::string> after;
   std::int64_t tokens = 1'000'000;
   BranchSettings branch;
   TrainingSettings training;
@@ -103,6 +104,9 @@ struct CycleSettings {
 template <class F>
 void visit(CycleSettings& s, F&& f) {
   f("experts", s.experts, "train domains; each gets an expert of its name");
+  f("after", s.after,
+    "what must be in the forest before it starts: experts of cycles before, which are then those it branches from, or "
+    "seed; empty: all of them");
   f("tokens", s.tokens, "per expert");
   f("branch", s.branch, "where the experts start");
   f("training", s.training, "what differs from `training` above");

@@ -179,7 +179,8 @@ Json run_study(const Study& study, const GrowOptions& options) {
     try {
       plans.push_back(load_plan(study.plan, tasks[i].set));
     } catch (const Error& e) {
-      throw Error(e.cause(), fmt::format("study {}, variant {}: {}", study.study, tasks[i].variants.front()->name, e.what()));
+      throw Error(e.cause(),
+                  fmt::format("study {}, variant {}: {}", study.study, tasks[i].variants.front()->name, e.what()));
     }
   }
   std::vector<Grown> grown;

@@ -90,6 +90,31 @@ class Grow(ForestCase):
         self.assertAlmostEqual(sum(p["weight"] for p in shown["parents"]), 1, places=9)
         self.assertEqual({p["name"] for p in shown["parents"]} - {"python", "cpp"}, set())
 
+    def test_cycles_that_say_what_they_wait_for_overlap(self):
+        self.edit_plan("  numpy:", f"  c: {{text: {self.folder}/c.jsonl.gz}}\n"
+                                   f"  system: {{text: {self.folder}/c.jsonl.gz}}\n  numpy:")
+        self.edit_plan("seed: {tokens: 30k, domains: all", "seed: {tokens: 30k, domains: [python, cpp]")
+        self.edit_plan("  - {experts: [python, cpp], tokens: 20k, branch: {from: seed}}",
+                       "  - {experts: [python], tokens: 1M}\n"
+                       "  - {experts: [cpp], after: seed, tokens: 20k}\n"
+                       "  - {experts: [c], after: cpp, tokens: 20k, branch: posterior}\n"
+                       "  - {experts: [system], tokens: 20k, branch: uniform}")
+        self.edit_plan("compare: [dense]", "compare: [random_init]")
+        two_cores = {"preexec_fn": lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])}
+        btm("grow", self.plan, "--set", "launcher.workers=2", **two_cores)
+        merged = [json.loads(line)["expert"] for line in (self.forest / "log.jsonl").read_text().splitlines()]
+        self.assertEqual(merged, ["cpp", "c", "python", "system"], "the long one of the first cycle was waited for")
+        infos = {name: json.loads((self.forest / f"experts/{name}/expert.json").read_text()) for name in merged}
+        # Branched from those that it waits for, whoever else is there.
+        parents = {name: [parent["name"] for parent in info["parents"]] for name, info in infos.items()}
+        self.assertEqual(parents, {"python": ["seed"], "cpp": ["seed"], "c": ["cpp"], "system": ["python", "cpp", "c"]})
+
+        # With as many threads each, but others at the same time.
+        btm("grow", self.plan, "--set", f"forest={self.folder}/other", "--set", "launcher.workers=4", **two_cores)
+        before = self.weights()
+        self.forest = self.folder / "other"
+        self.assertEqual(self.weights(), before)
+
     def test_changed_setting_of_something_published_is_refused(self):
         btm("grow", self.plan)
         before = self.weights()

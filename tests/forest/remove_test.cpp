@@ -68,14 +68,14 @@ TEST_F(Remove, MergeAfterRemoval) {
   remove_expert(forest(), "a", Descendants::keep);
   grow_expert(paths, "a", 1, {{"seed", 1, ""}}, 99);  // other weights: another node
   Forest after = forest();
-  EXPECT_THAT(names_of(after.experts), ElementsAre("b", "c", "d", "a"));
+  EXPECT_THAT(names_of(after.experts), ElementsAre("a", "b", "c", "d"));
   EXPECT_THAT(names_of(after.removed), ElementsAre("a"));
-  EXPECT_DOUBLE_EQ(lineage_of(after).nodes[2].taint, 0.75);
+  EXPECT_DOUBLE_EQ(lineage_of(after).nodes[3].taint, 0.75);
   remove_expert(after, "a", Descendants::keep);
   grow_expert(paths, "a", 1, {{"seed", 1, ""}});  // the first weights: the first node, so nothing is tainted any more
   after = forest();
   EXPECT_THAT(names_of(after.removed), ElementsAre("a"));
-  EXPECT_DOUBLE_EQ(lineage_of(after).nodes[2].taint, 0);
+  EXPECT_DOUBLE_EQ(lineage_of(after).nodes[3].taint, 0);
 }
 
 TEST_F(Remove, CrashAfterTheLineIsFinishedAtTheNextOpening) {

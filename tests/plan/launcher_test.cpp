@@ -34,7 +34,7 @@ TEST(Launcher, RunsAllAndTellsOfEach) {
   test::TemporaryFolder folder;
   LocalLauncher launcher = launcher_of(folder, "echo hello > $run/output", 2);
   std::set<std::string> done;
-  launch(launcher, "test", runs_of(folder, 5), [&](const LaunchedRun& run) { done.insert(run.name); });
+  launch(launcher, "test", runs_of(folder, 5), {.done = [&](const LaunchedRun& run) { done.insert(run.name); }});
   EXPECT_EQ(done.size(), 5u);
   EXPECT_EQ(test::read(folder / "run3" / "output"), "hello\n");
 }
@@ -44,8 +44,45 @@ TEST(Launcher, KeepsToTheNumberOfWorkers) {
   // Each worker counts the ones alive at its start.
   LocalLauncher launcher = launcher_of(
       folder, "d=$(dirname $run)/alive; mkdir -p $d; : > $d/$$; ls $d | wc -l > $run/count; sleep 0.3; rm $d/$$", 2);
-  launch(launcher, "test", runs_of(folder, 5), [](const LaunchedRun&) {});
+  launch(launcher, "test", runs_of(folder, 5), {});
   for (int i = 0; i < 5; ++i) EXPECT_LE(std::stoi(test::read(folder / ("run" + std::to_string(i)) / "count")), 2);
+}
+
+TEST(Launcher, StartsARunWhenThoseItWaitsForAreDoneAndPreparesItThen) {
+  test::TemporaryFolder folder;
+  // run0 is slow, run1 is not: run2 waits for run1 alone and overlaps run0, run3 waits for both others.
+  LocalLauncher launcher =
+      launcher_of(folder, "cp $(dirname $run)/order $run/seen; case $run in *run0) sleep 0.8;; *) sleep 0.1;; esac", 2);
+  std::vector<LaunchedRun> runs = runs_of(folder, 4);
+  runs[2].after = {"run1", "elsewhere"};
+  runs[3].after = {"run2", "run0"};
+  folder.write("order", "");
+  std::string order;
+  auto note = [&](const std::string& what, const LaunchedRun& run) {
+    order += what + run.name.substr(3) + " ";
+    folder.write("order", order);
+  };
+  LaunchHooks hooks;
+  hooks.prepare = [&](const LaunchedRun& run) { return note("+", run), true; };
+  hooks.done = [&](const LaunchedRun& run) { note("-", run); };
+  launch(launcher, "test", runs, hooks);
+  EXPECT_EQ(order, "+0 +1 -1 +2 -2 -0 +3 -3 ");
+  EXPECT_EQ(test::read(folder / "run3" / "seen"), "+0 +1 -1 +2 -2 -0 +3 ");
+}
+
+TEST(Launcher, DoesNotStartWhatThePreparationFindsDone) {
+  test::TemporaryFolder folder;
+  LocalLauncher launcher = launcher_of(folder, "echo hello > $run/output", 1);
+  std::vector<LaunchedRun> runs = runs_of(folder, 3);
+  runs[2].after = {"run1"};
+  int done = 0;
+  LaunchHooks hooks;
+  hooks.prepare = [](const LaunchedRun& run) { return run.name != "run1"; };
+  hooks.done = [&](const LaunchedRun&) { ++done; };
+  launch(launcher, "test", runs, hooks);
+  EXPECT_EQ(done, 2);
+  EXPECT_FALSE(std::filesystem::exists(folder / "run1" / "output"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "run2" / "output"));
 }
 
 TEST(Launcher, FailureNamesTheRunItsLastLineAndItsLogAndStopsTheOthers) {
@@ -55,7 +92,7 @@ TEST(Launcher, FailureNamesTheRunItsLastLineAndItsLogAndStopsTheOthers) {
       "case $run in *run0) sleep 0.2; echo first; echo 'btm: no such data' >&2; exit 2;; *) exec sleep 60;; esac", 2);
   auto start = std::chrono::steady_clock::now();
   try {
-    launch(launcher, "test", runs_of(folder, 2), [](const LaunchedRun&) {});
+    launch(launcher, "test", runs_of(folder, 2), {});
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.cause(), Cause::input);
@@ -69,7 +106,7 @@ TEST(Launcher, KilledWorkerIsAFailureThatSaysHowToGoOn) {
   test::TemporaryFolder folder;
   LocalLauncher launcher = launcher_of(folder, "kill -9 $$", 1);
   try {
-    launch(launcher, "test", runs_of(folder, 1), [](const LaunchedRun&) {});
+    launch(launcher, "test", runs_of(folder, 1), {});
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.cause(), Cause::failed);

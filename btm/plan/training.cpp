@@ -1,0 +1,138 @@
+#include "btm/plan/training.h"
+
+#include <algorithm>
+
+#include "btm/core/cores.h"
+#include "btm/core/files.h"
+#include "btm/core/format.h"
+#include "btm/core/log.h"
+#include "btm/forest/forest.h"
+
+namespace btm {
+namespace {
+
+bool waits(const PendingModel& model, const std::vector<PendingModel>& for_these) {
+  return std::ranges::any_of(for_these, [&model](const PendingModel& other) {
+    return std::ranges::find(model.after, run_name(other.task)) != model.after.end();
+  });
+}
+
+std::string description(const std::vector<PendingModel>& models, const ModelConfig& config, int workers, int threads) {
+  return fmt::format(
+      "training {} model{} of {} parameters on {} tokens each, {} at once, {} thread{} each", models.size(),
+      models.size() == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(config))),
+      format_count(static_cast<double>(models.front().task.tokens)), workers, threads, threads == 1 ? "" : "s");
+}
+
+}  // namespace
+
+fs::path comparison_folder(const ForestPaths& paths, const ModelTask& task) {
+  if (task.set.empty() || task.demix) return paths.comparison(task.name);
+  return paths.comparison(task.set) / task.name;
+}
+
+int Training::train(const std::string& title, std::vector<PendingModel> models, int workers) {
+  branch_first(models);
+  if (models.empty()) return 0;
+  workers = std::min(workers, static_cast<int>(models.size()));
+  const int threads = std::max(1, usable_cores() / workers);
+  std::vector<LaunchedRun> runs;
+  for (const PendingModel& model : models) {
+    if (!waits(model, models)) prepare_run(model, threads);
+    runs.push_back({run_name(model.task), base_.paths.run(run_name(model.task)), model.after});
+  }
+  log_info(fmt::format("{}: {}", title, description(models, base_.model, workers, threads)));
+  LocalLauncher launcher = launcher_;
+  launcher.workers = workers;
+  int trained = 0;
+  auto model_of = [&](const LaunchedRun& run) -> PendingModel& {
+    return models[static_cast<std::size_t>(&run - runs.data())];
+  };
+  LaunchHooks hooks;
+  hooks.prepare = [&](const LaunchedRun& run) {
+    PendingModel& model = model_of(run);
+    if (!waits(model, models)) return true;  // prepared above
+    if (model.branch) model.branch(model);
+    if (take_over(model.task)) return false;
+    prepare_run(model, threads);
+    return true;
+  };
+  hooks.done = [&](const LaunchedRun& run) {
+    finish(model_of(run).task);
+    ++trained;
+  };
+  launch(launcher, title, runs, hooks);
+  return trained;
+}
+
+// Those that wait for nobody know their parents now: what a neighbour has of them need not be trained.
+void Training::branch_first(std::vector<PendingModel>& models) const {
+  std::vector<PendingModel> left;
+  for (PendingModel& model : models) {
+    if (!waits(model, left)) {
+      if (model.branch) model.branch(model);
+      if (take_over(model.task)) continue;
+    }
+    left.push_back(std::move(model));
+  }
+  models = std::move(left);
+}
+
+// A neighbour's model of the same recipe, as if it had been trained here.
+bool Training::take_over(const ModelTask& task) const {
+  const auto found = neighbours_.find_model(recipe_sha256(recipe_of(task, base_)));
+  if (!found) return false;
+  const ExpertInfo there = load_expert(task.demix ? *found / task.domains.front() : *found);
+  adopt_model(*found, base_.paths.run(run_name(task)));
+  publish(task, {there.tokens, there.updates, there.flops, there.device_seconds, there.dev_loss, there.threads});
+  log_detail(fmt::format("{}: taken over from {}", run_name(task), found->string()));
+  return true;
+}
+
+// Leaves the state of a run of the same job as it is, so that it goes on where it stopped.
+void Training::prepare_run(const PendingModel& model, int threads) const {
+  const std::string name = run_name(model.task);
+  const fs::path run = base_.paths.run(name);
+  TrainingJob job = job_of(model.task, base_, model.init, model.init_sha256, threads);
+  if (fs::exists(run / "run.yaml")) {
+    TrainingJob there = load_job(run);
+    job.threads = there.threads;          // the bytes of the weights depend on it
+    there.tensorboard = job.tensorboard;  // the weights don't
+    if (settings_json(there) == settings_json(job)) return save_job(run, job);
+    log_info(fmt::format("{}: its settings have changed, training starts anew", name));
+    for (const auto& entry : fs::directory_iterator(run)) {
+      if (entry.path() != base_.paths.branch(name)) remove_folder(entry.path());
+    }
+    job.threads = threads;
+  }
+  save_job(run, job);
+}
+
+void Training::finish(const ModelTask& task) const {
+  const fs::path run = base_.paths.run(run_name(task));
+  std::optional<TrainingResult> result = load_result(run);
+  if (!result) throw failure("{}: its worker ended well but left no result.json", run.string());
+  publish(task, *result);
+  log_info(fmt::format("{}: dev loss {:.3f} after {} tokens, {}", run_name(task), result->dev_loss,
+                       format_count(static_cast<double>(result->tokens)), format_duration(result->device_seconds)));
+}
+
+void Training::publish(const ModelTask& task, const TrainingResult& result) const {
+  const fs::path run = base_.paths.run(run_name(task));
+  ExpertInfo info = info_of(task, base_, result);
+  if (task.demix) {
+    std::vector<ExpertInfo> infos(task.domains.size(), info);
+    for (std::size_t i = 0; i < infos.size(); ++i) {
+      infos[i].name = task.domains[i];
+      infos[i].domains = {task.domains[i]};
+    }
+    publish_models(comparison_folder(base_.paths, task), run, infos);
+  } else if (task.kind == "expert") {
+    merge_expert(base_.paths, run, info);
+  } else {
+    publish_model(task.kind == "seed" ? base_.paths.seed() : comparison_folder(base_.paths, task), run, info);
+  }
+  remove_folder(run);
+}
+
+}  // namespace btm
