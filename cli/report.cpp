@@ -13,6 +13,7 @@ namespace {
 
 struct Options {
   std::string forest, html, output;
+  std::vector<std::string> studies;
   bool markdown = false, json = false;
 };
 
@@ -32,7 +33,7 @@ std::string folder_name(const fs::path& folder) {
 }
 
 void write_report(const Options& options, const ForestPaths& paths) {
-  Results results{read_results(paths.evaluation()), summary_of(paths), read_studies(paths.studies())};
+  Results results{read_results(paths.evaluation()), summary_of(paths), read_studies(options.studies)};
   Report report = make_report(folder_name(paths.root), results);
   if (!options.html.empty()) {
     write_file(options.html, to_page(report));
@@ -60,6 +61,7 @@ void print_results(const Options& options, const ForestPaths& paths) {
 void run(const Options& options) {
   ForestPaths paths{options.forest};
   bool files = !options.html.empty() || !options.output.empty();
+  if (!files && !options.studies.empty()) throw input_error("--study: shown with --html or --output only");
   files ? write_report(options, paths) : print_results(options, paths);
 }
 
@@ -79,11 +81,14 @@ void add_report(CLI::App& app) {
       ->type_name("DIR")
       ->excludes(markdown)
       ->excludes(json);
+  command->add_option("--study", options->studies, "Folder of a study (btm study) to show beside; several times")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
   command->footer(
       "\nWithout options the last evaluation is printed. A page or files also hold the lineage, training curves, "
       "costs\n"
-      "(results/forest.json, written anew) and the studies in results/studies.\n\n"
-      "  btm report runs/demo --html report.html\n");
+      "(results/forest.json, written anew) and the given studies.\n\n"
+      "  btm report runs/demo --html report.html --study runs/studies/seed_share\n");
   command->callback([options] { run(*options); });
 }
 

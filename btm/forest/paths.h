@@ -28,7 +28,6 @@ struct ForestPaths {
   std::filesystem::path results() const { return root / "results"; }
   std::filesystem::path evaluation() const { return results() / "evaluation.json"; }
   std::filesystem::path summary() const { return results() / "forest.json"; }
-  std::filesystem::path studies() const { return results() / "studies"; }
 };
 
 }  // namespace btm

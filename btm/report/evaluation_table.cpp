@@ -148,6 +148,37 @@ std::string measured(const Json& evaluation) {
       train, novel, format_count(static_cast<double>(tokens)));
 }
 
+// How the models were trained: a line for all rows of the same training.
+std::string training_block(const Json& rows, TableStyle style) {
+  std::vector<std::pair<const Json*, int>> trainings;  // its first row, how many more
+  for (const Json& row : rows) {
+    auto same = std::ranges::find_if(
+        trainings, [&row](const auto& item) { return item.first->at("training") == row["training"]; });
+    if (same == trainings.end()) {
+      trainings.emplace_back(&row, 0);
+    } else {
+      ++same->second;
+    }
+  }
+  std::vector<std::string> models, updates, speeds, bytes;
+  for (const auto& [row, more] : trainings) {
+    const Json& training = row->at("training");
+    const std::string model = row->at("model");
+    models.push_back(more == 0 ? model : fmt::format("{} and {} more", model, more));
+    updates.push_back(format_count(training.value("updates", 0.0)));
+    const bool timed = training.contains("updates_per_second");
+    speeds.push_back(timed ? format_count(training["updates_per_second"].get<double>()) : "-");
+    const double synchronised = training.value("bytes_per_update", 0.0);
+    bytes.push_back(synchronised > 0 ? bytes_text(synchronised) : "none");
+  }
+  Table table;
+  table.add(kOwnGroup, "trained alike", models, Align::left);
+  table.add(kOwnGroup, "updates", updates);
+  table.add(kOwnGroup, "updates/s", speeds);
+  table.add(kOwnGroup, "synchronised per update", bytes);
+  return render(std::move(table), {}, style);
+}
+
 std::string domain_block(const Json& evaluation, std::size_t first, std::size_t last, TableStyle style) {
   const Json& rows = evaluation["rows"];
   Table table;
@@ -213,7 +244,8 @@ std::string evaluation_table(const Json& evaluation, TableStyle style) {
   table.add("", "memory", each(rows, [](const Json& row) { return bytes_text(row["memory_bytes"].get<double>()); }));
   table.add("", "tokens/s",
             each(rows, [](const Json& row) { return format_count(row["tokens_per_second"].get<double>()); }));
-  return render(std::move(table), rules_of(rows), style) + "\n" + measured(evaluation);
+  return render(std::move(table), rules_of(rows), style) + "\n" + measured(evaluation) + "\n" +
+         training_block(rows, style);
 }
 
 std::string domain_table(const Json& evaluation, TableStyle style) {

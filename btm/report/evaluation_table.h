@@ -13,7 +13,9 @@ enum class TableStyle { plain, terminal, markdown };  // terminal and markdown s
 TableStyle table_style(std::FILE* stream);  // terminal or plain
 
 // A row per model: means of perplexity and bits per byte over train, novel and all domains, training compute, experts
-// and tokens per second; a line below says what was measured. 120 columns at most, unless names are long.
+// and tokens per second; a line below says what was measured. Then a row per training: updates, their speed, and the
+// bytes that the workers of a distributed run would add up between them for each. 120 columns at most, unless names are
+// long.
 std::string evaluation_table(const Json& evaluation, TableStyle style);
 
 // A row per domain, a column per model: perplexity. In blocks of models that fit into 120 columns; Markdown in one.

@@ -10,6 +10,11 @@ std::string model_note(const std::string& model) {
   constexpr auto kNotes = std::to_array<std::pair<std::string_view, const char*>>({
       {"seed", "the model that all experts were branched from"},
       {"dense", "one model trained on all domains with the forest's compute"},
+      {"dense_from_random", "the same without a seed: random weights, all of the compute"},
+      {"demix", "one model with a feed-forward network per domain, mixed as the ensemble is"},
+      {"demix_from_random", "the same without a seed: random weights, all of the compute"},
+      {"random_split", "as many experts on randomly dealt text, mixed as the ensemble is"},
+      {"random_init", "experts without a seed, mixed as the ensemble is"},
       {"ensemble", "all experts, weights fitted on the domain's dev sample"},
       {"ensemble_cached", "all experts, exact Bayes with a cached prior (the paper's)"},
       {"ensemble_updating", "all experts, the prior carried on along the test text (the paper's)"},

@@ -64,7 +64,7 @@ Report make_report(const std::string& title, const Results& results) {
     add(cost_section(results.forest));
     report.facts = facts_of(results);
   });
-  reading("results/studies", [&] { add(studies_section(results.studies)); });
+  reading("study.json", [&] { add(studies_section(results.studies)); });
   if (report.sections.empty()) {
     throw input_error("{}: nothing to report yet; grow it and evaluate it: btm grow PLAN, btm evaluate FOREST", title);
   }

@@ -39,7 +39,7 @@ struct Report {
   std::vector<Section> sections;
 };
 
-// The files of a forest's results folder; null where there is none.
+// results/evaluation.json and forest.json of a forest, null where there is none; study.json of studies.
 struct Results {
   Json evaluation, forest;
   std::vector<Json> studies;

@@ -1,11 +1,12 @@
 #include "btm/report/report_files.h"
 
-#include <algorithm>
+#include <set>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 
 namespace btm {
+
 std::vector<ReportFile> report_files(const Report& report) {
   std::vector<ReportFile> files;
   for (const Section& section : report.sections) {
@@ -25,16 +26,17 @@ Json read_results(const fs::path& file) {
   return json;
 }
 
-std::vector<Json> read_studies(const fs::path& folder) {
-  std::vector<fs::path> paths;
-  if (fs::is_directory(folder)) {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().extension() == ".json") paths.push_back(entry.path());
-    }
-  }
-  std::sort(paths.begin(), paths.end());
+std::vector<Json> read_studies(const std::vector<std::string>& folders) {
   std::vector<Json> studies;
-  for (const fs::path& path : paths) studies.push_back(read_results(path));
+  std::set<std::string> names;
+  for (const fs::path folder : folders) {
+    const fs::path file = folder / "study.json";
+    studies.push_back(read_results(file));
+    if (studies.back().is_null()) throw input_error("{}: not there; grow the study with btm study", file.string());
+    if (!studies.back().is_object()) throw input_error("{}: not a study; grow it again", file.string());
+    const std::string name = studies.back().value("study", "");
+    if (!names.insert(name).second) throw input_error("{}: two studies are called '{}'", file.string(), name);
+  }
   return studies;
 }
 

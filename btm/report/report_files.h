@@ -20,7 +20,7 @@ std::vector<ReportFile> report_files(const Report& report);
 // FILE, or null if there is none. Throws Error(input): not JSON.
 Json read_results(const std::filesystem::path& file);
 
-// FOLDER/*.json by name; none without such a folder.
-std::vector<Json> read_studies(const std::filesystem::path& folder);
+// The study.json of each folder. Throws Error(input): none there, two studies of one name.
+std::vector<Json> read_studies(const std::vector<std::string>& folders);
 
 }  // namespace btm

@@ -17,6 +17,6 @@ Section lineage_section(const Json& forest);
 Section curves_section(const Json& forest);
 Section cost_section(const Json& forest);
 
-Section studies_section(const std::vector<Json>& studies);  // results/studies/*.json
+Section studies_section(const std::vector<Json>& studies);  // study.json of each
 
 }  // namespace btm

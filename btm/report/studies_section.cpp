@@ -1,4 +1,4 @@
-// A plot per file of results/studies.
+// A plot per study.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -43,11 +43,11 @@ def results(name):
                                     model("rust", cycle=2, parents=[(name, 0.75), ("gone", 0.25)])],
                         "removed": [{"name": "gone", "cycle": 1, "parents": [{"name": "seed", "weight": 1.0}]}],
                         "comparisons": [model("dense", "dense", 0, [("seed", 1)])]},
-        "studies/top_k.json": {"study": "top k", "question": name, "x": {"label": "experts", "log": True},
+        "studies/top_k/study.json": {"study": "top k", "question": name, "x": {"label": "experts", "log": True},
                                "y": {"label": "perplexity"},
                                "series": [{"name": name, "points": [{"x": 1, "y": 48.29, "spread": 0.5},
                                                                     {"x": 2, "y": 47.78}]}]},
-        "studies/starts.json": {"study": "starts", "x": {"label": "from"}, "y": {"label": "perplexity"},
+        "studies/starts/study.json": {"study": "starts", "x": {"label": "from"}, "y": {"label": "perplexity"},
                                 "series": [{"name": "ensemble", "points": [{"x": name, "y": 48.29},
                                                                            {"x": "seed", "y": 50}]}]},
     }
@@ -95,7 +95,8 @@ class Report(unittest.TestCase):
 
     def report(self, name):
         self.write(results(name))
-        btm("report", self.forest, "--html", self.folder / "report.html", "--output", self.folder / "files")
+        studies = [f"--study={self.forest}/results/studies/{study}" for study in ("top_k", "starts")]
+        btm("report", self.forest, "--html", self.folder / "report.html", "--output", self.folder / "files", *studies)
         return (self.folder / "report.html").read_text(), self.folder / "files"
 
     def test_page_and_its_plots_are_well_formed(self):
@@ -134,6 +135,15 @@ class Report(unittest.TestCase):
             table = {row["model"]: row for row in csv.DictReader(file)}
         self.assertEqual(table[HOSTILE]["perplexity, all"], "48.5")
         self.assertEqual(float(table["ensemble"]["training, FLOPs"]), 4.25e13)
+
+    def test_studies_that_can_not_be_shown(self):
+        self.write(results("python"))
+        study, page = self.forest / "results/studies/top_k", f"--html={self.folder}/page.html"
+        for options, message in (([page, f"--study={self.folder}"], "study.json: not there"),
+                                 ([page, f"--study={study}", f"--study={study}"], "two studies are called 'top k'"),
+                                 ([f"--study={study}"], "--html or --output")):
+            self.assertIn(message, btm("report", self.forest, *options, code=2).stderr)
+        self.assertFalse((self.folder / "page.html").exists())
 
     def test_nothing_comes_from_elsewhere(self):
         text, _ = self.report("python")

@@ -57,6 +57,24 @@ TEST(EvaluationTable, HasARowPerModelWithin120Columns) {
   EXPECT_THAT(text, Not(HasSubstr("\u2061")));
 }
 
+TEST(EvaluationTable, TellsOncePerTrainingHowTheModelsWereTrained) {
+  Json results = evaluation();
+  for (Json& row : results["rows"]) {
+    const bool joint = row["model"] == "seed" || row["model"] == "dense";
+    row["training"]["updates"] = row["model"] == "seed" ? 976 : 1996;
+    row["training"]["bytes_per_update"] = joint ? 1'731'072 : 0;
+    if (joint) row["training"]["updates_per_second"] = 21.5;
+  }
+  const std::string text = evaluation_table(results, TableStyle::plain);
+  auto line_of = [&text](const std::string& head) {
+    const std::size_t at = text.find("\n" + head, text.find("trained alike"));
+    return at == std::string::npos ? head + " is missing" : text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+  };
+  EXPECT_THAT(line_of("seed "), testing::ContainsRegex("976 +21.5 +1.73MB"));
+  EXPECT_THAT(line_of("dense "), testing::ContainsRegex("2k +21.5 +1.73MB"));
+  EXPECT_THAT(line_of("ensemble and 3 more"), testing::ContainsRegex("2k +- +none"));
+}
+
 TEST(EvaluationTable, ShowsTheBestBold) {
   EXPECT_THAT(evaluation_table(evaluation(), TableStyle::terminal), HasSubstr("\033[1m38.84\033[0m"));
   std::string markdown = evaluation_table(evaluation(), TableStyle::markdown);

@@ -128,7 +128,7 @@ TEST(Page, OfNothingIsAnError) {
 TEST(Page, NamesTheFileThatIsNotAsItShouldBe) {
   EXPECT_THAT(error_of({{{"rows", 3}}, nullptr, {}}), HasSubstr("results/evaluation.json"));
   EXPECT_THAT(error_of({nullptr, Json::array(), {}}), HasSubstr("results/forest.json"));
-  EXPECT_THAT(error_of({nullptr, nullptr, {{{"study", "x"}}}}), HasSubstr("results/studies"));
+  EXPECT_THAT(error_of({nullptr, nullptr, {{{"study", "x"}}}}), HasSubstr("study.json"));
 }
 
 TEST(ReportFiles, AreOnePerPlotAndTable) {
