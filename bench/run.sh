@@ -6,9 +6,8 @@ build=$1 forest=$2 text=$3 python=${PYTHON:-python3}
 
 say() { printf '\n== %s\n' "$*"; }
 
-say "one training step, forward and backward, one thread"
-"$build/bench/train/bench_train_step" --layers 4 --width 192 --heads 6 --context 256 --vocab 8192 --sequences 8
-"$build/bench/train/bench_train_step" --layers 6 --width 384 --heads 6 --context 512 --vocab 8192 --sequences 4
+say "training against PyTorch, one round"
+"$python" "$here/train/compare.py" "$build/bench/train/bench_train" --shapes 4x192,6x384 --rounds 1
 
 say "experts side by side against one alone"
 "$python" "$here/experts/side_by_side.py" "$build/btm" "$forest"

@@ -9,6 +9,7 @@
 #include "btm/core/cores.h"
 #include "btm/core/format.h"
 #include "btm/core/settings.h"
+#include "btm/model/kernels/gemm.h"
 #include "btm/train/gemm_peak.h"
 #include "btm/version.h"
 #include "cli/command.h"
@@ -44,6 +45,7 @@ Json examine() {
   json["instruction_sets"] = instruction_sets();
   json["precision"] = "fp32";
   ThreadTeam one(1), all(cores);
+  json["gemm_library"] = gemm_library();
   json["gemm_flops_one_thread"] = measure_gemm_peak(one);
   json["gemm_flops_all_threads"] = measure_gemm_peak(all);
   return json;
@@ -61,9 +63,9 @@ void run(bool as_json) {
   fmt::print("instruction sets  {} (the first one is used)\n",
              fmt::join(json["instruction_sets"].get<std::vector<std::string>>(), ", "));
   fmt::print("precision: auto   {}\n", json["precision"].get<std::string>());
-  fmt::print("matrix products   {}FLOP/s on one thread, {}FLOP/s on all\n",
+  fmt::print("matrix products   {}FLOP/s on one thread, {}FLOP/s on all, by {}\n",
              format_count(json["gemm_flops_one_thread"].get<double>()),
-             format_count(json["gemm_flops_all_threads"].get<double>()));
+             format_count(json["gemm_flops_all_threads"].get<double>()), json["gemm_library"].get<std::string>());
 }
 
 }  // namespace

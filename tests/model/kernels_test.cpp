@@ -9,7 +9,6 @@
 #include "btm/model/kernels/activation.h"
 #include "btm/model/kernels/attention.h"
 #include "btm/model/kernels/embedding.h"
-#include "btm/model/kernels/gemm.h"
 #include "btm/model/kernels/loss.h"
 #include "btm/model/kernels/norm.h"
 #include "btm/model/kernels/rope.h"
@@ -39,35 +38,6 @@ Doubles numeric_gradient(const std::function<Doubles(const Doubles&)>& f, const 
     x[i] = middle;
   }
   return gradient;
-}
-
-TEST(Gemm, MultipliesInAllLayouts) {
-  for (int m : {1, 5}) {
-    const int n = 7, k = 11;
-    Floats a = random_floats(m * k, 1, 1), b = random_floats(k * n, 1, 2), start = random_floats(m * n, 1, 3);
-    Floats a_turned(a.size()), b_turned(b.size());
-    for (int i = 0; i < m; ++i) {
-      for (int j = 0; j < k; ++j) a_turned[j * m + i] = a[i * k + j];
-    }
-    for (int i = 0; i < k; ++i) {
-      for (int j = 0; j < n; ++j) b_turned[j * k + i] = b[i * n + j];
-    }
-    Doubles expected(m * n);
-    for (int i = 0; i < m; ++i) {
-      for (int j = 0; j < n; ++j) {
-        double dot = 0;
-        for (int l = 0; l < k; ++l) dot += double(a[i * k + l]) * b[l * n + j];
-        expected[i * n + j] = 0.5 * dot + 2 * start[i * n + j];
-      }
-    }
-    for (MatrixView left : {MatrixView{a.data(), k}, transposed(a_turned.data(), m)}) {
-      for (MatrixView right : {MatrixView{b.data(), n}, transposed(b_turned.data(), k)}) {
-        Floats c = start;
-        gemm(m, n, k, 0.5f, left, right, 2, c.data(), n);
-        expect_near(c, expected, 1e-5, "product");
-      }
-    }
-  }
 }
 
 struct NormCase {

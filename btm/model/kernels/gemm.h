@@ -1,6 +1,6 @@
-// Matrix products of row-major float32 matrices, by the BLAS inside libtorch_cpu (MKL on x86). This file and gemm.cpp
-// are all that knows of LibTorch: they use the standard BLAS symbols that it exports (at::native::cpublas::gemm is not
-// exported), so no header of it is needed.
+// Matrix products of row-major float32 matrices, by the BLAS inside libtorch_cpu (MKL on x86) or, where that is slow,
+// by our own kernel (blocked_gemm.h). This file and gemm.cpp are all that knows of LibTorch: they use the standard BLAS
+// symbols that it exports (at::native::cpublas::gemm is not exported), so no header of it is needed.
 #pragma once
 
 namespace btm {
@@ -18,8 +18,15 @@ inline MatrixView transposed(const float* data, int stride) {
   return {data, stride, Op::transposed};
 }
 
-// c [m, n] = alpha x op(a) [m, k] op(b) [k, n] + beta x c. One row (m = 1) runs at the speed of memory.
+// c [m, n] = alpha x op(a) [m, k] op(b) [k, n] + beta x c, beta being 0 or 1. One row (m = 1) runs at the speed of
+// memory. Which library does it depends on the CPU and the shape alone.
 void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride);
+
+// The same by the BLAS, whatever the CPU.
+void blas_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride);
+
+// Of the library that large products are left to: "MKL" or "btm".
+const char* gemm_library();
 
 // While one lives, products called from this thread run on this thread alone: replicas bring their own parallelism, be
 // it std::thread or OpenMP. (MKL would otherwise start a team of OMP_NUM_THREADS for each product on a std::thread;

@@ -1,0 +1,72 @@
+"""Training by btm and by PyTorch (eager and torch.compile), in one run, in turn.
+
+Usage: compare.py BENCH_TRAIN [--rounds N] [--steps N] [--threads 1,2] [--shapes NAME,...] [--precision fp32,bf16]
+Prints, for each shape and number of threads, tokens per second (median over the rounds of each round's median, and the
+range), the ratio to the best of the peers, model FLOP/s as a share of the GEMM peak that was measured beside, and memory.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+SHAPES = {  # layers, width, heads, context, vocabulary, sequences
+    "4x192": dict(layers=4, width=192, heads=6, context=256, vocab=8192, sequences=32),
+    "6x384": dict(layers=6, width=384, heads=6, context=512, vocab=8192, sequences=8),
+    "12x768": dict(layers=12, width=768, heads=12, context=1024, vocab=32000, sequences=2),
+    "llama": dict(architecture="llama", layers=6, width=384, heads=6, hidden=1024, context=512, vocab=8192, sequences=8),
+}
+
+
+def call(command: list[str], threads: int) -> dict:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bench")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--shapes", default=",".join(SHAPES))
+    parser.add_argument("--precision", default="fp32", help="of the peers")
+    options = parser.parse_args()
+    peer = [sys.executable, str(pathlib.Path(__file__).with_name("torch_peer.py"))]
+    for shape in options.shapes.split(","):
+        for threads in map(int, options.threads.split(",")):
+            common = [f"--{key}={value}" for key, value in SHAPES[shape].items()]
+            common += [f"--threads={threads}", f"--steps={options.steps}"]
+            commands = {"btm": [options.bench, *common]}
+            for precision in options.precision.split(","):
+                commands[f"eager {precision}"] = [*peer, *common, f"--precision={precision}"]
+                commands[f"compile {precision}"] = [*peer, *common, f"--precision={precision}", "--compile"]
+            results = {name: [] for name in commands}
+            for _ in range(options.rounds):
+                for name, command in commands.items():
+                    results[name].append(call(command, threads))
+            report(shape, threads, results)
+
+
+def report(shape: str, threads: int, results: dict[str, list[dict]]) -> None:
+    speeds = {name: [result["tokens_per_second"] for result in found] for name, found in results.items()}
+    best_peer = max((name for name in speeds if name != "btm"), key=lambda name: statistics.median(speeds[name]))
+    ratios = [ours / theirs for ours, theirs in zip(speeds["btm"], speeds[best_peer])]
+    own = results["btm"]
+    share = statistics.median(result["gflops"] / result["gemm_peak_gflops"] for result in own)
+    print(f"{shape}, {threads} thread{'s' * (threads > 1)}: {statistics.median(ratios):.2f} x {best_peer} "
+          f"({min(ratios):.2f} to {max(ratios):.2f}), {statistics.median(r['gflops'] for r in own):.0f} GFLOP/s, "
+          f"{share:.0%} of the GEMM peak")
+    for name, found in results.items():
+        memory = max(result["peak_memory_bytes"] for result in found) / 1e6
+        print(f"    {name:12} {statistics.median(speeds[name]):9.0f} tokens/s ({min(speeds[name])} to "
+              f"{max(speeds[name])}), {memory:.0f} MB")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+// Times whole training updates (forward, backward, reduction, clipping, AdamW) on random tokens, or scoring, and prints
+// one JSON line.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "btm/core/random.h"
+#include "btm/train/gemm_peak.h"
+#include "btm/train/learner.h"
+
+namespace {
+
+struct Options {
+  btm::ModelConfig model;
+  std::string architecture = "gpt2";
+  int sequences = 8, threads = 1, warmup = 2, steps = 10;
+  bool score = false;
+};
+
+// Seconds of each step, in ascending order.
+template <class Step>
+std::vector<double> measure(const Options& options, Step&& step) {
+  std::vector<double> times;
+  for (int i = -options.warmup; i < options.steps; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    step();
+    if (i >= 0) times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+std::vector<btm::TokenId> random_tokens(std::size_t count, int vocab, std::uint64_t seed) {
+  btm::Random random(seed);
+  std::vector<btm::TokenId> tokens(count);
+  for (auto& token : tokens) token = static_cast<btm::TokenId>(random.below(static_cast<std::uint64_t>(vocab)));
+  return tokens;
+}
+
+std::vector<double> measure_training(const Options& options, btm::Model& model, btm::ThreadTeam& team,
+                                     const std::vector<btm::TokenId>& inputs,
+                                     const std::vector<btm::TokenId>& targets) {
+  btm::Learner learner(model, {}, options.sequences, 1'000'000, team);
+  std::int64_t update = 0;
+  return measure(options, [&] { learner.learn(inputs, targets, {}, update++); });
+}
+
+std::vector<double> measure_scoring(const Options& options, const btm::Model& model,
+                                    const std::vector<btm::TokenId>& inputs, const std::vector<btm::TokenId>& targets) {
+  btm::Transformer transformer(model.config, options.sequences, model.config.context, btm::Transformer::Use::scoring);
+  std::vector<float> log_probs(inputs.size());
+  return measure(options, [&] { transformer.score(model.parameters.data(), inputs, targets, log_probs); });
+}
+
+double peak_memory() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024;
+}
+
+void run(const Options& options) {
+  btm::Model model = btm::random_model(options.model, 1);
+  const btm::ModelConfig config = model.config;
+  const std::size_t count = static_cast<std::size_t>(options.sequences) * static_cast<std::size_t>(config.context);
+  const auto inputs = random_tokens(count, config.vocab_size, 2), targets = random_tokens(count, config.vocab_size, 3);
+  btm::ThreadTeam team(options.score ? 1 : options.threads);
+  const auto times = options.score ? measure_scoring(options, model, inputs, targets)
+                                   : measure_training(options, model, team, inputs, targets);
+  const double flops = (options.score ? 1 : 3) * btm::forward_flops_per_token(config) * static_cast<double>(count);
+  const double median = times[times.size() / 2], peak = btm::measure_gemm_peak(team);
+  btm::Json json = {{"tokens_per_second", static_cast<std::int64_t>(static_cast<double>(count) / median)},
+                    {"best", static_cast<std::int64_t>(static_cast<double>(count) / times.front())},
+                    {"gflops", flops / median / 1e9},
+                    {"gemm_peak_gflops", peak / 1e9},
+                    {"peak_memory_bytes", peak_memory()},
+                    {"parameters", model.parameters.size()}};
+  fmt::print("{}\n", json.dump());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Speed of training");
+  Options options;
+  options.model.layers = 6, options.model.width = 384, options.model.context = 512, options.model.vocab_size = 8192;
+  app.add_option("--architecture", options.architecture)->check(CLI::IsMember({"gpt2", "llama"}));
+  app.add_option("--layers", options.model.layers);
+  app.add_option("--width", options.model.width);
+  app.add_option("--heads", options.model.heads);
+  app.add_option("--kv-heads", options.model.kv_heads);
+  app.add_option("--hidden", options.model.hidden);
+  app.add_option("--context", options.model.context);
+  app.add_option("--vocab", options.model.vocab_size);
+  app.add_option("--sequences", options.sequences);
+  app.add_option("--threads", options.threads);
+  app.add_option("--warmup", options.warmup);
+  app.add_option("--steps", options.steps);
+  app.add_flag("--score", options.score, "time scoring in one thread instead");
+  CLI11_PARSE(app, argc, argv);
+  if (options.architecture == "llama") options.model.architecture = btm::Architecture::llama;
+  try {
+    run(options);
+  } catch (const btm::Error& e) {
+    fmt::print(stderr, "bench_train: {}\n", e.what());
+    return static_cast<int>(e.cause());
+  }
+  return 0;
+}

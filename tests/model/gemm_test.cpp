@@ -1,0 +1,95 @@
+#include "btm/model/kernels/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "btm/core/random.h"
+#include "btm/model/kernels/blocked_gemm.h"
+
+namespace btm {
+namespace {
+
+std::vector<float> random_floats(std::size_t count, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<float> values(count);
+  for (float& value : values) value = static_cast<float>(random.normal());
+  return values;
+}
+
+struct Case {
+  int m, n, k;
+  Op a, b;
+  bool add;
+  float alpha = 1;
+};
+
+// Compares with the plain formula in double precision; strides are wider than rows, and what lies between stays.
+template <class Product>
+void expect_product(const Case& x, Product&& product) {
+  SCOPED_TRACE(testing::Message() << x.m << " x " << x.n << " x " << x.k << (x.a == Op::none ? " N" : " T")
+                                  << (x.b == Op::none ? "N" : "T") << (x.add ? " added" : ""));
+  constexpr int kGap = 3;
+  const int a_stride = (x.a == Op::none ? x.k : x.m) + kGap, b_stride = (x.b == Op::none ? x.n : x.k) + kGap;
+  const int c_stride = x.n + kGap;
+  const auto a = random_floats(std::size_t(x.a == Op::none ? x.m : x.k) * a_stride, 1);
+  const auto b = random_floats(std::size_t(x.b == Op::none ? x.k : x.n) * b_stride, 2);
+  const auto before = random_floats(std::size_t(x.m) * c_stride, 3);
+  auto c = before;
+  product(MatrixView{a.data(), a_stride, x.a}, MatrixView{b.data(), b_stride, x.b}, c.data(), c_stride);
+  auto at = [](const std::vector<float>& values, int stride, Op op, int row, int column) {
+    return double(values[op == Op::none ? std::size_t(row) * stride + column : std::size_t(column) * stride + row]);
+  };
+  for (int i = 0; i < x.m; ++i) {
+    for (int j = 0; j < x.n; ++j) {
+      double sum = 0;
+      for (int p = 0; p < x.k; ++p) sum += at(a, a_stride, x.a, i, p) * at(b, b_stride, x.b, p, j);
+      const std::size_t here = std::size_t(i) * c_stride + j;
+      ASSERT_NEAR(c[here], x.alpha * sum + (x.add ? before[here] : 0), 2e-6 * std::sqrt(x.k) * 4 + 1e-6)
+          << i << ", " << j;
+    }
+    for (int j = x.n; j < c_stride; ++j) {
+      ASSERT_EQ(c[std::size_t(i) * c_stride + j], before[std::size_t(i) * c_stride + j]) << "behind row " << i;
+    }
+  }
+}
+
+template <class Product>
+void expect_products(Product&& product) {
+  // Around the sizes of tiles, panels and blocks, with every remainder of rows.
+  const int shapes[][3] = {{1, 1, 1},     {1, 40, 30},   {2, 3, 5},     {6, 16, 4},    {8, 48, 7},
+                           {7, 49, 3},    {13, 33, 256}, {128, 96, 32}, {193, 50, 40}, {200, 47, 9},
+                           {64, 65, 385}, {30, 17, 770}, {12, 1930, 6}};
+  for (const auto& [m, n, k] : shapes) {
+    for (Op a : {Op::none, Op::transposed}) {
+      for (Op b : {Op::none, Op::transposed}) {
+        for (bool add : {false, true}) {
+          const Case x{m, n, k, a, b, add, add ? 0.5f : 1.0f};
+          expect_product(x, [&](MatrixView av, MatrixView bv, float* c, int stride) {
+            product(m, n, k, x.alpha, av, bv, add, c, stride);
+          });
+        }
+      }
+    }
+  }
+}
+
+TEST(Gemm, IsTheProduct) {
+  expect_products([](int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int stride) {
+    gemm(m, n, k, alpha, a, b, add ? 1.0f : 0.0f, c, stride);
+  });
+}
+
+TEST(Gemm, IsTheProductByOurOwnKernel) {
+  expect_products(blocked_gemm);
+}
+
+TEST(Gemm, OverwritesWhatIsNotANumber) {
+  std::vector<float> a(6 * 4, 1), b(4 * 16, 1), c(6 * 16, NAN);
+  blocked_gemm(6, 16, 4, 1, {a.data(), 4}, {b.data(), 16}, false, c.data(), 16);
+  for (float value : c) EXPECT_EQ(value, 4);
+}
+
+}  // namespace
+}  // namespace btm
