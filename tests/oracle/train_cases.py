@@ -1,4 +1,4 @@
-"""Reference runs of training: torch.optim.AdamW and 20 steps of transformers models.
+"""Reference runs of training: torch.optim.AdamW and 300 steps of transformers models.
 
 Writes into the folder given:
   adamw/     raw float32 arrays: what torch.optim.AdamW with clip_grad_norm_ makes of given gradients
@@ -15,7 +15,7 @@ import sys
 import torch
 import transformers
 
-STEPS, SEQUENCES, CONTEXT, VOCABULARY = 20, 6, 24, 61
+STEPS, SEQUENCES, CONTEXT, VOCABULARY = 300, 6, 24, 61
 SETTINGS = dict(learning_rate=8e-3, final_learning_rate=0.1, warmup=0.2, schedule="cosine", weight_decay=0.1,
                 beta1=0.9, beta2=0.95, epsilon=1e-8, clip=1.0)
 
@@ -39,7 +39,7 @@ def make_optimiser(parameters):
 
 
 def tokens_of_a_pattern(generator):
-    """Arithmetic progressions with a few errors: something to learn in 20 steps."""
+    """Arithmetic progressions with a few errors: something to learn."""
     shape = (STEPS, SEQUENCES, 1)
     first = torch.randint(VOCABULARY, shape, generator=generator)
     stride = torch.randint(1, 4, shape, generator=generator)

@@ -1,4 +1,4 @@
-// 20 steps of training against PyTorch, and what must not depend on the number of threads.
+// 300 steps of training against PyTorch, and what must not depend on the number of threads.
 #include "btm/train/learner.h"
 
 #include <gtest/gtest.h>
@@ -53,14 +53,18 @@ std::vector<UpdateReport> train(const Case& c, int threads) {
 
 class LearnerTest : public testing::TestWithParam<std::tuple<const char*, int>> {};
 
-TEST_P(LearnerTest, TwentyStepsAreThoseOfPyTorch) {
+constexpr std::size_t kAlike = 20;  // steps; after that rounding errors have grown
+
+TEST_P(LearnerTest, LearnsAsPyTorchDoes) {
   Case c = read_case(std::get<0>(GetParam()));
   std::vector<UpdateReport> reports = train(c, std::get<1>(GetParam()));
-  ASSERT_EQ(reports.size(), 20u);
+  ASSERT_EQ(reports.size(), 300u);
   for (std::size_t i = 0; i < reports.size(); ++i) {
-    EXPECT_NEAR(reports[i].loss, c.steps[i]["loss"], 1e-3) << "step " << i;
+    const double loss = c.steps[i]["loss"];
+    EXPECT_NEAR(reports[i].loss, loss, i < kAlike ? 1e-3 : 0.005 * loss) << "step " << i;
     EXPECT_NEAR(reports[i].learning_rate, c.steps[i]["learning_rate"], 1e-9) << "step " << i;
-    EXPECT_NEAR(reports[i].gradient_norm, c.steps[i]["gradient_norm"], 1e-2) << "step " << i;
+    const double norm = c.steps[i]["gradient_norm"];
+    EXPECT_NEAR(reports[i].gradient_norm, norm, i < kAlike ? 1e-2 : 0.1 * norm) << "step " << i;
   }
 }
 
