@@ -18,7 +18,7 @@ struct Options {
   btm::ModelConfig model;
   std::string architecture = "gpt2";
   int sequences = 8, threads = 1, warmup = 2, steps = 10;
-  bool score = false;
+  bool score = false, recompute = false;
 };
 
 // Seconds of each step, in ascending order.
@@ -44,7 +44,9 @@ std::vector<btm::TokenId> random_tokens(std::size_t count, int vocab, std::uint6
 std::vector<double> measure_training(const Options& options, btm::Model& model, btm::ThreadTeam& team,
                                      const std::vector<btm::TokenId>& inputs,
                                      const std::vector<btm::TokenId>& targets) {
-  btm::Learner learner(model, {}, options.sequences, 1'000'000, team);
+  btm::TrainingSettings settings;
+  settings.recompute = options.recompute;
+  btm::Learner learner(model, settings, options.sequences, 1'000'000, team);
   std::int64_t update = 0;
   return measure(options, [&] { learner.learn(inputs, targets, {}, update++); });
 }
@@ -99,6 +101,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads);
   app.add_option("--warmup", options.warmup);
   app.add_option("--steps", options.steps);
+  app.add_flag("--recompute", options.recompute, "training.recompute");
   app.add_flag("--score", options.score, "time scoring in one thread instead");
   CLI11_PARSE(app, argc, argv);
   if (options.architecture == "llama") options.model.architecture = btm::Architecture::llama;

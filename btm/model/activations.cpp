@@ -46,10 +46,11 @@ void lay_out(Activations& a, Arena& arena, const ModelConfig& c, std::size_t row
   a.workspace = arena.take(workspace);
   a.blocks.clear();
   for (int i = 0; i < c.layers; ++i) {
-    if (keep == Keep::all) {
-      a.blocks.push_back(take_block(arena, c, rows, nullptr));
+    if (keep == Keep::all || i == 0) {
+      a.blocks.push_back(take_block(arena, c, rows, keep == Keep::nothing ? a.final_sum : nullptr));
     } else {
-      a.blocks.push_back(i == 0 ? take_block(arena, c, rows, a.final_sum) : a.blocks.front());
+      a.blocks.push_back(a.blocks.front());
+      if (keep == Keep::inputs) a.blocks.back().input = arena.take(rows * c.width);
     }
   }
 }

@@ -25,6 +25,7 @@ struct BlockActivations {
 
 enum class Keep {
   all,      // every block has its own, for a backward pass
+  inputs,   // the blocks share one set but for their inputs, from which the backward pass makes it again
   nothing,  // the blocks share one set, and the residual stream is updated in place
 };
 

@@ -88,13 +88,15 @@ ActivationGradients::ActivationGradients(const ModelConfig& c, int rows)
       narrow(std::size_t(rows) * c.width),
       wide(std::size_t(rows) * std::max(qkv_width(c), c.hidden)) {}
 
-void backward(const Engine& engine, const float* parameters, Rows rows, int length, const TokenId* tokens,
+void backward(const Engine& engine, const float* parameters, Rows rows, int length, const TokenId* tokens, Keep keep,
               Activations& a, ActivationGradients& d, float* gradients) {
   const Pass pass{engine, parameters, rows, length, a, d, gradients};
   const WeightOffsets& at = engine.offsets;
   std::fill_n(d.stream.data(), std::size_t(rows.count) * engine.config.width, 0.0f);
   back_through_norm(pass, at.final_norm, a.final_sum, a.final_statistics, at.blocks.back().down.bias);
-  for (int layer = engine.config.layers - 1; layer >= 0; --layer) {
+  const int last = engine.config.layers - 1;
+  for (int layer = last; layer >= 0; --layer) {
+    if (keep == Keep::inputs && layer < last) recompute(engine, {parameters}, layer, rows, length, a);
     back_through_feed_forward(pass, layer);
     back_through_attention(pass, layer);
   }

@@ -13,9 +13,9 @@ struct ActivationGradients {
   Buffer wide;    // [rows, max(qkv_width, hidden)]
 };
 
-// After a forward pass with Keep::all over whole sequences of `length` tokens and with d.narrow = d(final_normed): adds
-// the gradients of everything but the head to `gradients`. Spoils a.blocks[i].up.
-void backward(const Engine& engine, const float* parameters, Rows rows, int length, const TokenId* tokens,
+// After a forward pass with Keep::all or Keep::inputs over whole sequences of `length` tokens and with d.narrow =
+// d(final_normed): adds the gradients of everything but the head to `gradients`. Spoils a.blocks[i].up.
+void backward(const Engine& engine, const float* parameters, Rows rows, int length, const TokenId* tokens, Keep keep,
               Activations& a, ActivationGradients& d, float* gradients);
 
 }  // namespace btm

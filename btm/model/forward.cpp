@@ -1,6 +1,7 @@
 #include "btm/model/forward.h"
 
 #include "btm/model/kernels/activation.h"
+#include "btm/model/kernels/attention.h"
 #include "btm/model/kernels/embedding.h"
 #include "btm/model/kernels/rope.h"
 #include "btm/model/linear.h"
@@ -20,17 +21,19 @@ void embed(const Engine& engine, const float* parameters, Rows rows, const Token
                     find(parameters, at.positions), a.blocks[0].input);
 }
 
-void before_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
+namespace {
+
+// What is left to a norm to add up: the stream before a block's last product, and that product.
+struct Sum {
+  const float *stream, *delta, *delta_bias;
+};
+
+// b.input = the sum, to qkv.
+void sum_to_qkv(const Engine& engine, const Weights& weights, int layer, Rows rows, Sum sum, BlockActivations& b) {
   const ModelConfig& c = engine.config;
   const float* parameters = weights.parameters;
   const BlockOffsets& at = engine.offsets.blocks[layer];
-  BlockActivations& b = a.blocks[layer];
-  // From the second block on, the sum with the last block's output is left to this norm.
-  const bool first = layer == 0;
-  const float* input = first ? b.input : a.blocks[layer - 1].middle;
-  const float* delta = first ? nullptr : a.projected;
-  const float* delta_bias = first ? nullptr : find(parameters, engine.offsets.blocks[layer - 1].down.bias);
-  norm_forward(engine.norm, rows.count, input, delta, delta_bias, parameters + at.attention_norm.gain,
+  norm_forward(engine.norm, rows.count, sum.stream, sum.delta, sum.delta_bias, parameters + at.attention_norm.gain,
                find(parameters, at.attention_norm.shift), b.input, b.attention_normed, b.attention_statistics);
   linear_forward(at.qkv, weights, rows.count, b.attention_normed, b.qkv);
   if (at.qkv.bias != kAbsent) bias_forward(rows.count, at.qkv.out, parameters + at.qkv.bias, b.qkv);
@@ -40,7 +43,8 @@ void before_attention(const Engine& engine, const Weights& weights, int layer, R
   }
 }
 
-void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
+// attended to activated
+void attended_to_activated(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
   const ModelConfig& c = engine.config;
   const float* parameters = weights.parameters;
   const BlockOffsets& at = engine.offsets.blocks[layer];
@@ -55,7 +59,50 @@ void after_attention(const Engine& engine, const Weights& weights, int layer, Ro
   } else {
     swiglu_forward(rows.count, c.hidden, b.up, b.activated);
   }
-  linear_forward(at.down, weights, rows.count, b.activated, a.projected);
+}
+
+AttentionShape attention_shape(const ModelConfig& c, int length) {
+  return {length, 0, c.heads, c.kv_heads, head_dim(c)};
+}
+
+}  // namespace
+
+void before_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
+  BlockActivations& b = a.blocks[layer];
+  Sum sum{b.input, nullptr, nullptr};
+  if (layer > 0) {
+    sum = {a.blocks[layer - 1].middle, a.projected,
+           find(weights.parameters, engine.offsets.blocks[layer - 1].down.bias)};
+  }
+  sum_to_qkv(engine, weights, layer, rows, sum, b);
+}
+
+void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
+  attended_to_activated(engine, weights, layer, rows, a);
+  linear_forward(engine.offsets.blocks[layer].down, weights, rows.count, a.blocks[layer].activated, a.projected);
+}
+
+std::size_t attend_workspace(const Engine& engine, int length) {
+  return attention_workspace(attention_shape(engine.config, length));
+}
+
+void attend(const Engine& engine, int layer, Rows rows, int length, Activations& a) {
+  const ModelConfig& c = engine.config;
+  const BlockActivations& b = a.blocks[layer];
+  const int wide = qkv_width(c);
+  for (int first = 0; first < rows.count; first += length) {
+    const float* qkv = b.qkv + std::size_t(first) * wide;
+    attention_forward(attention_shape(c, length), {qkv, wide}, {qkv + c.width, wide},
+                      {qkv + c.width + kv_width(c), wide}, {b.attended + std::size_t(first) * c.width, c.width},
+                      b.log_sums + std::size_t(first) * c.heads, a.workspace);
+  }
+}
+
+void recompute(const Engine& engine, const Weights& weights, int layer, Rows rows, int length, Activations& a) {
+  BlockActivations& b = a.blocks[layer];
+  sum_to_qkv(engine, weights, layer, rows, {b.input, nullptr, nullptr}, b);
+  attend(engine, layer, rows, length, a);
+  attended_to_activated(engine, weights, layer, rows, a);
 }
 
 void final_norm(const Engine& engine, const float* parameters, Rows rows, Activations& a) {

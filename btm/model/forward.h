@@ -30,6 +30,13 @@ void embed(const Engine& engine, const float* parameters, Rows rows, const Token
 void before_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a);
 void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a);
 
+// The attention of block `layer` over whole sequences of `length` tokens; its workspace in floats.
+std::size_t attend_workspace(const Engine& engine, int length);
+void attend(const Engine& engine, int layer, Rows rows, int length, Activations& a);
+
+// All activations of block `layer` once more, from its input.
+void recompute(const Engine& engine, const Weights& weights, int layer, Rows rows, int length, Activations& a);
+
 // After the last block: final_normed.
 void final_norm(const Engine& engine, const float* parameters, Rows rows, Activations& a);
 

@@ -6,7 +6,6 @@
 
 #include "btm/model/backward.h"
 #include "btm/model/head.h"
-#include "btm/model/kernels/attention.h"
 
 namespace btm {
 namespace {
@@ -26,18 +25,16 @@ void check_extent(const ModelConfig& config, int sequences, int length) {
   }
 }
 
-AttentionShape attention_shape(const ModelConfig& c, int length) {
-  return {length, 0, c.heads, c.kv_heads, head_dim(c)};
-}
-
-void attend(const ModelConfig& c, int rows, int length, const BlockActivations& b, float* workspace) {
-  const int wide = qkv_width(c);
-  for (int first = 0; first < rows; first += length) {
-    const float* qkv = b.qkv + std::size_t(first) * wide;
-    attention_forward(attention_shape(c, length), {qkv, wide}, {qkv + c.width, wide},
-                      {qkv + c.width + kv_width(c), wide}, {b.attended + std::size_t(first) * c.width, c.width},
-                      b.log_sums + std::size_t(first) * c.heads, workspace);
+Keep kept_for(Transformer::Use use) {
+  switch (use) {
+    case Transformer::Use::training:
+      return Keep::all;
+    case Transformer::Use::recomputing:
+      return Keep::inputs;
+    case Transformer::Use::scoring:
+      break;
   }
+  return Keep::nothing;
 }
 
 }  // namespace
@@ -48,12 +45,12 @@ struct Transformer::Impl {
         sequences(sequences_at_once),
         length(tokens),
         pass(pass_sequences(sequences, length) * length),
-        activations(engine.config, pass, use == Use::training ? Keep::all : Keep::nothing,
-                    attention_workspace(attention_shape(engine.config, length))),
+        keep(kept_for(use)),
+        activations(engine.config, pass, keep, attend_workspace(engine, length)),
         head(engine.offsets.head, pass),
         log_probs(pass) {
     for (int row = 0; row < pass; ++row) positions.push_back(row % length);
-    if (use == Use::training) gradients.emplace(engine.config, pass);
+    if (keep != Keep::nothing) gradients.emplace(engine.config, pass);
   }
 
   void check(std::span<const TokenId> tokens, std::span<const TokenId> targets) const {
@@ -90,7 +87,7 @@ struct Transformer::Impl {
     embed(engine, parameters, rows, tokens, activations);
     for (int layer = 0; layer < engine.config.layers; ++layer) {
       before_attention(engine, weights, layer, rows, activations);
-      attend(engine.config, rows.count, length, activations.blocks[layer], activations.workspace);
+      attend(engine, layer, rows, length, activations);
       after_attention(engine, weights, layer, rows, activations);
     }
     final_norm(engine, parameters, rows, activations);
@@ -98,7 +95,8 @@ struct Transformer::Impl {
 
   Engine engine;
   int sequences, length;
-  int pass;                    // rows
+  int pass;  // rows
+  Keep keep;
   std::vector<int> positions;  // [pass]
   Activations activations;
   std::optional<ActivationGradients> gradients;
@@ -129,7 +127,8 @@ double Transformer::train(const float* parameters, std::span<const TokenId> toke
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
     m.head.train(parameters, rows.count, m.activations.final_normed, targets.data() + first, scale, m.log_probs.data(),
                  m.gradients->narrow.data(), gradients);
-    backward(m.engine, parameters, rows, m.length, tokens.data() + first, m.activations, *m.gradients, gradients);
+    backward(m.engine, parameters, rows, m.length, tokens.data() + first, m.keep, m.activations, *m.gradients,
+             gradients);
     for (int row = 0; row < rows.count; ++row) loss -= m.log_probs.data()[row];
   });
   return loss;

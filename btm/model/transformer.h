@@ -13,7 +13,11 @@ namespace btm {
 // One replica works on one thread; several replicas may share the parameters. No call allocates.
 class Transformer {
  public:
-  enum class Use { training, scoring };  // scoring keeps no activations for a backward pass
+  enum class Use {
+    training,
+    recomputing,  // training that keeps the blocks' inputs alone and computes the rest twice: the same gradients
+    scoring,      // keeps nothing for a backward pass
+  };
 
   // Buffers for `sequences` x `length` tokens at once; length <= config.context.
   Transformer(const ModelConfig& config, int sequences, int length, Use use);

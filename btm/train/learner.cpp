@@ -36,7 +36,7 @@ Learner::Learner(Model& model, const TrainingSettings& settings, int sequences, 
   team.run([&](int thread) {  // on its own thread, so that its memory lies near its core
     made[static_cast<std::size_t>(thread)].emplace(
         Replica{Transformer(model.config, static_cast<int>(sequences_per_call_), model.config.context,
-                            Transformer::Use::training),
+                            settings.recompute ? Transformer::Use::recomputing : Transformer::Use::training),
                 Buffer(model.parameters.size()), 0});
   });
   for (auto& replica : made) {

@@ -36,6 +36,7 @@ struct TrainingSettings {
   double epsilon = 1e-8;
   double clip = 1.0;
   Precision precision = Precision::automatic;
+  bool recompute = false;
   std::int64_t random_seed = 1;
   int dev_every = 0;
   std::int64_t dev_tokens = 16384;
@@ -57,6 +58,8 @@ void visit(TrainingSettings& s, F&& f) {
   f("epsilon", s.epsilon, "AdamW: added to the root of the square");
   f("clip", s.clip, "largest norm of the gradient; 0: no clipping");
   f("precision", s.precision, "auto or fp32");
+  f("recompute", s.recompute,
+    "keep only the blocks' inputs for the backward pass and compute the rest again: less memory, a quarter more time");
   f("random_seed", s.random_seed, "of the initial weights and of the order of the data");
   f("dev_every", s.dev_every,
     "updates between two dev losses; 0: ten times in all, or fewer if they cost over 5 % of the training");
