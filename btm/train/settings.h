@@ -59,7 +59,7 @@ void visit(TrainingSettings& s, F&& f) {
   f("clip", s.clip, "largest norm of the gradient; 0: no clipping");
   f("precision", s.precision, "auto or fp32");
   f("recompute", s.recompute,
-    "keep only the blocks' inputs for the backward pass and compute the rest again: less memory, a quarter more time");
+    "keep only the blocks' inputs for the backward pass and compute the rest again: less memory, a sixth more time");
   f("random_seed", s.random_seed, "of the initial weights and of the order of the data");
   f("dev_every", s.dev_every,
     "updates between two dev losses; 0: ten times in all, or fewer if they cost over 5 % of the training");
