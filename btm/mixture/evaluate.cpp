@@ -205,12 +205,12 @@ class Table {
     return json;
   }
 
-  // Of the experts for each domain's dev sample, by exact Bayes: the cached prior.
+  // Of the experts for each domain's dev sample.
   Json posteriors() const {
     Json json = Json::object();
     for (const DomainTexts& texts : evaluation_.texts) {
-      std::vector<double> prior = cached_prior(dev_scores(evaluation_, texts), kExactBayes);
-      for (std::size_t j = 0; j < prior.size(); ++j) json[texts.name][evaluation_.experts[j].name] = prior[j];
+      const std::vector<double> shares = mean_posterior(dev_scores(evaluation_, texts));
+      for (std::size_t j = 0; j < shares.size(); ++j) json[texts.name][evaluation_.experts[j].name] = shares[j];
     }
     return json;
   }

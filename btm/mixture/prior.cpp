@@ -71,6 +71,19 @@ MixtureWeights fit(const Scores& sample, std::optional<double> forgetting) {
   return best;
 }
 
+// After the window that begins at token `start`.
+std::vector<double> posterior_after(const Scores& sample, std::int64_t start, const MixtureWeights& weights) {
+  Posterior state(weights);
+  std::vector<float> column(sample.count());
+  for (std::int64_t t = start; t < std::min(sample.tokens, start + sample.window); ++t) {
+    for (std::size_t j = 0; j < column.size(); ++j) column[j] = sample.of(j)[static_cast<std::size_t>(t)];
+    state.observe(column);
+  }
+  std::vector<double> posterior(sample.count());
+  state.weights(posterior);
+  return posterior;
+}
+
 }  // namespace
 
 std::vector<double> uniform_prior(std::size_t experts) {
@@ -78,19 +91,25 @@ std::vector<double> uniform_prior(std::size_t experts) {
 }
 
 std::vector<double> cached_prior(const Scores& sample, double forgetting) {
-  std::size_t experts = sample.count();
-  std::vector<double> prior = uniform_prior(experts), posterior(experts);
-  std::vector<float> column(experts);
+  std::vector<double> prior = uniform_prior(sample.count());
   for (std::int64_t start = 0; start < sample.tokens; start += sample.window) {
-    Posterior state({prior, forgetting, 1, false});
-    for (std::int64_t t = start; t < std::min(sample.tokens, start + sample.window); ++t) {
-      for (std::size_t j = 0; j < experts; ++j) column[j] = sample.of(j)[static_cast<std::size_t>(t)];
-      state.observe(column);
-    }
-    state.weights(posterior);
-    for (std::size_t j = 0; j < experts; ++j) prior[j] = (1 - kPriorStep) * prior[j] + kPriorStep * posterior[j];
+    const std::vector<double> posterior = posterior_after(sample, start, {prior, forgetting, 1, false});
+    for (std::size_t j = 0; j < prior.size(); ++j) prior[j] = (1 - kPriorStep) * prior[j] + kPriorStep * posterior[j];
   }
   return prior;
+}
+
+std::vector<double> mean_posterior(const Scores& sample) {
+  const MixtureWeights weights{uniform_prior(sample.count()), kExactBayes, 1, false};
+  if (sample.tokens == 0) return weights.prior;
+  std::vector<double> mean(sample.count());
+  int windows = 0;
+  for (std::int64_t start = 0; start < sample.tokens; start += sample.window, ++windows) {
+    const std::vector<double> posterior = posterior_after(sample, start, weights);
+    for (std::size_t j = 0; j < mean.size(); ++j) mean[j] += posterior[j];
+  }
+  for (double& share : mean) share /= windows;
+  return mean;
 }
 
 std::vector<double> mixture_shares(const Scores& sample) {

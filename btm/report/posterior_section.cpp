@@ -48,7 +48,9 @@ Section posterior_section(const Json& evaluation) {
       row.push_back(known ? std::optional(found->at(expert).get<double>()) : std::nullopt);
     }
   }
-  section.note = "Which experts the ensemble listens to: a row per domain, a column per expert, weights sum to 1.";
+  section.note =
+      "Which experts explain a domain: the mean posterior over its dev sequences. A row per domain, a column per "
+      "expert.";
   section.figures.push_back(figure_of("posterior", map));
   return section;
 }

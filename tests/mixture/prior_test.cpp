@@ -40,6 +40,17 @@ TEST(CachedPrior, LooksAtTheLastTokenWithoutMemory) {
   EXPECT_NEAR(cached_prior(sample, 0)[0], 0.7 * 0.5 + 0.3 / (1 + std::exp(-1.0)), 1e-6);
 }
 
+TEST(MeanPosterior, WeighsAllWindowsAlike) {
+  Scores sample{{"a", "b"}, 5, 2, {-1.0f, -2.0f, -0.5f, -3.0f, -1.0f, -2.0f, -1.0f, -0.7f, -2.0f, -4.0f}};
+  double mean = 0;
+  for (auto [a, b] : {std::pair(-3.0, -3.0), std::pair(-3.5, -2.7), std::pair(-1.0, -4.0)}) {
+    mean += std::exp(a) / (std::exp(a) + std::exp(b)) / 3;
+  }
+  EXPECT_NEAR(mean_posterior(sample)[0], mean, 1e-6);
+  EXPECT_NEAR(mean_posterior(sample)[1], 1 - mean, 1e-6);
+  EXPECT_THAT(mean_posterior({{"a", "b"}, 0, 2, {}}), ElementsAre(0.5, 0.5));
+}
+
 TEST(FittedPrior, IsTheBestFixedMixtureOfTwo) {
   Scores sample = test::random_scores(2, 3000, 100, 4, 0.3);
   double best = 0, best_loss = 1e300;
