@@ -27,8 +27,10 @@ Json as_value(const std::string& text) {
   return !text.empty() && *end == 0 ? Json(number) : Json(text);
 }
 
-std::string label_of(const StudySeries& series) {
-  return fmt::format("{}, {}{}", series.row, series.domains,
+// Without the row where every variant has its own.
+std::string label_of(const Study& study, const StudySeries& series) {
+  const bool own_rows = std::ranges::none_of(study.variants, &std::string::empty, &StudyVariant::row);
+  return fmt::format("{}{}{}", own_rows ? "" : series.row + ", ", series.domains,
                      series.measure == "perplexity" ? "" : ", " + series.measure);
 }
 
@@ -80,7 +82,7 @@ void add_points(Json& lines, const Study& study, const StudySeries& series, cons
       if (Json value = value_of(each.evaluation, seen_by(variant, series)); value.is_number()) values.push_back(value);
     }
     if (values.empty()) continue;
-    line_of(lines, variant.series.empty() ? label_of(series) : variant.series)["points"].push_back(
+    line_of(lines, variant.series.empty() ? label_of(study, series) : variant.series)["points"].push_back(
         point_of(variant, values));
   }
 }
