@@ -44,8 +44,8 @@ inline constexpr double kExactBayes = 1;  // forgetting factor of the paper's po
 // window for kExactBayes).
 std::vector<double> cached_prior(const Scores& sample, double forgetting);
 
-// Which share of the sample's windows each expert explains: the mean of the posteriors at their ends, by exact Bayes from
-// a uniform prior. Uniform for an empty sample.
+// Which share of the sample's windows each expert explains: the mean of the posteriors at their ends, by exact Bayes
+// from a uniform prior. Uniform for an empty sample.
 std::vector<double> mean_posterior(const Scores& sample);
 
 // Maximum likelihood weights of a fixed mixture, by EM. Uniform for an empty sample.
