@@ -1,13 +1,13 @@
 // The products of a training step of several widths, by the BLAS and by our own kernel in turn, in one thread: GFLOP/s
 // of the best of several, by CPU time.
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <limits>
 #include <vector>
 
 #include "btm/core/buffer.h"
+#include "btm/core/cpu_clock.h"
 #include "btm/core/random.h"
 #include "btm/model/kernels/blocked_gemm.h"
 
@@ -35,12 +35,6 @@ std::vector<Shape> shapes_of(int width, int vocab) {
           {"head, weight gradient", vocab, width, kHeadRows, Op::transposed, Op::none}};
 }
 
-double cpu_seconds() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
 btm::Buffer random_floats(int rows, int columns) {
   btm::Random random(1);
   btm::Buffer values(static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns));
@@ -53,9 +47,9 @@ void compare(const Shape& s) {
   const MatrixView av{a.data(), s.a == Op::none ? s.k : s.m, s.a}, bv{b.data(), s.b == Op::none ? s.n : s.k, s.b};
   double blas = std::numeric_limits<double>::infinity(), own = blas;
   auto time = [](double& best, auto&& product) {
-    const double start = cpu_seconds();
+    const double start = btm::thread_cpu_seconds();
     product();
-    best = std::min(best, cpu_seconds() - start);
+    best = std::min(best, btm::thread_cpu_seconds() - start);
   };
   for (int round = 0; round < kRounds; ++round) {
     time(blas, [&] { btm::blas_gemm(s.m, s.n, s.k, 1, av, bv, 0, c.data(), s.n); });

@@ -1,7 +1,6 @@
 #include "btm/model/forward.h"
 
 #include "btm/model/kernels/activation.h"
-#include "btm/model/kernels/attention.h"
 #include "btm/model/kernels/embedding.h"
 #include "btm/model/kernels/rope.h"
 #include "btm/model/linear.h"
@@ -61,10 +60,6 @@ void attended_to_activated(const Engine& engine, const Weights& weights, int lay
   }
 }
 
-AttentionShape attention_shape(const ModelConfig& c, int length) {
-  return {length, 0, c.heads, c.kv_heads, head_dim(c)};
-}
-
 }  // namespace
 
 void before_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
@@ -82,8 +77,8 @@ void after_attention(const Engine& engine, const Weights& weights, int layer, Ro
   linear_forward(engine.offsets.blocks[layer].down, weights, rows.count, a.blocks[layer].activated, a.projected);
 }
 
-std::size_t attend_workspace(const Engine& engine, int length) {
-  return attention_workspace(attention_shape(engine.config, length));
+AttentionShape attention_shape(const ModelConfig& c, int length) {
+  return {length, 0, c.heads, c.kv_heads, head_dim(c)};
 }
 
 void attend(const Engine& engine, int layer, Rows rows, int length, Activations& a) {

@@ -3,6 +3,7 @@
 
 #include "btm/core/token.h"
 #include "btm/model/activations.h"
+#include "btm/model/kernels/attention.h"
 #include "btm/model/narrow_weights.h"
 #include "btm/model/weights.h"
 
@@ -30,8 +31,8 @@ void embed(const Engine& engine, const float* parameters, Rows rows, const Token
 void before_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a);
 void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a);
 
-// The attention of block `layer` over whole sequences of `length` tokens; its workspace in floats.
-std::size_t attend_workspace(const Engine& engine, int length);
+// The attention of block `layer` over whole sequences of `length` tokens.
+AttentionShape attention_shape(const ModelConfig& config, int length);
 void attend(const Engine& engine, int layer, Rows rows, int length, Activations& a);
 
 // All activations of block `layer` once more, from its input.

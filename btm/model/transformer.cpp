@@ -46,7 +46,7 @@ struct Transformer::Impl {
         length(tokens),
         pass(pass_sequences(sequences, length) * length),
         keep(kept_for(use)),
-        activations(engine.config, pass, keep, attend_workspace(engine, length)),
+        activations(engine.config, pass, keep, attention_workspace(attention_shape(engine.config, length))),
         head(engine.offsets.head, pass),
         log_probs(pass) {
     for (int row = 0; row < pass; ++row) positions.push_back(row % length);

@@ -1,12 +1,11 @@
 #include "btm/train/gemm_peak.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <numeric>
 #include <vector>
 
 #include "btm/core/buffer.h"
+#include "btm/core/cpu_clock.h"
 #include "btm/model/kernels/gemm.h"
 
 namespace btm {
@@ -15,13 +14,6 @@ namespace {
 constexpr int kSize = 512;  // rows and columns: three of them fit a core's share of the cache
 constexpr double kSeconds = 0.05;
 
-// Of the calling thread: what else runs on the machine must not lower the yardstick.
-double cpu_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 // FLOP/s of the best product among those of 50 ms; the first one, which sets up buffers, is not among them.
 double best_of_one_thread() {
   SerialBlas serial;
@@ -29,10 +21,10 @@ double best_of_one_thread() {
   auto product = [&] { gemm(kSize, kSize, kSize, 1, {a.data(), kSize}, {b.data(), kSize}, 0, c.data(), kSize); };
   product();
   double best = 0;
-  const double start = cpu_seconds();
+  const double start = thread_cpu_seconds();
   for (double before = start, now = start; now - start < kSeconds; before = now) {
     product();
-    now = cpu_seconds();
+    now = thread_cpu_seconds();
     best = std::max(best, 2.0 * kSize * kSize * kSize / (now - before));
   }
   return best;

@@ -5,18 +5,13 @@
 #include <cmath>
 #include <vector>
 
-#include "btm/core/random.h"
 #include "btm/model/kernels/blocked_gemm.h"
+#include "tests/model/kernel_values.h"
 
 namespace btm {
 namespace {
 
-std::vector<float> random_floats(std::size_t count, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(random.normal());
-  return values;
-}
+using test::random_floats;
 
 struct Case {
   int m, n, k;
@@ -33,9 +28,9 @@ void expect_product(const Case& x, Product&& product) {
   constexpr int kGap = 3;
   const int a_stride = (x.a == Op::none ? x.k : x.m) + kGap, b_stride = (x.b == Op::none ? x.n : x.k) + kGap;
   const int c_stride = x.n + kGap;
-  const auto a = random_floats(std::size_t(x.a == Op::none ? x.m : x.k) * a_stride, 1);
-  const auto b = random_floats(std::size_t(x.b == Op::none ? x.k : x.n) * b_stride, 2);
-  const auto before = random_floats(std::size_t(x.m) * c_stride, 3);
+  const auto a = random_floats(std::size_t(x.a == Op::none ? x.m : x.k) * a_stride, 1, 1);
+  const auto b = random_floats(std::size_t(x.b == Op::none ? x.k : x.n) * b_stride, 1, 2);
+  const auto before = random_floats(std::size_t(x.m) * c_stride, 1, 3);
   auto c = before;
   product(MatrixView{a.data(), a_stride, x.a}, MatrixView{b.data(), b_stride, x.b}, c.data(), c_stride);
   auto at = [](const std::vector<float>& values, int stride, Op op, int row, int column) {

@@ -33,10 +33,6 @@ HWY_BEFORE_NAMESPACE();
 namespace btm {
 namespace HWY_NAMESPACE {
 
-using Lane = hn::CappedTag<float, 16>;
-using V = hn::Vec<Lane>;
-constexpr int kLanes = static_cast<int>(hn::MaxLanes(Lane()));
-
 // A tile of c stays in registers: 8 x 3 of the 32 of AVX-512, 6 x 2 of the 16 of AVX2.
 #if HWY_TARGET <= HWY_AVX3
 constexpr int kRows = 8, kVectors = 3, kDepth = kLargestDepth;

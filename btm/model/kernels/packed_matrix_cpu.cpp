@@ -30,9 +30,6 @@ HWY_BEFORE_NAMESPACE();
 namespace btm {
 namespace HWY_NAMESPACE {
 
-using Lane = hn::CappedTag<float, 16>;
-using V = hn::Vec<Lane>;
-constexpr int kLanes = static_cast<int>(hn::MaxLanes(Lane()));
 constexpr int kVectors = kPanel / kLanes;
 
 // How a panel's numbers of one input become kVectors vectors, in an order that store() undoes.

@@ -17,6 +17,9 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using Wide = hn::ScalableTag<float>;
+using Lane = hn::CappedTag<float, 16>;  // vectors to keep in arrays: their size is known when compiling
+using V = hn::Vec<Lane>;
+constexpr int kLanes = static_cast<int>(hn::MaxLanes(Lane()));
 using Single = hn::CappedTag<float, 1>;  // the same code for what is left at the end of a row
 
 // step(tag, i) over [0, count): whole vectors first, then single floats.
