@@ -21,7 +21,7 @@ struct TrainOptions {
   std::string run, init, tokenizer, tokens, output;
   std::vector<std::string> tokens_from, overrides;
   int threads = 0;
-  bool quiet = false, json = false;
+  bool quiet = false, json = false, wait = false;
 };
 
 std::string absolute(const std::string& path) {
@@ -84,7 +84,8 @@ fs::path prepare_run(const TrainOptions& options) {
 
 void train(const TrainOptions& options) {
   fs::path run = prepare_run(options);
-  TrainingResult result = run_training(run, options.quiet);
+  TrainingResult result =
+      run_training(run, options.quiet, options.wait ? FileLock::Busy::wait : FileLock::Busy::refuse);
   if (options.json) {
     fmt::print("{}\n", settings_json(result).dump(2));
   } else if (!options.quiet) {
@@ -122,6 +123,8 @@ void add_train(CLI::App& app) {
   command->add_option("--set", options->overrides, "KEY=VALUE of the settings below, several times");
   command->add_option("--threads", options->threads, "Replicas; default: as in run.yaml, all cores for a new run")
       ->check(CLI::PositiveNumber);
+  command->add_flag("--wait", options->wait,
+                    "If another process trains RUN, wait for it and go on from what it leaves");
   command->add_flag("--quiet", options->quiet, "No progress; RUN/status.json has it");
   command->add_flag("--json", options->json, "Print the result as JSON");
   command->footer([] { return kExamples + settings_help<TrainingJob>(); });

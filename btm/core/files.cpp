@@ -7,16 +7,21 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/host.h"
+#include "btm/core/interrupt.h"
 
 namespace btm {
 namespace {
 
 constexpr std::size_t kWriteBlock = 1 << 20;
+constexpr auto kLockPoll = std::chrono::milliseconds(500);
 
 std::string reason(int code) {
   if (code == ENOSPC || code == EDQUOT) return "no space left on the device; free some and run the command again";
@@ -50,10 +55,11 @@ void rename_over(const fs::path& from, const fs::path& to) {
   sync_folder(to.parent_path());
 }
 
-// The name beside: the process id keeps two writers apart, and a leftover of a killed one is recognised by its ending.
+// The name beside: host and process id keep two writers apart, and a leftover of a killed one is recognised by its
+// ending.
 fs::path beside(const fs::path& path) {
   fs::path name = path;
-  name += fmt::format(".{}.tmp", ::getpid());
+  name += fmt::format(".{}.{}.tmp", host_name(), ::getpid());
   return name;
 }
 
@@ -198,16 +204,23 @@ void remove_leftovers(const fs::path& folder) {
   for (const fs::path& path : left) remove_folder(path);
 }
 
-FileLock::FileLock(const fs::path& path, const std::string& what) {
+FileLock::FileLock(const fs::path& path, const std::string& what, Busy busy) {
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw input_error("{}: can't be written: {}", path.string(), reason(errno));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    const int code = errno;
+    if (code == EWOULDBLOCK && busy == Busy::wait && !interrupted()) {
+      std::this_thread::sleep_for(kLockPoll);
+      continue;
+    }
     std::string holder = read_file(path);
     ::close(descriptor_);
+    throw_if_interrupted();
+    if (code != EWOULDBLOCK) throw input_error("{}: can't be locked: {}", path.string(), reason(code));
     throw input_error("{} is already at work (process {}, lock {}); wait for it or stop it", what,
                       holder.empty() ? "unknown" : holder, path.string());
   }
-  std::string self = std::to_string(::getpid());
+  std::string self = fmt::format("{} on {}", ::getpid(), host_name());
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, self.data(), self.size(), 0) < 0) {
     // The id is only a help for the reader of the message above.
   }

@@ -64,8 +64,10 @@ void remove_leftovers(const fs::path& folder);
 // An exclusive lock held on a file while the object lives; the kernel drops it when the process dies.
 class FileLock {
  public:
-  // Throws Error(input) saying that `what` is already at work, with the process id that the holder wrote.
-  FileLock(const fs::path& path, const std::string& what);
+  enum class Busy { refuse, wait };
+  // Held by another process: throws Error(input) saying that `what` is already at work, with what the holder wrote of
+  // itself (host and process id), or waits until it is free (throws Error(interrupted) if a signal comes first).
+  FileLock(const fs::path& path, const std::string& what, Busy busy = Busy::refuse);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;

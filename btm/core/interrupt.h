@@ -1,4 +1,5 @@
-// SIGINT and SIGTERM as a flag that long work looks at between its steps.
+// SIGINT, SIGTERM and SIGUSR1 (by which batch systems tell of the end of a job's time) as a flag that long work looks
+// at between its steps.
 #pragma once
 
 namespace btm {

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "btm/core/files.h"
+#include "btm/core/host.h"
 #include "btm/core/log.h"
 
 namespace btm {
@@ -57,6 +58,7 @@ std::int64_t MetricsFile::flush() {
 
 void save_status(const fs::path& run, RunStatus status) {
   status.time = static_cast<std::int64_t>(std::time(nullptr));
+  status.host = host_name();
   write_file(run / "status.json", settings_json(status).dump(2) + "\n");
 }
 

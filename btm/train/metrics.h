@@ -44,6 +44,7 @@ struct RunStatus {
   double loss = 0;
   double device_seconds = 0;
   std::int64_t time = 0;  // seconds since 1970
+  std::string host;
 };
 template <class F>
 void visit(RunStatus& s, F&& f) {
@@ -54,9 +55,10 @@ void visit(RunStatus& s, F&& f) {
   f("loss", s.loss, "of the last update");
   f("device_seconds", s.device_seconds, "threads x wall seconds, over all starts");
   f("time", s.time, "of writing, in seconds since 1970");
+  f("host", s.host, "where it was written");
 }
 
-void save_status(const std::filesystem::path& run, RunStatus status);    // sets the time
+void save_status(const std::filesystem::path& run, RunStatus status);    // sets time and host
 std::optional<RunStatus> load_status(const std::filesystem::path& run);  // nullopt: none, or not readable
 
 }  // namespace btm
