@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "btm/core/files.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
 #include "btm/report/evaluation_table.h"
@@ -14,12 +15,31 @@ namespace {
 struct Options {
   std::string plan;
   std::vector<std::string> overrides;
-  bool json = false;
+  bool submit = false, json = false;
 };
+
+// The same again, for a job of the cluster.
+std::vector<std::string> own_command(const Options& options, const fs::path& program) {
+  std::vector<std::string> words = {program, "grow", fs::absolute(options.plan), "--submit"};
+  for (const std::string& assignment : options.overrides) words.insert(words.end(), {"--set", assignment});
+  return words;
+}
 
 void run(const Options& options) {
   Plan plan = load_plan(options.plan, options.overrides);
-  GrowOutcome outcome = grow(plan, grow_options(options.json));
+  GrowOptions grow_with = grow_options(options.json);
+  if (options.submit) {
+    if (plan.launcher.kind != LauncherKind::slurm) {
+      throw input_error("--submit hands the work to Slurm, but launcher.kind is {}; set it to slurm",
+                        to_word(plan.launcher.kind));
+    }
+    grow_with.resubmit = own_command(options, grow_with.program);
+  }
+  GrowOutcome outcome = grow(plan, grow_with);
+  if (!outcome.complete) {
+    log_info(fmt::format("{}: queued; `btm ls {} --watch` shows how far it is", plan.forest, plan.forest));
+    return;
+  }
   if (options.json) {
     fmt::print("{}\n", outcome.evaluation.dump(2));
     return;
@@ -39,6 +59,8 @@ void add_grow(CLI::App& app) {
   command->add_option("--set", options->overrides, "Override a setting, e.g. --set training.batch_tokens=16k")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  command->add_flag("--submit", options->submit,
+                    "With launcher.kind slurm: queue what can be trained now, and this command behind it, and return");
   command->add_flag("--json", options->json, "Print results/evaluation.json instead of the table");
   command->footer(
       "\nDoes what is missing and goes on where it stopped: run it again after an interruption, or after a domain or "

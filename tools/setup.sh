@@ -16,7 +16,7 @@ die() { say "$*"; exit 1; }
 
 # ---- Debian and Ubuntu packages ----
 
-missing_packages() { # $1: build or lint
+missing_packages() { # $1: build, test or lint
   local wanted
   mapfile -t wanted < <(awk -v group="$1" '!/^#/ && $2 == group {print $1}' tools/packages.txt)
   dpkg-query -Wf '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null |
@@ -127,7 +127,7 @@ install_oracles() {
 
 case ${1:-} in
   build) install_packages build; install_torch ;;
-  test) install_packages build; install_torch; install_oracles ;;
+  test) install_packages build; install_packages test; install_torch; install_oracles ;;
   lint) install_packages lint ;;
   *) die "usage: setup.sh build|test|lint" ;;
 esac

@@ -28,9 +28,9 @@ class Grower {
         options_(options),
         paths_{plan.forest},
         neighbours_(options.neighbours),
-        base_{paths_, {}, {}, {}},
-        launcher_{options.program, 1, options.quiet},
-        training_(base_, neighbours_, launcher_) {
+        base_{paths_, {}, {}, {}, plan.trainer.command},
+        place_{options.program, plan.launcher, options.quiet, options.resubmit},
+        training_(base_, neighbours_, place_) {
     make_folders(paths_.root);
   }
 
@@ -39,13 +39,13 @@ class Grower {
     clean_up();
     record_plan();
     prepare();
-    grow_seed();
-    grow_cycles();
-    if (!plan_.cycles.empty()) {
-      for (const ComparisonSettings& comparison : plan_.compare) grow_comparison(comparison);
-      evaluate();
+    outcome_.complete = grow_seed() && grow_cycles();
+    if (outcome_.complete && !plan_.cycles.empty()) {
+      outcome_.complete = grow_comparisons();
+      if (outcome_.complete) evaluate();
     }
     complete_event_files(paths_);
+    outcome_.trained = training_.trained();
     return std::move(outcome_);
   }
 
@@ -89,10 +89,6 @@ class Grower {
 
   static bool is_published(const fs::path& folder) { return fs::exists(folder / "expert.json"); }
 
-  void train(const std::string& title, std::vector<PendingModel> models, int workers) {
-    outcome_.trained += training_.train(title, std::move(models), workers);
-  }
-
   // Throws if the published model is not what the plan asks for. Who its parents were was settled when it was branched.
   void check_unchanged(const ExpertInfo& published, ModelTask task, const std::string& remedy) const {
     task.parents = published.parents;
@@ -103,7 +99,7 @@ class Grower {
 
   // ---- seed
 
-  void grow_seed() {
+  bool grow_seed() {
     ModelTask task;
     task.name = task.kind = "seed";
     task.tokens = plan_.seed.tokens;
@@ -115,14 +111,14 @@ class Grower {
       ExpertInfo seed = load_expert(paths_.seed());
       if (all) task.domains = seed.domains;  // all that there were: domains added later have their own experts
       check_unchanged(seed, task, fmt::format("grow another forest: every expert of this one descends from it"));
-      return;
+      return true;
     }
     if (task.tokens == 0) {
       task.domains.clear();
       publish_untrained_seed(task);
-      return;
+      return true;
     }
-    train("seed", {{task, plan_.model.from, task.init_sha256}}, usable_cores());
+    return training_.train("seed", {{task, plan_.model.from, task.init_sha256}});
   }
 
   // model.from is the seed as it is, or random weights are.
@@ -144,24 +140,21 @@ class Grower {
   // ---- cycles
 
   // A cycle that says what it waits for trains together with the ones before it.
-  void grow_cycles() {
+  bool grow_cycles() {
     const std::size_t count = plan_.cycles.size();
     for (std::size_t first = 0, last = 1; first < count; first = last++) {
       while (last < count && !plan_.cycles[last].after.empty()) ++last;
-      grow_together(first, last);
+      if (!grow_together(first, last)) return false;
     }
+    return true;
   }
 
-  void grow_together(std::size_t first, std::size_t last) {
+  bool grow_together(std::size_t first, std::size_t last) {
     std::vector<PendingModel> pending;
-    std::size_t experts = 0;
-    for (std::size_t i = first; i < last; ++i) {
-      add_experts(i, pending);
-      experts += plan_.cycles[i].experts.size();
-    }
+    for (std::size_t i = first; i < last; ++i) add_experts(i, pending);
     const std::string title =
         last == first + 1 ? fmt::format("cycle {}", last) : fmt::format("cycles {} to {}", first + 1, last);
-    train(title, std::move(pending), std::min(workers(), static_cast<int>(experts)));
+    return training_.train(title, std::move(pending));
   }
 
   void add_experts(std::size_t index, std::vector<PendingModel>& pending) {
@@ -216,7 +209,14 @@ class Grower {
 
   // ---- comparisons
 
-  void grow_comparison(const ComparisonSettings& settings) {
+  // All together: none waits for another.
+  bool grow_comparisons() {
+    std::vector<PendingModel> pending;
+    for (const ComparisonSettings& comparison : plan_.compare) add_comparison(comparison, pending);
+    return training_.train("comparisons", std::move(pending));
+  }
+
+  void add_comparison(const ComparisonSettings& settings, std::vector<PendingModel>& pending) const {
     const std::string name = comparison_name(settings);
     const fs::path folder = paths_.comparison(name);
     Forest forest = open_forest(paths_.root);
@@ -226,7 +226,6 @@ class Grower {
       log_info(fmt::format("{}: the forest has grown since; it is trained anew with the compute of all experts", name));
       remove_folder(folder);
     }
-    std::vector<PendingModel> pending;
     for (ModelTask& task : tasks) {
       if (auto published = published_comparison(task)) {
         check_unchanged(*published, task, fmt::format("delete {} to train it anew", folder.string()));
@@ -235,10 +234,7 @@ class Grower {
         pending.push_back({task, from_seed ? paths_.seed() : fs::path(), from_seed ? forest.seed->weights_sha256 : ""});
       }
     }
-    train(name, std::move(pending), std::min(workers(), static_cast<int>(tasks.size())));
   }
-
-  int workers() const { return plan_.launcher.workers.value_or(usable_cores()); }
 
   // Of a DEMix model, that of its first domain: all have one recipe.
   std::optional<ExpertInfo> published_comparison(const ModelTask& task) const {
@@ -331,7 +327,7 @@ class Grower {
   ForestPaths paths_;
   Neighbours neighbours_;
   ForestBase base_;
-  LocalLauncher launcher_;
+  TrainingPlace place_;
   Training training_;
   GrowOutcome outcome_;
 };

@@ -12,10 +12,12 @@ namespace btm {
 struct GrowOptions {
   std::filesystem::path program;  // the btm that trains
   bool quiet = false;
+  std::vector<std::string> resubmit = {};              // see TrainingPlace
   std::vector<std::filesystem::path> neighbours = {};  // forests to take over from what has an equal recipe
 };
 
 struct GrowOutcome {
+  bool complete = true;    // false: the rest is up to jobs of the cluster
   int trained = 0;         // models
   bool evaluated = false;  // anew
   Json evaluation;         // results/evaluation.json; null if the plan has no cycles

@@ -40,6 +40,7 @@ Json recipe_of(const ModelTask& task, const ForestBase& base) {
   for (const char* key : kWithoutEffectOnWeights) recipe["training"].erase(key);
   if (task.parts > 1) recipe["part"] = {task.part, task.parts};
   if (task.demix) recipe["demix"] = true;
+  if (!base.trainer.empty()) recipe["trainer"] = base.trainer;
   return recipe;
 }
 
@@ -57,6 +58,7 @@ TrainingJob job_of(const ModelTask& task, const ForestBase& base, const std::fil
   job.part = task.part;
   job.parts = task.parts;
   job.demix = task.demix;
+  job.trainer = base.trainer;
   job.tensorboard = base.paths.tensorboard(run_name(task));
   for (const std::string& domain : task.domains) {
     job.data.push_back({domain, base.paths.tokens(domain), report_of(base.domains, domain).train_sha256});

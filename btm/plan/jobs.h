@@ -19,6 +19,7 @@ struct ForestBase {
   ModelConfig model;
   std::string tokenizer_sha256;
   std::vector<DomainReport> domains;  // those with tokens
+  std::string trainer = {};           // command of TrainerSettings
 };
 
 // One model to train: the seed, an expert or a comparison.

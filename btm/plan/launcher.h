@@ -1,18 +1,13 @@
-// Runs training jobs as processes of this machine.
+// Gets runs done by workers, each when those that it waits for are done.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
-namespace btm {
+#include "btm/plan/workers.h"
 
-struct LaunchedRun {
-  std::string name;                     // for people
-  std::filesystem::path run;            // its folder, with run.yaml
-  std::vector<std::string> after = {};  // runs that must be done first; another name counts as done
-};
+namespace btm {
 
 // Called in the thread that launches.
 struct LaunchHooks {
@@ -21,17 +16,15 @@ struct LaunchHooks {
   std::function<void(const LaunchedRun&)> done = [](const LaunchedRun&) {};  // it ended well
 };
 
-struct LocalLauncher {
-  std::filesystem::path program;  // the btm that the workers run: `program train RUN`
-  int workers = 1;                // at once
+struct LaunchOptions {
+  bool watch = true;  // until all are done; false: only starts those that wait for nobody
   bool quiet = false;
 };
 
-// Starts every run, at most `workers` at once: always the first one in the given order that waits for nobody. What a
-// worker prints goes to RUN/log.txt. A worker that fails stops the others (they save first) and is thrown as an Error
-// with its exit code's cause, its last line and the path of its log. On SIGINT or SIGTERM the workers are told to save,
-// waited for, and Error(interrupted) is thrown. Workers die with this process.
-void launch(const LocalLauncher& launcher, const std::string& title, const std::vector<LaunchedRun>& runs,
-            const LaunchHooks& hooks);
+// Starts every run, as many at once as there are free workers: always the first ones in the given order that wait for
+// nobody. Gives whether all are done, which they are if it watches. Throws what the workers throw for one that failed,
+// and Error(interrupted) on SIGINT or SIGTERM.
+bool launch(Workers& workers, const std::string& title, const std::vector<LaunchedRun>& runs, const LaunchHooks& hooks,
+            const LaunchOptions& options);
 
 }  // namespace btm

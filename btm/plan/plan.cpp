@@ -8,6 +8,7 @@
 #include "btm/forest/paths.h"
 #include "btm/mixture/form.h"
 #include "btm/model/checkpoint.h"
+#include "btm/train/external_trainer.h"
 
 namespace btm {
 namespace {
@@ -199,6 +200,27 @@ void check_seed(const Plan& plan) {
   check_training(plan.seed.training, "seed.training");
 }
 
+void check_trainer(const Plan& plan) {
+  if (plan.trainer.command.empty()) return;
+  check_trainer_command(plan.trainer.command);
+  for (const ComparisonSettings& comparison : plan.compare) {
+    if (comparison.model == Baseline::demix || comparison.model == Baseline::random_split) {
+      throw input_error("compare: {} can be trained by btm alone, but trainer.command is set; take it out",
+                        to_word(comparison.model));
+    }
+  }
+}
+
+void check_launcher(const LauncherSettings& s) {
+  auto at_least = [](const char* key, int value, int least) {
+    if (value < least) throw input_error("launcher.{} is {}, but must be at least {}", key, value, least);
+  };
+  at_least("workers", s.workers.value_or(1), 1);
+  at_least("threads", s.threads.value_or(1), 1);
+  at_least("nodes", s.nodes, 1);
+  at_least("retries", s.retries, 0);
+}
+
 }  // namespace
 
 void read_scalar(BranchSettings& s, const std::string& word) {
@@ -241,7 +263,8 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
     if (config.vocab_size == 0) config.vocab_size = plan.tokenizer.vocab_size;
     for (const std::string& mixture : plan.evaluate.mixtures) parse_form(mixture, plan.evaluate.weights);
     resolve(config);  // throws where the shape can't be
-    if (plan.launcher.workers && *plan.launcher.workers < 1) throw input_error("launcher.workers must be at least 1");
+    check_launcher(plan.launcher);
+    check_trainer(plan);
   } catch (const Error& e) {
     throw Error(e.cause(), file.string() + ": " + e.what());
   }

@@ -13,6 +13,7 @@
 #include "btm/data/prepare.h"
 #include "btm/mixture/evaluate.h"
 #include "btm/model/config.h"
+#include "btm/plan/launcher_settings.h"
 #include "btm/train/settings.h"
 
 namespace btm {
@@ -112,6 +113,16 @@ void visit(CycleSettings& s, F&& f) {
   f("training", s.training, "what differs from `training` above");
 }
 
+struct TrainerSettings {
+  std::string command;
+};
+template <class F>
+void visit(TrainerSettings& s, F&& f) {
+  f("command", s.command,
+    "instead of btm: reads the checkpoint {init}, trains it on {tokens} (or {text}) and leaves one in {output}; see "
+    "docs/trainers.md");
+}
+
 enum class Baseline { dense, demix, random_split, random_init };
 inline std::array<std::pair<Baseline, std::string_view>, 4> names(Baseline) {
   return {{{Baseline::dense, "dense"},
@@ -141,26 +152,12 @@ void visit(ComparisonSettings& s, F&& f) {
   f("training", s.training, "what differs from the first cycle's training");
 }
 
-enum class LauncherKind { local };
-inline std::array<std::pair<LauncherKind, std::string_view>, 1> names(LauncherKind) {
-  return {{{LauncherKind::local, "local"}}};
-}
-
-struct LauncherSettings {
-  LauncherKind kind = LauncherKind::local;
-  std::optional<int> workers;
-};
-template <class F>
-void visit(LauncherSettings& s, F&& f) {
-  f("kind", s.kind, "local: processes on this machine");
-  f("workers", s.workers, "experts trained at once; auto: as many as cores, which they split");
-}
-
 struct Plan {
   std::string forest;
   TokenizerSettings tokenizer;
   ModelSettings model;
   TrainingSettings training;
+  TrainerSettings trainer;
   std::string text_root;
   NamedList<DomainSettings> domains;
   SeedSettings seed;
@@ -175,6 +172,7 @@ void visit(Plan& s, F&& f) {
   f("tokenizer", s.tokenizer, "byte-level BPE");
   f("model", s.model, "shape of every model");
   f("training", s.training, "of every model, unless its own part says otherwise");
+  f("trainer", s.trainer, "a program that trains every model instead of btm");
   f("text_root", s.text_root, "folder that the domains' relative paths start from; empty: where btm runs");
   f("domains", s.domains, "bodies of text by provenance");
   f("seed", s.seed, "step 0: the first ancestor");

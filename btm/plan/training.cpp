@@ -7,6 +7,8 @@
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/forest.h"
+#include "btm/plan/local_workers.h"
+#include "btm/plan/slurm_workers.h"
 
 namespace btm {
 namespace {
@@ -17,11 +19,13 @@ bool waits(const PendingModel& model, const std::vector<PendingModel>& for_these
   });
 }
 
-std::string description(const std::vector<PendingModel>& models, const ModelConfig& config, int workers, int threads) {
-  return fmt::format(
-      "training {} model{} of {} parameters on {} tokens each, {} at once, {} thread{} each", models.size(),
-      models.size() == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(config))),
-      format_count(static_cast<double>(models.front().task.tokens)), workers, threads, threads == 1 ? "" : "s");
+std::string description(const std::vector<PendingModel>& models, const ModelConfig& config, bool local, int workers,
+                        int threads) {
+  const std::string at_once = local ? fmt::format("{} at once", workers) : "as Slurm jobs";
+  return fmt::format("training {} model{} of {} parameters on {} tokens each, {}, {} thread{} each", models.size(),
+                     models.size() == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(config))),
+                     format_count(static_cast<double>(models.front().task.tokens)), at_once, threads,
+                     threads == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -31,20 +35,25 @@ fs::path comparison_folder(const ForestPaths& paths, const ModelTask& task) {
   return paths.comparison(task.set) / task.name;
 }
 
-int Training::train(const std::string& title, std::vector<PendingModel> models, int workers) {
+// Models on this machine split its cores.
+Training::Share Training::share_of(int models) const {
+  const LauncherSettings& launcher = place_.launcher;
+  if (launcher.kind == LauncherKind::slurm) return {models, launcher.threads.value_or(1)};
+  const int workers = std::min(models, launcher.workers.value_or(usable_cores()));
+  return {workers, launcher.threads.value_or(std::max(1, usable_cores() / workers))};
+}
+
+bool Training::train(const std::string& title, std::vector<PendingModel> models) {
   branch_first(models);
-  if (models.empty()) return 0;
-  workers = std::min(workers, static_cast<int>(models.size()));
-  const int threads = std::max(1, usable_cores() / workers);
+  if (models.empty()) return true;
+  const Share share = share_of(static_cast<int>(models.size()));
   std::vector<LaunchedRun> runs;
   for (const PendingModel& model : models) {
-    if (!waits(model, models)) prepare_run(model, threads);
+    if (!waits(model, models)) prepare_run(model, share.threads);
     runs.push_back({run_name(model.task), base_.paths.run(run_name(model.task)), model.after});
   }
-  log_info(fmt::format("{}: {}", title, description(models, base_.model, workers, threads)));
-  LocalLauncher launcher = launcher_;
-  launcher.workers = workers;
-  int trained = 0;
+  const bool local = place_.launcher.kind == LauncherKind::local;
+  log_info(fmt::format("{}: {}", title, description(models, base_.model, local, share.workers, share.threads)));
   auto model_of = [&](const LaunchedRun& run) -> PendingModel& {
     return models[static_cast<std::size_t>(&run - runs.data())];
   };
@@ -54,15 +63,27 @@ int Training::train(const std::string& title, std::vector<PendingModel> models, 
     if (!waits(model, models)) return true;  // prepared above
     if (model.branch) model.branch(model);
     if (take_over(model.task)) return false;
-    prepare_run(model, threads);
+    prepare_run(model, share.threads);
     return true;
   };
   hooks.done = [&](const LaunchedRun& run) {
     finish(model_of(run).task);
-    ++trained;
+    ++trained_;
   };
-  launch(launcher, title, runs, hooks);
-  return trained;
+  return launch_all(title, runs, hooks, share);
+}
+
+bool Training::launch_all(const std::string& title, const std::vector<LaunchedRun>& runs, const LaunchHooks& hooks,
+                          Share share) const {
+  LaunchOptions options{.watch = place_.resubmit.empty(), .quiet = place_.quiet};
+  if (place_.launcher.kind == LauncherKind::local) {
+    LocalWorkers workers(place_.program, share.workers);
+    return launch(workers, title, runs, hooks, options);
+  }
+  SlurmWorkers workers(place_.program, place_.launcher, share.threads, base_.paths.runs());
+  const bool done = launch(workers, title, runs, hooks, options);
+  if (!done) log_info(fmt::format("{}: job {} goes on", title, workers.run_afterwards(place_.resubmit)));
+  return done;
 }
 
 // Those that wait for nobody know their parents now: what a neighbour has of them need not be trained.
@@ -99,6 +120,7 @@ void Training::prepare_run(const PendingModel& model, int threads) const {
     job.threads = there.threads;          // the bytes of the weights depend on it
     there.tensorboard = job.tensorboard;  // the weights don't
     if (settings_json(there) == settings_json(job)) return save_job(run, job);
+    const FileLock lock(run / "lock", fmt::format("training in {} with other settings", run.string()));
     log_info(fmt::format("{}: its settings have changed, training starts anew", name));
     for (const auto& entry : fs::directory_iterator(run)) {
       if (entry.path() != base_.paths.branch(name)) remove_folder(entry.path());

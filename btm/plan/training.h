@@ -9,6 +9,7 @@
 
 #include "btm/plan/jobs.h"
 #include "btm/plan/launcher.h"
+#include "btm/plan/launcher_settings.h"
 #include "btm/plan/neighbours.h"
 
 namespace btm {
@@ -22,16 +23,34 @@ struct PendingModel {
   std::function<void(PendingModel&)> branch = nullptr;
 };
 
+// Where and how the models of a forest are trained.
+struct TrainingPlace {
+  std::filesystem::path program;  // the btm that the workers run: `program train RUN`
+  LauncherSettings launcher;
+  bool quiet = false;
+  // Slurm: only queue what can be trained now, and behind it this command, which is to do the same again; empty: watch
+  // until all is trained.
+  std::vector<std::string> resubmit = {};
+};
+
 class Training {
  public:
-  // All three outlive this; the launcher's workers are set for each call.
-  Training(const ForestBase& base, const Neighbours& neighbours, const LocalLauncher& launcher)
-      : base_(base), neighbours_(neighbours), launcher_(launcher) {}
+  // All three outlive this.
+  Training(const ForestBase& base, const Neighbours& neighbours, const TrainingPlace& place)
+      : base_(base), neighbours_(neighbours), place_(place) {}
 
-  // In the given order, at most `workers` at once, which split the cores. Gives the number of models trained here.
-  int train(const std::string& title, std::vector<PendingModel> models, int workers);
+  // In the given order. Gives whether all are trained and published, which they are unless the place resubmits.
+  bool train(const std::string& title, std::vector<PendingModel> models);
+
+  int trained() const { return trained_; }  // models, in all calls
 
  private:
+  struct Share {
+    int workers, threads;  // at once, and of each
+  };
+  Share share_of(int models) const;
+  bool launch_all(const std::string& title, const std::vector<LaunchedRun>& runs, const LaunchHooks& hooks,
+                  Share share) const;
   void branch_first(std::vector<PendingModel>& models) const;
   bool take_over(const ModelTask& task) const;
   void prepare_run(const PendingModel& model, int threads) const;
@@ -40,7 +59,8 @@ class Training {
 
   const ForestBase& base_;
   const Neighbours& neighbours_;
-  const LocalLauncher& launcher_;
+  const TrainingPlace& place_;
+  int trained_ = 0;
 };
 
 // Of a comparison's model; of all models of a DEMix comparison.

@@ -7,19 +7,9 @@
 namespace btm {
 namespace {
 
-void require_same_shape(const ModelConfig& found, const TrainingJob& job) {
-  Json is = settings_json(resolve(found)), wanted = settings_json(job.model);
-  for (const auto& [key, value] : wanted.items()) {
-    if (is[key] != value) {
-      throw input_error("{}: model.{} is {} there and {} in run.yaml; train with the shape of the initial weights",
-                        job.init, key, is[key].dump(), value.dump());
-    }
-  }
-}
-
 Model plain_initial_model(TrainingJob& job) {
   if (job.init.empty()) return random_model(job.model, static_cast<std::uint64_t>(job.training.random_seed));
-  require_same_shape(load_config(job.init), job);
+  require_same_shape(load_config(job.init), job, job.init);
   std::string sha256 = weights_sha256(job.init);
   if (!job.init_sha256.empty() && job.init_sha256 != sha256) {
     throw input_error(
@@ -31,7 +21,19 @@ Model plain_initial_model(TrainingJob& job) {
   return load_model(job.init);
 }
 
-void save_one_model(const fs::path& folder, const TrainingJob& job, const Model& model) {
+}  // namespace
+
+void require_same_shape(const ModelConfig& found, const TrainingJob& job, const std::string& where) {
+  Json is = settings_json(resolve(found)), wanted = settings_json(job.model);
+  for (const auto& [key, value] : wanted.items()) {
+    if (is[key] != value) {
+      throw input_error("{}: model.{} is {} there and {} in run.yaml; both must have one shape", where, key,
+                        is[key].dump(), value.dump());
+    }
+  }
+}
+
+void save_checkpoint_folder(const fs::path& folder, const TrainingJob& job, const Model& model) {
   if (job.tokenizer.empty()) return save_model(folder, model, kNoToken);
   Tokenizer tokenizer = Tokenizer::load(job.tokenizer);
   save_model(folder, model, tokenizer.end_of_text());
@@ -41,8 +43,6 @@ void save_one_model(const fs::path& folder, const TrainingJob& job, const Model&
     if (fs::exists(source)) write_file(folder / name, read_file(source));
   }
 }
-
-}  // namespace
 
 std::optional<DemixLayout> demix_layout(const TrainingJob& job) {
   if (!job.demix) return std::nullopt;
@@ -70,10 +70,10 @@ void save_final_model(const fs::path& run, const TrainingJob& job, const Model& 
     for (std::size_t i = 0; i < job.data.size(); ++i) {
       const fs::path own = folder.path() / job.data[i].domain;
       make_folders(own);
-      save_one_model(own, job, demix_model(*layout, model, static_cast<int>(i)));
+      save_checkpoint_folder(own, job, demix_model(*layout, model, static_cast<int>(i)));
     }
   } else {
-    save_one_model(folder.path(), job, model);
+    save_checkpoint_folder(folder.path(), job, model);
   }
   folder.publish();
 }

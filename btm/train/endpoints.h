@@ -21,6 +21,12 @@ Model initial_model(TrainingJob& job);
 // start rather than when all is trained.
 void check_tokenizer(const TrainingJob& job);
 
+// The model as transformers reads it, with the job's tokenizer, in a folder that is there.
+void save_checkpoint_folder(const std::filesystem::path& folder, const TrainingJob& job, const Model& model);
+
+// Throws Error(input), heading it with `where`, if a checkpoint's shape is not the job's.
+void require_same_shape(const ModelConfig& found, const TrainingJob& job, const std::string& where);
+
 // RUN/model: weights, config and tokenizer, whole or not at all; of a DEMix job RUN/model/DOMAIN for each domain.
 void save_final_model(const std::filesystem::path& run, const TrainingJob& job, const Model& model);
 

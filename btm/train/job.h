@@ -39,6 +39,7 @@ struct TrainingJob {
   int part = 0, parts = 1;
   bool demix = false;
   int threads = 1;
+  std::string trainer;      // a command that trains instead of btm, see external_trainer.h; "": none
   std::string tensorboard;  // folder for the event file; "": the run's
 };
 template <class F>
@@ -55,6 +56,8 @@ void visit(TrainingJob& s, F&& f) {
   f("parts", s.parts, "1: all of the data");
   f("demix", s.demix, "a feed-forward network per domain in each layer, all else shared; leaves a model per domain");
   f("threads", s.threads, "replicas, each on its own thread");
+  f("trainer", s.trainer,
+    "command that trains instead, with {init}, {tokens}, {text}, {output} filled in; empty: none");
   f("tensorboard", s.tensorboard, "folder for TensorBoard's event file; empty: beside metrics.jsonl");
 }
 

@@ -13,6 +13,7 @@
 #include "btm/train/batch_source.h"
 #include "btm/train/dev_loss.h"
 #include "btm/train/endpoints.h"
+#include "btm/train/external_trainer.h"
 #include "btm/train/gemm_peak.h"
 #include "btm/train/learner.h"
 #include "btm/train/metrics.h"
@@ -228,16 +229,17 @@ void note_failure(const fs::path& run) {
 
 }  // namespace
 
-TrainingResult run_training(const fs::path& run, bool quiet) {
+TrainingResult run_training(const fs::path& run, bool quiet, FileLock::Busy busy) {
   TrainingJob job = load_job(run);
   check_job(job);
-  FileLock lock(run / "lock", fmt::format("training in {}", run.string()));
+  FileLock lock(run / "lock", fmt::format("training in {}", run.string()), busy);
   if (auto result = load_result(run)) {
     remove_folder(run / "checkpoints");
     return *result;
   }
   try {
-    return Training(run, std::move(job), quiet).work();
+    return job.trainer.empty() ? Training(run, std::move(job), quiet).work()
+                               : run_external_trainer(run, std::move(job));
   } catch (const Error& e) {
     if (e.cause() != Cause::interrupted) note_failure(run);
     throw;

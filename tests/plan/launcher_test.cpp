@@ -8,17 +8,20 @@
 #include <set>
 
 #include "btm/core/error.h"
+#include "btm/plan/local_workers.h"
 #include "tests/support/temporary_folder.h"
 
 namespace btm {
 namespace {
 
 // A worker that is a shell script: called as `SCRIPT train RUN --quiet`.
-LocalLauncher launcher_of(const test::TemporaryFolder& folder, const std::string& body, int workers) {
+LocalWorkers workers_of(const test::TemporaryFolder& folder, const std::string& body, int count) {
   auto script = folder.write("worker", "#!/bin/sh\nrun=$2\n" + body);
   ::chmod(script.c_str(), 0755);
-  return {script, workers, true};
+  return {script, count};
 }
+
+constexpr LaunchOptions kQuiet{.quiet = true};
 
 std::vector<LaunchedRun> runs_of(const test::TemporaryFolder& folder, int count) {
   std::vector<LaunchedRun> runs;
@@ -32,9 +35,9 @@ std::vector<LaunchedRun> runs_of(const test::TemporaryFolder& folder, int count)
 
 TEST(Launcher, RunsAllAndTellsOfEach) {
   test::TemporaryFolder folder;
-  LocalLauncher launcher = launcher_of(folder, "echo hello > $run/output", 2);
+  LocalWorkers workers = workers_of(folder, "echo hello > $run/output", 2);
   std::set<std::string> done;
-  launch(launcher, "test", runs_of(folder, 5), {.done = [&](const LaunchedRun& run) { done.insert(run.name); }});
+  launch(workers, "test", runs_of(folder, 5), {.done = [&](const LaunchedRun& run) { done.insert(run.name); }}, kQuiet);
   EXPECT_EQ(done.size(), 5u);
   EXPECT_EQ(test::read(folder / "run3" / "output"), "hello\n");
 }
@@ -42,17 +45,17 @@ TEST(Launcher, RunsAllAndTellsOfEach) {
 TEST(Launcher, KeepsToTheNumberOfWorkers) {
   test::TemporaryFolder folder;
   // Each worker counts the ones alive at its start.
-  LocalLauncher launcher = launcher_of(
+  LocalWorkers workers = workers_of(
       folder, "d=$(dirname $run)/alive; mkdir -p $d; : > $d/$$; ls $d | wc -l > $run/count; sleep 0.3; rm $d/$$", 2);
-  launch(launcher, "test", runs_of(folder, 5), {});
+  launch(workers, "test", runs_of(folder, 5), {}, kQuiet);
   for (int i = 0; i < 5; ++i) EXPECT_LE(std::stoi(test::read(folder / ("run" + std::to_string(i)) / "count")), 2);
 }
 
 TEST(Launcher, StartsARunWhenThoseItWaitsForAreDoneAndPreparesItThen) {
   test::TemporaryFolder folder;
   // run0 is slow, run1 is not: run2 waits for run1 alone and overlaps run0, run3 waits for both others.
-  LocalLauncher launcher =
-      launcher_of(folder, "cp $(dirname $run)/order $run/seen; case $run in *run0) sleep 0.8;; *) sleep 0.1;; esac", 2);
+  LocalWorkers workers =
+      workers_of(folder, "cp $(dirname $run)/order $run/seen; case $run in *run0) sleep 0.8;; *) sleep 0.1;; esac", 2);
   std::vector<LaunchedRun> runs = runs_of(folder, 4);
   runs[2].after = {"run1", "elsewhere"};
   runs[3].after = {"run2", "run0"};
@@ -65,21 +68,21 @@ TEST(Launcher, StartsARunWhenThoseItWaitsForAreDoneAndPreparesItThen) {
   LaunchHooks hooks;
   hooks.prepare = [&](const LaunchedRun& run) { return note("+", run), true; };
   hooks.done = [&](const LaunchedRun& run) { note("-", run); };
-  launch(launcher, "test", runs, hooks);
+  launch(workers, "test", runs, hooks, kQuiet);
   EXPECT_EQ(order, "+0 +1 -1 +2 -2 -0 +3 -3 ");
   EXPECT_EQ(test::read(folder / "run3" / "seen"), "+0 +1 -1 +2 -2 -0 +3 ");
 }
 
 TEST(Launcher, DoesNotStartWhatThePreparationFindsDone) {
   test::TemporaryFolder folder;
-  LocalLauncher launcher = launcher_of(folder, "echo hello > $run/output", 1);
+  LocalWorkers workers = workers_of(folder, "echo hello > $run/output", 1);
   std::vector<LaunchedRun> runs = runs_of(folder, 3);
   runs[2].after = {"run1"};
   int done = 0;
   LaunchHooks hooks;
   hooks.prepare = [](const LaunchedRun& run) { return run.name != "run1"; };
   hooks.done = [&](const LaunchedRun&) { ++done; };
-  launch(launcher, "test", runs, hooks);
+  launch(workers, "test", runs, hooks, kQuiet);
   EXPECT_EQ(done, 2);
   EXPECT_FALSE(std::filesystem::exists(folder / "run1" / "output"));
   EXPECT_TRUE(std::filesystem::exists(folder / "run2" / "output"));
@@ -87,12 +90,12 @@ TEST(Launcher, DoesNotStartWhatThePreparationFindsDone) {
 
 TEST(Launcher, FailureNamesTheRunItsLastLineAndItsLogAndStopsTheOthers) {
   test::TemporaryFolder folder;
-  LocalLauncher launcher = launcher_of(
+  LocalWorkers workers = workers_of(
       folder,
       "case $run in *run0) sleep 0.2; echo first; echo 'btm: no such data' >&2; exit 2;; *) exec sleep 60;; esac", 2);
   auto start = std::chrono::steady_clock::now();
   try {
-    launch(launcher, "test", runs_of(folder, 2), {});
+    launch(workers, "test", runs_of(folder, 2), {}, kQuiet);
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.cause(), Cause::input);
@@ -104,9 +107,9 @@ TEST(Launcher, FailureNamesTheRunItsLastLineAndItsLogAndStopsTheOthers) {
 
 TEST(Launcher, KilledWorkerIsAFailureThatSaysHowToGoOn) {
   test::TemporaryFolder folder;
-  LocalLauncher launcher = launcher_of(folder, "kill -9 $$", 1);
+  LocalWorkers workers = workers_of(folder, "kill -9 $$", 1);
   try {
-    launch(launcher, "test", runs_of(folder, 1), {});
+    launch(workers, "test", runs_of(folder, 1), {}, kQuiet);
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.cause(), Cause::failed);

@@ -1,0 +1,42 @@
+// `launcher` of a plan: where the training runs.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "btm/core/settings.h"
+
+namespace btm {
+
+enum class LauncherKind { local, slurm };
+inline std::array<std::pair<LauncherKind, std::string_view>, 2> names(LauncherKind) {
+  return {{{LauncherKind::local, "local"}, {LauncherKind::slurm, "slurm"}}};
+}
+
+struct LauncherSettings {
+  LauncherKind kind = LauncherKind::local;
+  std::optional<int> workers, threads;
+  std::string partition, account, gres, time;
+  int nodes = 1;
+  std::vector<std::string> extra;
+  int retries = 2;
+};
+template <class F>
+void visit(LauncherSettings& s, F&& f) {
+  f("kind", s.kind, "local: processes on this machine; slurm: jobs of a cluster, see docs/cluster.md");
+  f("workers", s.workers, "experts trained at once; auto: local: as many as cores, which they split; slurm: no limit");
+  f("threads", s.threads, "of each expert; auto: local: its share of the cores; slurm: 1");
+  f("partition", s.partition, "slurm: where jobs go; empty: the cluster's default");
+  f("account", s.account, "slurm: who pays");
+  f("gres", s.gres, "slurm: resources of each expert, e.g. gpu:1");
+  f("time", s.time, "slurm: limit of a job, e.g. 4:00:00; an expert that isn't done then saves and queues again");
+  f("nodes", s.nodes, "slurm: of each expert");
+  f("extra", s.extra, "slurm: more options for sbatch, e.g. [--mem=8G, --exclude=n7]");
+  f("retries", s.retries, "slurm: how often a lost or failed job is sent again if it made no progress");
+}
+
+}  // namespace btm

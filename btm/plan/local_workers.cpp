@@ -1,0 +1,65 @@
+#include "btm/plan/local_workers.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "btm/core/error.h"
+#include "btm/core/files.h"
+#include "btm/core/process.h"
+
+namespace btm {
+namespace {
+
+Error worker_error(const LaunchedRun& run, int status) {
+  fs::path log = run.run / "log.txt";
+  if (WIFSIGNALED(status)) {
+    return failure(
+        "{}: the worker was killed by signal {}; run `btm grow` again to go on from its last checkpoint (log: {})",
+        run.name, WTERMSIG(status), log.string());
+  }
+  int code = WEXITSTATUS(status);
+  Cause cause = code == 2 ? Cause::input : code == 130 ? Cause::interrupted : Cause::failed;
+  return {cause, fmt::format("{}: {} (log: {})", run.name, last_line(log), log.string())};
+}
+
+}  // namespace
+
+LocalWorkers::~LocalWorkers() {
+  for (const auto& [process, run] : alive_) ::kill(process, SIGTERM);
+  for (const auto& [process, run] : alive_) ::waitpid(process, nullptr, 0);
+}
+
+void LocalWorkers::start(const std::vector<const LaunchedRun*>& runs) {
+  for (const LaunchedRun* run : runs) alive_[start(*run)] = run;
+}
+
+pid_t LocalWorkers::start(const LaunchedRun& run) const {
+  const fs::path log = run.run / "log.txt";
+  const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (output < 0) throw input_error("{}: can't be written", log.string());
+  // The workers' threads don't spin while they wait, because the cores are shared.
+  const ProcessOptions options{.output = output, .errors = output, .environment = {"OMP_WAIT_POLICY=passive"}};
+  const pid_t worker = start_process({program_, "train", run.run, "--quiet"}, options);
+  ::close(output);
+  return worker;
+}
+
+std::vector<const LaunchedRun*> LocalWorkers::ended() {
+  std::vector<const LaunchedRun*> well;
+  for (auto at = alive_.begin(); at != alive_.end();) {
+    int status = 0;
+    if (::waitpid(at->first, &status, WNOHANG) != at->first) {
+      ++at;
+      continue;
+    }
+    const LaunchedRun* run = at->second;
+    at = alive_.erase(at);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw worker_error(*run, status);
+    well.push_back(run);
+  }
+  return well;
+}
+
+}  // namespace btm

@@ -1,0 +1,29 @@
+// RUN/slurm.json: the job that works on a run, for whoever asks later.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "btm/core/settings.h"
+
+namespace btm {
+
+struct SlurmRecord {
+  std::string job;          // "17_3": task 3 of array 17
+  int attempts = 0;         // jobs in a row, this one among them, that began at `update`
+  std::int64_t update = 0;  // done when the job was sent
+};
+template <class F>
+void visit(SlurmRecord& s, F&& f) {
+  f("job", s.job, "id of the job: of the array and of the task");
+  f("attempts", s.attempts, "jobs in a row, this one among them, that began at the same update");
+  f("update", s.update, "done when the job was sent");
+}
+
+std::optional<SlurmRecord> load_slurm_record(const std::filesystem::path& run);  // nullopt: none
+void save_slurm_record(const std::filesystem::path& run, const SlurmRecord& record);
+void remove_slurm_record(const std::filesystem::path& run);
+
+}  // namespace btm

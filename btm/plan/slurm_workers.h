@@ -1,0 +1,69 @@
+// Training jobs as jobs of a Slurm cluster.
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "btm/core/error.h"
+#include "btm/plan/launcher_settings.h"
+#include "btm/plan/slurm.h"
+#include "btm/plan/slurm_record.h"
+#include "btm/plan/workers.h"
+
+namespace btm {
+
+// Runs that may start together become a job array; what a job prints goes to RUN/log.txt. A run whose job is queued or
+// at work already (RUN/slurm.json) is only watched. A job that was lost or failed, but for wrong input or because it
+// was cancelled, is sent again: it goes on from the last checkpoint. That ends, and is thrown when the others have
+// ended, after 1 + `retries` jobs that began at the same update. Jobs outlive this object.
+class SlurmWorkers : public Workers {
+ public:
+  // `folder` takes what Slurm prints of a job before it has begun; `threads` are those of a run. The controller is
+  // asked for the jobs' states every `ask_every`; results are looked for at each call.
+  SlurmWorkers(std::filesystem::path program, LauncherSettings settings, int threads, std::filesystem::path folder,
+               std::chrono::milliseconds ask_every = std::chrono::seconds(5))
+      : program_(std::move(program)),
+        settings_(std::move(settings)),
+        threads_(threads),
+        folder_(std::move(folder)),
+        ask_every_(ask_every) {}
+  ~SlurmWorkers() override;
+  SlurmWorkers(const SlurmWorkers&) = delete;
+  SlurmWorkers& operator=(const SlurmWorkers&) = delete;
+
+  std::size_t free() const override;
+  void start(const std::vector<const LaunchedRun*>& runs) override;
+  std::vector<const LaunchedRun*> ended() override;
+
+  // Queues the command to run when the jobs alive have ended. Gives the id of its job.
+  std::string run_afterwards(const std::vector<std::string>& command) const;
+
+ private:
+  struct Task {
+    const LaunchedRun* run;
+    SlurmRecord record;
+    std::chrono::steady_clock::time_point missed = {};  // when its end without a result was first seen; epoch: not
+  };
+  using Tasks = std::vector<Task>;
+
+  std::vector<std::string> options(const std::string& log) const;
+  void submit(Tasks tasks);
+  bool ask();
+  void look_after(Task task, Tasks& again);
+  void look_at_end(Task task, const std::string& state, int exit_status, Tasks& again);
+  void retry(Task task, const std::string& what, Tasks& again);
+  void give_up(const Task& task, Cause cause, const std::string& what);
+
+  std::filesystem::path program_;
+  LauncherSettings settings_;
+  int threads_;
+  std::filesystem::path folder_;
+  std::chrono::milliseconds ask_every_;
+  Tasks alive_;
+  std::map<std::string, SlurmJob> jobs_;
+  std::chrono::steady_clock::time_point asked_ = {};
+  bool reachable_ = true;  // the controller, when it was asked
+  std::vector<Error> failures_;
+};
+
+}  // namespace btm

@@ -1,0 +1,35 @@
+// Where runs are worked on: processes of this machine, or jobs of a cluster.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace btm {
+
+struct LaunchedRun {
+  std::string name;                     // for people
+  std::filesystem::path run;            // its folder, with run.yaml
+  std::vector<std::string> after = {};  // runs that must be done first; another name counts as done
+};
+
+class Workers {
+ public:
+  virtual ~Workers() = default;
+
+  // Runs that may be started now.
+  virtual std::size_t free() const = 0;
+
+  // The runs begin, or wait for their turn in a queue; they outlive the workers.
+  virtual void start(const std::vector<const LaunchedRun*>& runs) = 0;
+
+  // Runs that ended well since the last call; returns at once. Throws an Error that names the run, its last line, the
+  // path of its log, with the cause that its exit code tells.
+  virtual std::vector<const LaunchedRun*> ended() = 0;
+};
+
+// What a worker printed last, for messages.
+std::string last_line(const std::filesystem::path& log);
+
+}  // namespace btm

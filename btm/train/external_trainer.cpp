@@ -1,0 +1,199 @@
+#include "btm/train/external_trainer.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include "btm/core/files.h"
+#include "btm/core/interrupt.h"
+#include "btm/core/process.h"
+#include "btm/data/token_store.h"
+#include "btm/data/tokenizer.h"
+#include "btm/model/checkpoint.h"
+#include "btm/train/batch_source.h"
+#include "btm/train/dev_loss.h"
+#include "btm/train/endpoints.h"
+#include "btm/train/metrics.h"
+
+namespace btm {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kPoll = std::chrono::milliseconds(100);
+constexpr auto kStatusEvery = std::chrono::seconds(2);
+constexpr const char* kKnown[] = {"init", "tokens", "text", "output", "token_count", "threads"};
+
+// The command with f(NAME) in place of each {NAME}.
+template <class F>
+std::string filled_in(const std::string& command, F&& f) {
+  std::string result;
+  for (std::size_t at = 0; at < command.size();) {
+    const auto end = command[at] == '{' ? command.find('}', at) : std::string::npos;
+    if (end == std::string::npos) {
+      result += command[at++];
+      continue;
+    }
+    result += f(command.substr(at + 1, end - at - 1));
+    at = end + 1;
+  }
+  return result;
+}
+
+// The train documents as they were before they were tokenized, but for what the tokenizer normalises.
+void write_text(const fs::path& file, const TrainingData& data, const Tokenizer& tokenizer) {
+  const TokenStore store(fs::path(data.folder) / "train");
+  FileWriter out(file);
+  std::vector<TokenId> ids;
+  for (std::int64_t i = 0; i < store.documents(); ++i) {
+    ids.resize(static_cast<std::size_t>(store.length(i)));
+    store.copy(i, 0, ids);
+    out.write(Json{{"text", tokenizer.decode(ids)}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
+  out.publish();
+}
+
+class ExternalRun {
+ public:
+  ExternalRun(const fs::path& run, TrainingJob job) : run_(run), job_(std::move(job)), team_(job_.threads) {}
+
+  TrainingResult work() {
+    const BatchSource checked(job_);  // the data are the job's
+    check_tokenizer(job_);
+    if (const auto before = load_status(run_)) spent_ = before->device_seconds;
+    status_.updates = update_count(job_);
+    save_status(run_, status_);
+    const fs::path init = initial_checkpoint();
+    make_folders(output());
+    run_command(command(init));
+    return finish();
+  }
+
+ private:
+  fs::path output() const { return run_ / "output"; }
+  double device_seconds() const {
+    return spent_ + std::chrono::duration<double>(Clock::now() - start_).count() * job_.threads;
+  }
+
+  fs::path initial_checkpoint() {
+    const Model model = initial_model(job_);  // checks shape and hash
+    if (!job_.init.empty()) return job_.init;
+    FolderWriter folder(run_ / "random");
+    save_checkpoint_folder(folder.path(), job_, model);
+    folder.publish();
+    return run_ / "random";
+  }
+
+  std::string command(const fs::path& init) const {
+    const std::int64_t tokens = update_count(job_) * batch_sequences(job_) * job_.model.context;
+    return filled_in(job_.trainer, [&](const std::string& name) -> std::string {
+      if (name == "init") return shell_word(init);
+      if (name == "output") return shell_word(output());
+      if (name == "tokens") return folders();
+      if (name == "text") return texts();
+      if (name == "token_count") return std::to_string(tokens);
+      return std::to_string(job_.threads);
+    });
+  }
+
+  std::string folders() const {
+    std::string result;
+    for (const TrainingData& data : job_.data) result += (result.empty() ? "" : " ") + shell_word(data.folder);
+    return result;
+  }
+
+  std::string texts() const {
+    const Tokenizer tokenizer = Tokenizer::load(job_.tokenizer);
+    make_folders(run_ / "text");
+    std::string result;
+    for (const TrainingData& data : job_.data) {
+      const fs::path file = run_ / "text" / (data.domain + ".jsonl");
+      if (!fs::exists(file)) write_text(file, data, tokenizer);
+      result += (result.empty() ? "" : " ") + shell_word(file);
+    }
+    return result;
+  }
+
+  // What it prints goes where this process prints.
+  void run_command(const std::string& words) {
+    const pid_t process = start_process({"/bin/sh", "-c", words}, {});
+    auto last_status = Clock::now();
+    int status = 0;
+    for (bool told = false; ::waitpid(process, &status, WNOHANG) == 0;) {
+      if (interrupted() && !told) {
+        ::kill(-process, SIGTERM);  // the shell and what it started
+        told = true;
+      }
+      if (Clock::now() - last_status >= kStatusEvery) note("running"), last_status = Clock::now();
+      std::this_thread::sleep_for(kPoll);
+    }
+    if (interrupted()) {
+      note("interrupted");
+      throw Error(Cause::interrupted, fmt::format("{}: interrupted; the same command starts the trainer again, with "
+                                                  "what it left in {}",
+                                                  run_.string(), output().string()));
+    }
+    const int code = exit_code(status);
+    if (code != 0) throw input_error("the trainer ended with exit code {}; it was called so: {}", code, words);
+  }
+
+  void note(const char* state) {
+    status_.state = state;
+    status_.device_seconds = device_seconds();
+    save_status(run_, status_);
+  }
+
+  TrainingResult finish() {
+    require_same_shape(load_config(output()), job_, output().string());
+    const Model model = load_model(output());
+    for (const float value : model.parameters.span()) {
+      if (!std::isfinite(value)) throw input_error("{}: the weights are not all finite", output().string());
+    }
+    DevLoss dev(job_, team_);
+    TrainingResult result;
+    result.updates = update_count(job_);
+    result.tokens = result.updates * batch_sequences(job_) * job_.model.context;
+    result.flops = static_cast<double>(result.tokens) * 3 * forward_flops_per_token(job_.model);
+    result.dev_loss = dev.measure(model.parameters.data());
+    result.threads = job_.threads;
+    save_final_model(run_, job_, model);
+    write_file(run_ / "metrics.jsonl", "");  // there is no curve
+    status_.update = status_.updates;
+    note("done");
+    result.device_seconds = status_.device_seconds;
+    save_result(run_, result);
+    for (const char* folder : {"output", "text", "random"}) remove_folder(run_ / folder);
+    return result;
+  }
+
+  fs::path run_;
+  TrainingJob job_;
+  ThreadTeam team_;
+  RunStatus status_;
+  Clock::time_point start_ = Clock::now();
+  double spent_ = 0;  // device seconds of earlier starts
+};
+
+}  // namespace
+
+void check_trainer_command(const std::string& command) {
+  bool output = false;
+  filled_in(command, [&](const std::string& name) {
+    if (std::ranges::find(kKnown, name) == std::end(kKnown)) {
+      throw input_error("trainer.command: {{{}}} is not known; known are {{{}}}", name, fmt::join(kKnown, "}, {"));
+    }
+    output = output || name == "output";
+    return "";
+  });
+  if (!output) throw input_error("trainer.command has no {{output}}: the folder for the checkpoint that it leaves");
+}
+
+TrainingResult run_external_trainer(const fs::path& run, TrainingJob job) {
+  return ExternalRun(run, std::move(job)).work();
+}
+
+}  // namespace btm

@@ -1,0 +1,91 @@
+#include "cli/run_table.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "btm/core/files.h"
+#include "btm/core/format.h"
+#include "btm/plan/slurm_record.h"
+#include "btm/report/text_table.h"
+#include "btm/train/job.h"
+
+namespace btm {
+namespace {
+
+constexpr std::int64_t kSilent = 120;  // seconds without a sign of life after which a run has probably died
+
+bool is_published(const Forest& forest, const std::string& name) {
+  if (name == kSeedName) return forest.seed.has_value();
+  return forest.find(name) || fs::exists(forest.paths.comparison(name) / "expert.json");
+}
+
+OpenRun open_run(const fs::path& folder) {
+  OpenRun run{folder.filename().string(), {}, "", 0};
+  run.status.state = "waiting";
+  if (const auto status = load_status(folder)) run.status = *status;
+  if (const auto record = load_slurm_record(folder)) run.job = record->job;
+  const RunStatus& status = run.status;
+  if (status.state == "running" && status.tokens_per_second > 0 && status.updates > 0) {
+    const double left = 1 - static_cast<double>(status.update) / static_cast<double>(status.updates);
+    run.seconds_left = left * static_cast<double>(load_job(folder).tokens) / status.tokens_per_second;
+  }
+  return run;
+}
+
+std::int64_t age(const RunStatus& status) {
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(std::time(nullptr)) - status.time);
+}
+
+std::string state(const OpenRun& run) {
+  const std::string& state = run.status.state;
+  const std::string job = run.job.empty() ? "" : fmt::format(" (job {})", run.job);
+  if (state == "done") return "done, not merged";
+  if (state == "waiting") return job.empty() ? state : "queued" + job;
+  if (state == "interrupted") return job.empty() ? state : "saved, queued" + job;
+  if (state == "running" && age(run.status) >= kSilent) return "silent" + job;
+  return state + job;
+}
+
+std::string last_sign(const RunStatus& status) {
+  return status.time == 0 ? "" : fmt::format("{} ago", format_duration(static_cast<double>(age(status))));
+}
+
+}  // namespace
+
+std::vector<OpenRun> open_runs(const Forest& forest) {
+  std::vector<OpenRun> runs;
+  if (!fs::is_directory(forest.paths.runs())) return runs;
+  for (const auto& entry : fs::directory_iterator(forest.paths.runs())) {
+    const bool published = is_published(forest, entry.path().filename().string());
+    if (!published && fs::exists(entry.path() / "run.yaml")) runs.push_back(open_run(entry.path()));
+  }
+  std::ranges::sort(runs, {}, &OpenRun::name);
+  return runs;
+}
+
+std::string run_table(const std::vector<OpenRun>& runs) {
+  TextTable table{{{"run", Align::left},
+                   {"state", Align::left},
+                   {"host", Align::left},
+                   {"updates"},
+                   {"done"},
+                   {"tokens/s"},
+                   {"loss"},
+                   {"time left"},
+                   {"last sign of life"}},
+                  {}};
+  for (const OpenRun& run : runs) {
+    const RunStatus& status = run.status;
+    const bool begun = status.updates > 0;
+    const double share = begun ? static_cast<double>(status.update) / static_cast<double>(status.updates) : 0;
+    table.rows.push_back({run.name, state(run), status.host,
+                          begun ? fmt::format("{}/{}", status.update, status.updates) : "",
+                          begun ? fmt::format("{:.0f} %", 100 * share) : "",
+                          status.tokens_per_second > 0 ? format_count(status.tokens_per_second) : "",
+                          status.update > 0 ? fmt::format("{:.3f}", status.loss) : "",
+                          run.seconds_left > 0 ? format_duration(run.seconds_left) : "", last_sign(status)});
+  }
+  return to_text(table);
+}
+
+}  // namespace btm

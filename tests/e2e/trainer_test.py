@@ -1,0 +1,98 @@
+"""Experts trained by somebody else's program: the PyTorch example, and programs that do it wrong."""
+import gzip
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from support import BTM, ForestCase, btm
+
+EXAMPLE = pathlib.Path(__file__).parents[2] / "examples/trainer/train.py"
+COMMAND = (f"{sys.executable} {EXAMPLE} --init {{init}} --output {{output}} --count {{token_count}} --threads {{threads}} "
+           "--tokens {tokens}")
+
+
+class TrainerTest(ForestCase):
+    def setUp(self):
+        super().setUp()
+        self.set_command(COMMAND)
+
+    def set_command(self, command):
+        kept = [line for line in self.plan.read_text().splitlines() if not line.startswith("trainer:")]
+        self.plan.write_text("\n".join([*kept, f"trainer: {{command: {json.dumps(command)}}}"]) + "\n")
+
+    def fail(self, command, *parts, code=2):
+        self.set_command(command)
+        error = btm("grow", self.plan, code=code).stderr
+        for part in parts:
+            self.assertIn(part, error)
+
+    def test_the_example_trains_seed_experts_and_dense(self):
+        btm("grow", self.plan)
+        infos = {path.parent.name: json.loads(path.read_text()) for path in self.forest.glob("**/expert.json")}
+        self.assertEqual(set(infos), {"seed", "python", "cpp", "dense"})
+        seed = infos["seed"]
+        for name in ("python", "cpp"):
+            info = infos[name]
+            self.assertEqual([(parent["name"], parent["sha256"]) for parent in info["parents"]], [("seed", seed["weights_sha256"])])
+            self.assertEqual(info["tokens"], 39 * 512)
+            self.assertAlmostEqual(info["flops"] / info["tokens"], seed["flops"] / seed["tokens"])
+            self.assertGreater(info["device_seconds"], 0.5)
+            self.assertEqual(info["recipe"]["trainer"], COMMAND)
+            weights = (self.forest / "experts" / name / "model.safetensors").read_bytes()
+            self.assertEqual(hashlib.sha256(weights).hexdigest(), info["weights_sha256"])
+            self.assertLess(info["dev_loss"], seed["dev_loss"] + 1)
+        self.assertLess(seed["dev_loss"], 6.0, "random weights have 6.24")
+        self.assertIn("nothing to do", btm("grow", self.plan).stderr)
+        table = json.loads((self.forest / "results/evaluation.json").read_text())
+        rows = {row["model"]: row["mean"]["train"]["perplexity"] for row in table["rows"]}
+        self.assertLess(rows["ensemble"], rows["seed"])
+        self.fail(COMMAND + " --learning-rate 1e-4", "trainer", "seed")  # another recipe
+
+    def test_text_is_the_train_documents(self):
+        self.set_command(f"cat {{text}} > {self.folder}/seen.jsonl; cp {{init}}/* {{output}}")
+        btm("grow", self.plan, "--set", "cycles=[{experts: [python], tokens: 20k}]", "--set", "compare=[]")
+        lines = gzip.decompress((self.folder / "python.jsonl.gz").read_bytes()).decode().splitlines()
+        texts = {json.loads(line)["text"] for line in lines}
+        seen = [json.loads(line)["text"] for line in (self.folder / "seen.jsonl").read_text(encoding="utf-8").splitlines()]
+        self.assertGreater(len(seen), len(texts) // 2)
+        self.assertLess(len(seen), len(texts), "dev and test documents were given away")
+        self.assertLessEqual(set(seen), texts)
+
+    def test_what_goes_wrong_is_told(self):
+        self.fail("true {inti} {output}", "{inti} is not known", "{init}")
+        self.fail("train {init}", "no {output}")
+        self.fail("exit 3 # {output}", "exit code 3", "seed", "log.txt")
+        self.fail("true {output}", "config.json")
+        smaller = ("import sys, transformers as t; "
+                   "t.GPT2LMHeadModel(t.GPT2Config(n_layer=1, n_embd=16, n_head=1, n_positions=32, vocab_size=512))"
+                   ".save_pretrained(sys.argv[1])")
+        self.fail(f"{sys.executable} -c '{smaller}' {{output}}", "model.width is 16 there and 32")
+        self.edit_plan("compare: [dense]", "compare: [demix]")
+        self.fail(COMMAND, "compare: demix")
+        self.assertFalse((self.forest / "seed").exists())
+
+    def test_a_signal_reaches_the_trainer(self):
+        started, ended = self.folder / "started", self.folder / "ended"
+        self.set_command(f"trap 'touch {ended}; exit 1' TERM; touch {started} {{output}}/kept; for i in $(seq 600); do sleep 0.1; done")
+        process = subprocess.Popen([BTM, "grow", str(self.plan)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while not started.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=60), 130)
+        self.assertTrue(ended.exists())
+        self.assertTrue((self.forest / "runs/seed/output/kept").exists())
+        self.assertEqual(json.loads((self.forest / "runs/seed/status.json").read_text())["state"], "interrupted")
+        self.set_command(COMMAND)  # other settings: the run starts anew
+        btm("grow", self.plan, "--set", "cycles=[]", "--set", "compare=[]")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    unittest.main(verbosity=2)
