@@ -11,6 +11,7 @@
 #include "btm/core/settings.h"
 #include "btm/model/kernels/gemm.h"
 #include "btm/train/gemm_peak.h"
+#include "btm/train/ranks.h"
 #include "btm/version.h"
 #include "cli/command.h"
 
@@ -45,6 +46,7 @@ Json examine() {
   json["instruction_sets"] = instruction_sets();
   json["precision"] = "fp32";
   ThreadTeam one(1), all(cores);
+  json["mpi"] = mpi_library();
   json["gemm_library"] = gemm_library();
   json["gemm_flops_one_thread"] = measure_gemm_peak(one);
   json["gemm_flops_all_threads"] = measure_gemm_peak(all);
@@ -63,6 +65,7 @@ void run(bool as_json) {
   fmt::print("instruction sets  {} (the first one is used)\n",
              fmt::join(json["instruction_sets"].get<std::vector<std::string>>(), ", "));
   fmt::print("precision: auto   {}\n", json["precision"].get<std::string>());
+  fmt::print("MPI               {}\n", has_mpi() ? json["mpi"].get<std::string>() : "none: launcher.ranks needs it");
   fmt::print("matrix products   {}FLOP/s on one thread, {}FLOP/s on all, by {}\n",
              format_count(json["gemm_flops_one_thread"].get<double>()),
              format_count(json["gemm_flops_all_threads"].get<double>()), json["gemm_library"].get<std::string>());

@@ -21,7 +21,7 @@ struct TrainOptions {
   std::string run, init, tokenizer, tokens, output;
   std::vector<std::string> tokens_from, overrides;
   int threads = 0;
-  bool quiet = false, json = false, wait = false;
+  bool quiet = false, json = false, wait = false, mpi = false;
 };
 
 std::string absolute(const std::string& path) {
@@ -82,10 +82,25 @@ fs::path prepare_run(const TrainOptions& options) {
   return run;
 }
 
+// With several ranks an error of one ends all: the others would wait for it for ever.
+TrainingResult train_with(const Ranks& ranks, const TrainOptions& options, fs::path run) {
+  try {
+    if (ranks.is_first()) run = prepare_run(options);
+    ranks.wait();
+    return run_training(run, {options.quiet, options.wait ? FileLock::Busy::wait : FileLock::Busy::refuse}, ranks);
+  } catch (const Error& e) {
+    if (ranks.size() == 1 || e.cause() == Cause::interrupted) throw;  // all ranks were interrupted together
+    fmt::print(stderr, "btm: {}\n", e.what());
+    std::fflush(stderr);
+    ranks.abort(static_cast<int>(e.cause()));
+  }
+}
+
 void train(const TrainOptions& options) {
-  fs::path run = prepare_run(options);
-  TrainingResult result =
-      run_training(run, options.quiet, options.wait ? FileLock::Busy::wait : FileLock::Busy::refuse);
+  const Ranks ranks = options.mpi ? Ranks::join() : Ranks();
+  const fs::path run = options.output.empty() ? options.run : options.output;
+  const TrainingResult result = train_with(ranks, options, run);
+  if (!ranks.is_first()) return;
   if (options.json) {
     fmt::print("{}\n", settings_json(result).dump(2));
   } else if (!options.quiet) {
@@ -123,6 +138,7 @@ void add_train(CLI::App& app) {
   command->add_option("--set", options->overrides, "KEY=VALUE of the settings below, several times");
   command->add_option("--threads", options->threads, "Replicas; default: as in run.yaml, all cores for a new run")
       ->check(CLI::PositiveNumber);
+  command->add_flag("--mpi", options->mpi, "One of the processes (mpirun, srun) that train RUN together");
   command->add_flag("--wait", options->wait,
                     "If another process trains RUN, wait for it and go on from what it leaves");
   command->add_flag("--quiet", options->quiet, "No progress; RUN/status.json has it");

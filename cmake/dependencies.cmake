@@ -13,4 +13,6 @@ pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
+set(MPI_CXX_SKIP_MPICXX TRUE)  # the bindings that MPI itself gave up
+find_package(MPI COMPONENTS CXX QUIET)  # optional: several processes for one model
 include(torch)

@@ -46,7 +46,8 @@ std::vector<double> measure_training(const Options& options, btm::Model& model, 
                                      const std::vector<btm::TokenId>& targets) {
   btm::TrainingSettings settings;
   settings.recompute = options.recompute;
-  btm::Learner learner(model, settings, options.sequences, 1'000'000, team);
+  const btm::Ranks alone;
+  btm::Learner learner(model, settings, options.sequences, 1'000'000, team, alone);
   std::int64_t update = 0;
   return measure(options, [&] { learner.learn(inputs, targets, {}, update++); });
 }

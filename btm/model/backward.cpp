@@ -88,7 +88,7 @@ ActivationGradients::ActivationGradients(const ModelConfig& c, int rows)
       wide(std::size_t(rows) * std::max(qkv_width(c), c.hidden)) {}
 
 void backward(const Engine& engine, const float* parameters, Rows rows, int length, const TokenId* tokens, Keep keep,
-              Activations& a, ActivationGradients& d, float* gradients) {
+              Activations& a, ActivationGradients& d, float* gradients, const BlockDone& block_done) {
   const Pass pass{engine, parameters, rows, length, a, d, gradients};
   const WeightOffsets& at = engine.offsets;
   std::fill_n(d.stream.data(), std::size_t(rows.count) * engine.config.width, 0.0f);
@@ -98,6 +98,7 @@ void backward(const Engine& engine, const float* parameters, Rows rows, int leng
     if (keep == Keep::inputs && layer < last) recompute(engine, {parameters}, layer, rows, length, a);
     back_through_feed_forward(pass, layer);
     back_through_attention(pass, layer);
+    if (block_done) block_done(layer);
   }
   embedding_backward(rows.count, engine.config.width, tokens, rows.positions, d.stream.data(), gradients + at.tokens,
                      find(gradients, at.positions));

@@ -116,7 +116,7 @@ void Transformer::use(const WeightOffsets& offsets) {
 }
 
 double Transformer::train(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets,
-                          float scale, float* gradients) {
+                          float scale, float* gradients, const BlockDone& block_done) {
   Impl& m = *impl_;
   if (!m.gradients) throw failure("Transformer: made for scoring, asked to train");
   if (targets.size() != tokens.size())
@@ -127,8 +127,9 @@ double Transformer::train(const float* parameters, std::span<const TokenId> toke
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
     m.head.train(parameters, rows.count, m.activations.final_normed, targets.data() + first, scale, m.log_probs.data(),
                  m.gradients->narrow.data(), gradients);
+    const bool last = first + static_cast<std::size_t>(rows.count) == tokens.size();
     backward(m.engine, parameters, rows, m.length, tokens.data() + first, m.keep, m.activations, *m.gradients,
-             gradients);
+             gradients, last ? block_done : nullptr);
     for (int row = 0; row < rows.count; ++row) loss -= m.log_probs.data()[row];
   });
   return loss;

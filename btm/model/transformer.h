@@ -5,6 +5,7 @@
 #include <span>
 
 #include "btm/core/token.h"
+#include "btm/model/backward.h"
 #include "btm/model/parameters.h"
 #include "btm/model/weights.h"
 
@@ -29,9 +30,11 @@ class Transformer {
   void use(const WeightOffsets& offsets);
 
   // tokens, targets: [n, length] with n <= sequences. Returns the sum of -log p(target) in nats over targets that are
-  // not kNoToken, and adds d(scale x sum)/d(parameters) to `gradients` (laid out as the parameters).
+  // not kNoToken, and adds d(scale x sum)/d(parameters) to `gradients` (laid out as the parameters). `block_done`, if
+  // any, is called with the number of each block, the last first, when its gradients and those of all behind it (final
+  // norm, an untied head) are complete.
   double train(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets, float scale,
-               float* gradients);
+               float* gradients, const BlockDone& block_done = nullptr);
 
   // log p(targets[i] | tokens before) for every position into log_probs [n, length]; 0 where the target is kNoToken.
   void score(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets,

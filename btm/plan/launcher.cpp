@@ -4,7 +4,6 @@
 #include <chrono>
 #include <thread>
 
-#include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/progress.h"
@@ -125,13 +124,6 @@ class Launch {
 };
 
 }  // namespace
-
-std::string last_line(const fs::path& log) {
-  std::string text = fs::exists(log) ? read_file(log) : "";
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  std::string line = text.substr(text.rfind('\n') + 1);
-  return line.empty() ? "it printed nothing" : line;
-}
 
 bool launch(Workers& workers, const std::string& title, const std::vector<LaunchedRun>& runs, const LaunchHooks& hooks,
             const LaunchOptions& options) {

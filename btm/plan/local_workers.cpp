@@ -27,7 +27,8 @@ Error worker_error(const LaunchedRun& run, int status) {
 }  // namespace
 
 LocalWorkers::~LocalWorkers() {
-  for (const auto& [process, run] : alive_) ::kill(process, SIGTERM);
+  // mpirun hands SIGUSR1 on to its ranks; at SIGTERM it would kill them before they have saved.
+  for (const auto& [process, run] : alive_) ::kill(process, SIGUSR1);
   for (const auto& [process, run] : alive_) ::waitpid(process, nullptr, 0);
 }
 
@@ -41,7 +42,11 @@ pid_t LocalWorkers::start(const LaunchedRun& run) const {
   if (output < 0) throw input_error("{}: can't be written", log.string());
   // The workers' threads don't spin while they wait, because the cores are shared.
   const ProcessOptions options{.output = output, .errors = output, .environment = {"OMP_WAIT_POLICY=passive"}};
-  const pid_t worker = start_process({program_, "train", run.run, "--quiet"}, options);
+  std::vector<std::string> words = worker_command(program_, settings_);
+  words.insert(words.end(), {"train", run.run});
+  const std::vector<std::string> behind = worker_options(settings_);
+  words.insert(words.end(), behind.begin(), behind.end());
+  const pid_t worker = start_process(words, options);
   ::close(output);
   return worker;
 }

@@ -13,7 +13,8 @@ namespace btm {
 // tells the workers to save and waits for them. They die with this process.
 class LocalWorkers : public Workers {
  public:
-  LocalWorkers(std::filesystem::path program, int count) : program_(std::move(program)), count_(count) {}
+  LocalWorkers(std::filesystem::path program, const LauncherSettings& settings, int count)
+      : program_(std::move(program)), settings_(settings), count_(count) {}
   ~LocalWorkers() override;
   LocalWorkers(const LocalWorkers&) = delete;
   LocalWorkers& operator=(const LocalWorkers&) = delete;
@@ -26,6 +27,7 @@ class LocalWorkers : public Workers {
   pid_t start(const LaunchedRun& run) const;
 
   std::filesystem::path program_;
+  LauncherSettings settings_;
   int count_;
   std::map<pid_t, const LaunchedRun*> alive_;
 };

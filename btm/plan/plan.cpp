@@ -9,6 +9,7 @@
 #include "btm/mixture/form.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/external_trainer.h"
+#include "btm/train/ranks.h"
 
 namespace btm {
 namespace {
@@ -212,12 +213,17 @@ void check_trainer(const Plan& plan) {
 }
 
 void check_launcher(const LauncherSettings& s) {
+  if (s.ranks > 1 && !has_mpi()) {
+    throw input_error("launcher.ranks is {}, but this btm was built without MPI; install one and build it again",
+                      s.ranks);
+  }
   auto at_least = [](const char* key, int value, int least) {
     if (value < least) throw input_error("launcher.{} is {}, but must be at least {}", key, value, least);
   };
   at_least("workers", s.workers.value_or(1), 1);
   at_least("threads", s.threads.value_or(1), 1);
   at_least("nodes", s.nodes, 1);
+  at_least("ranks", s.ranks, 1);
   at_least("retries", s.retries, 0);
 }
 

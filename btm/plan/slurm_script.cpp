@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "btm/core/process.h"
+#include "btm/plan/workers.h"
 
 namespace btm {
 namespace {
@@ -15,10 +16,10 @@ runs=({runs})
 run=${{runs[$SLURM_ARRAY_TASK_ID]}}
 exec >>"$run/log.txt" 2>&1
 export OMP_WAIT_POLICY=passive
-{program} train "$run" --quiet --wait &
+{command} train "$run" {options} --wait &
 worker=$!
 stop=
-trap 'stop=1; kill -TERM $worker' TERM USR1
+trap 'stop=1; kill -USR1 $worker' TERM USR1
 wait $worker; code=$?
 while [[ $stop ]]; do stop=; wait $worker; code=$?; done
 if ((code == 130)) && [[ $(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T) == RUNNING ]]; then  # not cancelled
@@ -27,18 +28,24 @@ fi
 exit $code
 )";
 
+std::string line_of(const std::vector<std::string>& words) {
+  std::vector<std::string> quoted;
+  for (const std::string& word : words) quoted.push_back(shell_word(word));
+  return fmt::format("{}", fmt::join(quoted, " "));
+}
+
 }  // namespace
 
-std::string training_script(const std::filesystem::path& program, const std::vector<std::filesystem::path>& runs) {
-  std::vector<std::string> words;
-  for (const auto& run : runs) words.push_back(shell_word(run));
-  return fmt::format(kTraining, fmt::arg("runs", fmt::join(words, " ")), fmt::arg("program", shell_word(program)));
+std::string training_script(const std::filesystem::path& program, const LauncherSettings& settings,
+                            const std::vector<std::filesystem::path>& runs) {
+  const std::vector<std::string> folders(runs.begin(), runs.end());
+  return fmt::format(kTraining, fmt::arg("runs", line_of(folders)),
+                     fmt::arg("command", line_of(worker_command(program, settings))),
+                     fmt::arg("options", fmt::join(worker_options(settings), " ")));
 }
 
 std::string command_script(const std::vector<std::string>& command) {
-  std::vector<std::string> words;
-  for (const std::string& word : command) words.push_back(shell_word(word));
-  return fmt::format("#!/bin/bash\nexec {}\n", fmt::join(words, " "));
+  return fmt::format("#!/bin/bash\nexec {}\n", line_of(command));
 }
 
 }  // namespace btm

@@ -5,11 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "btm/plan/launcher_settings.h"
+
 namespace btm {
 
 // Task i of a job array trains runs[i], and appends what it prints to RUN/log.txt. Told to stop (time limit,
 // preemption) the worker saves, and the task queues again.
-std::string training_script(const std::filesystem::path& program, const std::vector<std::filesystem::path>& runs);
+std::string training_script(const std::filesystem::path& program, const LauncherSettings& settings,
+                            const std::vector<std::filesystem::path>& runs);
 
 // Runs the command.
 std::string command_script(const std::vector<std::string>& command);

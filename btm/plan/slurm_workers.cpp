@@ -73,12 +73,12 @@ void SlurmWorkers::submit(Tasks tasks) {
   for (const Task& task : tasks) runs.push_back(task.run->run);
   std::vector<std::string> words = options(slurm_output(folder_, "%A_%a"));
   const std::string limit = settings_.workers ? fmt::format("%{}", *settings_.workers) : "";
-  words.insert(words.end(),
-               {"--job-name=btm", "--requeue", fmt::format("--signal=B:USR1@{}", kSaveSeconds),
-                fmt::format("--nodes={}", settings_.nodes), fmt::format("--array=0-{}{}", runs.size() - 1, limit)});
+  words.insert(words.end(), {"--job-name=btm", "--requeue", fmt::format("--signal=B:USR1@{}", kSaveSeconds),
+                             fmt::format("--nodes={}", settings_.nodes), fmt::format("--ntasks={}", settings_.ranks),
+                             fmt::format("--array=0-{}{}", runs.size() - 1, limit)});
   if (!settings_.gres.empty()) words.push_back("--gres=" + settings_.gres);
   words.insert(words.end(), settings_.extra.begin(), settings_.extra.end());
-  const std::string array = submit_job(words, training_script(program_, runs));
+  const std::string array = submit_job(words, training_script(program_, settings_, runs));
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     tasks[i].record.job = fmt::format("{}_{}", array, i);
     save_slurm_record(tasks[i].run->run, tasks[i].record);

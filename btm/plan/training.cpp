@@ -39,8 +39,8 @@ fs::path comparison_folder(const ForestPaths& paths, const ModelTask& task) {
 Training::Share Training::share_of(int models) const {
   const LauncherSettings& launcher = place_.launcher;
   if (launcher.kind == LauncherKind::slurm) return {models, launcher.threads.value_or(1)};
-  const int workers = std::min(models, launcher.workers.value_or(usable_cores()));
-  return {workers, launcher.threads.value_or(std::max(1, usable_cores() / workers))};
+  const int workers = std::min(models, launcher.workers.value_or(std::max(1, usable_cores() / launcher.ranks)));
+  return {workers, launcher.threads.value_or(std::max(1, usable_cores() / (workers * launcher.ranks)))};
 }
 
 bool Training::train(const std::string& title, std::vector<PendingModel> models) {
@@ -77,7 +77,7 @@ bool Training::launch_all(const std::string& title, const std::vector<LaunchedRu
                           Share share) const {
   LaunchOptions options{.watch = place_.resubmit.empty(), .quiet = place_.quiet};
   if (place_.launcher.kind == LauncherKind::local) {
-    LocalWorkers workers(place_.program, share.workers);
+    LocalWorkers workers(place_.program, place_.launcher, share.workers);
     return launch(workers, title, runs, hooks, options);
   }
   SlurmWorkers workers(place_.program, place_.launcher, share.threads, base_.paths.runs());

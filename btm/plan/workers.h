@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "btm/plan/launcher_settings.h"
+
 namespace btm {
 
 struct LaunchedRun {
@@ -28,6 +30,12 @@ class Workers {
   // path of its log, with the cause that its exit code tells.
   virtual std::vector<const LaunchedRun*> ended() = 0;
 };
+
+// The words before `train RUN ...` that start the workers of a run: the program alone, or under MPI's starter.
+std::vector<std::string> worker_command(const std::filesystem::path& program, const LauncherSettings& settings);
+
+// The words behind them.
+std::vector<std::string> worker_options(const LauncherSettings& settings);
 
 // What a worker printed last, for messages.
 std::string last_line(const std::filesystem::path& log);

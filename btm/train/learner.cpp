@@ -23,14 +23,16 @@ std::size_t per_call(std::size_t sequences, std::size_t length, int threads) {
 }  // namespace
 
 Learner::Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team,
-                 const DemixLayout* demix)
+                 const Ranks& ranks, const DemixLayout* demix)
     : model_(model),
       settings_(settings),
       sequences_(static_cast<std::size_t>(sequences)),
       updates_(updates),
       team_(team),
+      ranks_(ranks),
       demix_(demix),
-      sequences_per_call_(per_call(sequences_, static_cast<std::size_t>(model.config.context), team.size())),
+      sequences_per_call_(
+          per_call(sequences_, static_cast<std::size_t>(model.config.context), team.size() * ranks.size())),
       optimiser_(demix ? demix->slices : parameter_layout(model.config), settings, team) {
   std::vector<std::optional<Replica>> made(static_cast<std::size_t>(team.size()));
   team.run([&](int thread) {  // on its own thread, so that its memory lies near its core
@@ -43,10 +45,23 @@ Learner::Learner(Model& model, const TrainingSettings& settings, int sequences, 
     replicas_.push_back(std::move(*replica));
     gradients_.push_back(replicas_.back().gradients.data());
   }
+  if (ranks.size() > 1) gradient_sum_.emplace(ranks, block_begins(), model.parameters.size(), gradients_);
 }
 
+// Of this rank's `thread`, or of the one behind its last.
 std::size_t Learner::first_sequence(int thread) const {
-  return sequences_ * static_cast<std::size_t>(thread) / static_cast<std::size_t>(team_.size());
+  const int replica = ranks_.rank() * team_.size() + thread;
+  return sequences_ * static_cast<std::size_t>(replica) / static_cast<std::size_t>(ranks_.size() * team_.size());
+}
+
+// Where the parameters of each block begin; none for DEMix, which has them in several places.
+std::vector<std::size_t> Learner::block_begins() const {
+  std::vector<std::size_t> begins;
+  if (demix_) return begins;
+  for (const BlockOffsets& block : weight_offsets(model_.config).blocks) {
+    begins.push_back(static_cast<std::size_t>(block.attention_norm.gain));
+  }
+  return begins;
 }
 
 // Sequences from `at` on for one call: of one domain, for DEMix.
@@ -63,15 +78,19 @@ void Learner::accumulate(int thread, std::span<const TokenId> inputs, std::span<
   const auto length = static_cast<std::size_t>(model_.config.context);
   const auto scale = static_cast<float>(1.0 / static_cast<double>(sequences_ * length));
   replica.loss = 0;
-  const std::size_t end = first_sequence(thread + 1);
+  const std::size_t begin = first_sequence(thread), end = first_sequence(thread + 1);
+  const BlockDone tell = [this](int block) { gradient_sum_->block_done(block); };
+  const bool tells = gradient_sum_ && !demix_ && begin < end;
   std::size_t count = 0;
-  for (std::size_t at = first_sequence(thread); at < end; at += count) {
+  for (std::size_t at = begin; at < end; at += count) {
     count = call_size(at, end, domains);
     const std::size_t size = count * length;
     if (demix_) replica.transformer.use(demix_->offsets[static_cast<std::size_t>(domains[at])]);
     replica.loss += replica.transformer.train(model_.parameters.data(), inputs.subspan(at * length, size),
-                                              targets.subspan(at * length, size), scale, replica.gradients.data());
+                                              targets.subspan(at * length, size), scale, replica.gradients.data(),
+                                              tells && at + count == end ? tell : nullptr);
   }
+  if (gradient_sum_) gradient_sum_->replica_done(tells);
 }
 
 UpdateReport Learner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,
@@ -79,9 +98,15 @@ UpdateReport Learner::learn(std::span<const TokenId> inputs, std::span<const Tok
   team_.run([&](int thread) { accumulate(thread, inputs, targets, domains); });
   UpdateReport report;
   for (const Replica& replica : replicas_) report.loss += replica.loss;
+  std::span<float* const> gradients = gradients_;
+  if (gradient_sum_) {
+    gradient_sum_->finish();
+    gradients = gradients.first(1);
+    report.loss = ranks_.sum(report.loss);
+  }
   report.loss /= static_cast<double>(inputs.size());
   report.learning_rate = learning_rate(settings_, update, updates_);
-  report.gradient_norm = optimiser_.update(model_.parameters.data(), gradients_, report.learning_rate, update);
+  report.gradient_norm = optimiser_.update(model_.parameters.data(), gradients, report.learning_rate, update);
   return report;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,6 +11,8 @@
 #include "btm/model/parameters.h"
 #include "btm/model/transformer.h"
 #include "btm/train/adamw.h"
+#include "btm/train/gradient_sum.h"
+#include "btm/train/ranks.h"
 #include "btm/train/settings.h"
 #include "btm/train/thread_team.h"
 
@@ -22,13 +25,14 @@ struct UpdateReport {
 };
 
 // Everything is allocated by the constructor. A sequence is config.context tokens long; `sequences` of them are a
-// batch. Replica r of n takes sequences [sequences * r / n, sequences * (r + 1) / n), a few per call, and sums are
-// taken in the order of the replicas, so that equal inputs and thread counts give equal bytes.
+// batch. Each thread of each rank has a replica; replica r of n takes sequences [sequences * r / n, sequences * (r + 1)
+// / n), a few per call, and sums are taken in the order of the replicas, so that equal inputs and thread counts give
+// equal bytes. All ranks come to the same weights.
 class Learner {
  public:
-  // The model, the team and `demix` (null: a plain model) outlive the learner.
+  // The model, the team, the ranks and `demix` (null: a plain model) outlive the learner.
   Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team,
-          const DemixLayout* demix = nullptr);
+          const Ranks& ranks, const DemixLayout* demix = nullptr);
 
   // Update number `update` (from 0) on inputs and targets [sequences, context]; `domains` [sequences] says for DEMix
   // whose each is, those of a domain standing together. With a loss or norm that is not finite the parameters stay as
@@ -48,17 +52,20 @@ class Learner {
                   std::span<const int> domains);
   std::size_t call_size(std::size_t at, std::size_t end, std::span<const int> domains) const;
   std::size_t first_sequence(int thread) const;
+  std::vector<std::size_t> block_begins() const;
 
   Model& model_;
   TrainingSettings settings_;
   std::size_t sequences_;
   std::int64_t updates_;
   ThreadTeam& team_;
+  const Ranks& ranks_;
   const DemixLayout* demix_;
   std::size_t sequences_per_call_;
   AdamW optimiser_;
   std::vector<Replica> replicas_;
-  std::vector<float*> gradients_;  // of the replicas
+  std::vector<float*> gradients_;            // of the replicas
+  std::optional<GradientSum> gradient_sum_;  // over ranks; none with one rank, where the optimiser sums
 };
 
 }  // namespace btm

@@ -44,23 +44,28 @@ std::int64_t dev_interval(const TrainingJob& job, std::int64_t dev_tokens) {
 
 class Training {
  public:
-  Training(fs::path run, TrainingJob job, bool quiet);
+  Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks);
   TrainingResult work();
 
  private:
   void resume();
+  void share_state();
+  void begin_files();
   void update();
   void report(const UpdateReport& done, double seconds, std::optional<double> dev_loss);
   void save_checkpoint();
   void stop_if_asked();
+  void check_ranks_agree() const;
   TrainingResult finish();
   std::vector<SnapshotArray> arrays();
-  double device_seconds() const { return spent_ + seconds_since(start_) * job_.threads; }
+  int threads() const { return job_.threads * ranks_.size(); }
+  double device_seconds() const { return spent_ + seconds_since(start_) * threads(); }
   fs::path checkpoints() const { return run_ / "checkpoints"; }
 
   Clock::time_point start_ = Clock::now(), last_status_ = start_, last_checkpoint_ = start_;
   fs::path run_;
   TrainingJob job_;
+  const Ranks& ranks_;
   ThreadTeam team_;
   BatchSource batches_;
   std::optional<DemixLayout> demix_;
@@ -79,9 +84,10 @@ class Training {
   Progress progress_;
 };
 
-Training::Training(fs::path run, TrainingJob job, bool quiet)
+Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks)
     : run_(std::move(run)),
       job_(std::move(job)),
+      ranks_(ranks),
       team_(job_.threads),
       batches_(job_),
       demix_(demix_layout(job_)),
@@ -90,7 +96,7 @@ Training::Training(fs::path run, TrainingJob job, bool quiet)
       updates_(update_count(job_)),
       tokens_per_update_(static_cast<std::int64_t>(batch_sequences(job_)) * job_.model.context),
       dev_interval_(dev_interval(job_, dev_.tokens())),
-      learner_(model_, job_.training, batch_sequences(job_), updates_, team_, demix_ ? &*demix_ : nullptr),
+      learner_(model_, job_.training, batch_sequences(job_), updates_, team_, ranks_, demix_ ? &*demix_ : nullptr),
       flops_per_token_(3 * forward_flops_per_token(job_.model)),
       peak_(quiet ? 0 : measure_gemm_peak(team_)),
       progress_(job_.name, static_cast<double>(updates_), quiet) {
@@ -98,17 +104,34 @@ Training::Training(fs::path run, TrainingJob job, bool quiet)
   resume();
 }
 
-void Training::resume() {  // the lock is held, so nobody is at work on what is half-written
-  remove_leftovers(run_);
-  remove_leftovers(checkpoints());
-  std::string job_hash = job_sha256(job_);
-  if (auto found = read_snapshot(checkpoints(), arrays(), job_hash)) state_ = *found;
-  if (state_.update > 0 && state_.threads != job_.threads) {
-    log_warning(fmt::format("{}: began with {} threads and goes on with {}: right, but not the same bytes at the end",
-                            run_.string(), state_.threads, job_.threads));
+void Training::resume() {
+  state_.threads = threads();
+  state_.job_sha256 = job_sha256(job_);
+  if (ranks_.is_first()) {  // it holds the lock, so nobody is at work on what is half-written
+    remove_leftovers(run_);
+    remove_leftovers(checkpoints());
+    if (auto found = read_snapshot(checkpoints(), arrays(), state_.job_sha256)) {
+      if (found->threads != threads()) {
+        log_warning(
+            fmt::format("{}: began with {} threads and goes on with {}: right, but not the same bytes at the end",
+                        run_.string(), found->threads, threads()));
+      }
+      found->threads = threads();
+      state_ = *found;
+    }
   }
-  state_.threads = job_.threads;
-  state_.job_sha256 = job_hash;
+  share_state();
+  if (ranks_.is_first()) begin_files();
+}
+
+// What the first rank found, to the others.
+void Training::share_state() {
+  state_.update = static_cast<std::int64_t>(ranks_.broadcast(static_cast<double>(state_.update)));
+  if (state_.update == 0) return;  // all have the initial weights
+  for (const SnapshotArray& array : arrays()) ranks_.broadcast(array.values);
+}
+
+void Training::begin_files() {
   saved_update_ = state_.update;
   spent_ = state_.device_seconds;
   if (auto old = load_status(run_)) spent_ = std::max(spent_, old->device_seconds);  // what was lost counts too
@@ -147,6 +170,7 @@ void Training::update() {
   }
   double seconds = seconds_since(begin);
   ++state_.update;
+  if (!ranks_.is_first()) return;
   std::optional<double> dev_loss;
   if (state_.update % dev_interval_ == 0 || state_.update == updates_) {
     dev_loss = dev_loss_ = dev_.measure(model_.parameters.data(), demix_ ? &*demix_ : nullptr);
@@ -188,11 +212,13 @@ void Training::save_checkpoint() {
 }
 
 void Training::stop_if_asked() {
-  if (!interrupted()) return;
-  if (state_.update > saved_update_) save_checkpoint();
-  status_.state = "interrupted";
-  status_.device_seconds = device_seconds();
-  save_status(run_, status_);
+  if (ranks_.sum(interrupted() ? 1.0 : 0.0) == 0) return;  // all stop at the same update
+  if (ranks_.is_first()) {
+    if (state_.update > saved_update_) save_checkpoint();
+    status_.state = "interrupted";
+    status_.device_seconds = device_seconds();
+    save_status(run_, status_);
+  }
   throw Error(Cause::interrupted,
               fmt::format("{}: interrupted at update {} of {}; saved, the same command goes on from "
                           "there",
@@ -200,6 +226,8 @@ void Training::stop_if_asked() {
 }
 
 TrainingResult Training::finish() {
+  check_ranks_agree();
+  if (!ranks_.is_first()) return {};
   metrics_->flush();
   save_final_model(run_, job_, model_);
   TrainingResult result;
@@ -207,7 +235,7 @@ TrainingResult Training::finish() {
   result.tokens = updates_ * tokens_per_update_;
   result.flops = static_cast<double>(result.tokens) * flops_per_token_;
   result.dev_loss = dev_loss_;
-  result.threads = job_.threads;
+  result.threads = threads();
   status_.state = "done";
   status_.device_seconds = result.device_seconds = device_seconds();
   save_status(run_, status_);
@@ -215,6 +243,17 @@ TrainingResult Training::finish() {
   remove_folder(checkpoints());
   progress_.finish(fmt::format("loss {:.3f}  dev loss {:.3f}", status_.loss, dev_loss_));
   return result;
+}
+
+// Each rank made every update for itself, out of equal sums.
+void Training::check_ranks_agree() const {
+  double sum = 0;
+  for (const float value : model_.parameters.span()) sum += value;
+  const double first = ranks_.broadcast(sum);
+  if (ranks_.sum(sum == first ? 0.0 : 1.0) > 0) {
+    throw failure("{}: the ranks came to different weights; this MPI does not give all of them the same sums",
+                  run_.string());
+  }
 }
 
 void note_failure(const fs::path& run) {
@@ -229,19 +268,22 @@ void note_failure(const fs::path& run) {
 
 }  // namespace
 
-TrainingResult run_training(const fs::path& run, bool quiet, FileLock::Busy busy) {
+TrainingResult run_training(const fs::path& run, const TrainingOptions& options, const Ranks& ranks) {
   TrainingJob job = load_job(run);
   check_job(job);
-  FileLock lock(run / "lock", fmt::format("training in {}", run.string()), busy);
-  if (auto result = load_result(run)) {
-    remove_folder(run / "checkpoints");
-    return *result;
+  std::optional<FileLock> lock;
+  std::optional<TrainingResult> result;
+  if (ranks.is_first()) {
+    lock.emplace(run / "lock", fmt::format("training in {}", run.string()), options.busy);
+    result = load_result(run);
+    if (result) remove_folder(run / "checkpoints");
   }
+  if (ranks.broadcast(result ? 1.0 : 0.0) > 0) return result.value_or(TrainingResult{});
   try {
-    return job.trainer.empty() ? Training(run, std::move(job), quiet).work()
-                               : run_external_trainer(run, std::move(job));
+    if (job.trainer.empty()) return Training(run, std::move(job), options.quiet || !ranks.is_first(), ranks).work();
+    return run_external_trainer(run, std::move(job));
   } catch (const Error& e) {
-    if (e.cause() != Cause::interrupted) note_failure(run);
+    if (e.cause() != Cause::interrupted && ranks.is_first()) note_failure(run);
     throw;
   }
 }

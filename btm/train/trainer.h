@@ -6,6 +6,7 @@
 
 #include "btm/core/files.h"
 #include "btm/train/job.h"
+#include "btm/train/ranks.h"
 
 namespace btm {
 
@@ -18,7 +19,13 @@ namespace btm {
 // Done already: returns at once. Throws Error(interrupted) after a checkpoint on SIGINT or SIGTERM, Error(input) for
 // data or weights that don't match the job, a full disk (the last good checkpoint stays usable), non-finite loss.
 // A job with a `trainer` is given to that (see external_trainer.h) and has no checkpoints of its own.
-// Another process is training in `run`: refused, or waited for and gone on from what it leaves.
-TrainingResult run_training(const std::filesystem::path& run, bool quiet, FileLock::Busy busy = FileLock::Busy::refuse);
+struct TrainingOptions {
+  bool quiet = false;
+  FileLock::Busy busy = FileLock::Busy::refuse;  // another process is training in the folder: refuse, or wait and go on
+};
+
+// With several ranks all of them call this; the first alone writes, and gives the result. A run may go on with another
+// number of them: the data are the same, and the weights but for the rounding of sums.
+TrainingResult run_training(const std::filesystem::path& run, const TrainingOptions& options, const Ranks& ranks = {});
 
 }  // namespace btm

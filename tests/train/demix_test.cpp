@@ -16,7 +16,7 @@ namespace {
 
 void train(const fs::path& run, const TrainingJob& job) {
   save_job(run, job);
-  run_training(run, true);
+  run_training(run, {.quiet = true});
 }
 
 TEST(Demix, LeavesAModelPerDomainThatSharesAllButTheFeedForwards) {

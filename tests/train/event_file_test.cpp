@@ -38,7 +38,7 @@ std::string lines_of(int first, int last, double loss, double time) {
 TEST(EventFile, TensorBoardReadsARunAsItsMetricsSay) {
   test::TemporaryFolder folder;
   save_job(folder / "run", test::small_job(folder));
-  run_training(folder / "run", true);
+  run_training(folder / "run", {.quiet = true});
   EXPECT_TRUE(tensorboard_reads(folder / "run/metrics.jsonl", folder / "run"));
 }
 
@@ -87,7 +87,7 @@ TEST(EventFile, LiesWhereTheJobSays) {
   TrainingJob job = test::small_job(folder);
   job.tensorboard = (folder / "forest/tensorboard/small").string();
   save_job(folder / "run", job);
-  run_training(folder / "run", true);
+  run_training(folder / "run", {.quiet = true});
   EXPECT_EQ(test::read(event_file(job.tensorboard)), events_of(test::read(folder / "run/metrics.jsonl")));
   EXPECT_FALSE(fs::exists(event_file(folder / "run")));
 }

@@ -166,7 +166,7 @@ TEST(Resume, DeviceSecondsCountWhatWasLost) {
   TrainingJob job = test::small_job(folder);
   save_job(folder / "run", job);
   save_status(folder / "run", {"running", 3, 12, 0, 0, 1000, 0});
-  EXPECT_GT(run_training(folder / "run", true).device_seconds, 1000);
+  EXPECT_GT(run_training(folder / "run", {.quiet = true}).device_seconds, 1000);
 }
 
 }  // namespace

@@ -37,7 +37,8 @@ std::vector<UpdateReport> train(const Case& c, int threads) {
   auto length = static_cast<std::size_t>(model.config.context), n = static_cast<std::size_t>(c.sequences);
   auto updates = static_cast<std::int64_t>(c.steps.size());
   ThreadTeam team(threads);
-  Learner learner(model, c.settings, c.sequences, updates, team);
+  const Ranks alone;
+  Learner learner(model, c.settings, c.sequences, updates, team, alone);
   std::vector<UpdateReport> reports;
   for (std::int64_t u = 0; u < updates; ++u) {
     std::vector<TokenId> inputs, targets;

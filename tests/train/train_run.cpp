@@ -10,7 +10,7 @@
 int main(int, char** arguments) {
   btm::catch_interrupts();
   try {
-    btm::run_training(arguments[1], true);
+    btm::run_training(arguments[1], {.quiet = true});
     return 0;
   } catch (const btm::Error& e) {
     fmt::print(stderr, "{}\n", e.what());

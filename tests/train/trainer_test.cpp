@@ -24,7 +24,7 @@ using testing::HasSubstr;
 
 TrainingResult train(const fs::path& run, const TrainingJob& job) {
   save_job(run, job);
-  return run_training(run, true);
+  return run_training(run, {.quiet = true});
 }
 
 void expect_refused(const fs::path& run, const TrainingJob& job, const std::string& message) {
@@ -122,7 +122,7 @@ TEST(Trainer, DoneIsDone) {
   fs::path run = folder / "run";
   TrainingResult first = train(run, test::small_job(folder));
   auto written = fs::last_write_time(run / "model/model.safetensors");
-  TrainingResult second = run_training(run, true);
+  TrainingResult second = run_training(run, {.quiet = true});
   EXPECT_EQ(settings_json(first), settings_json(second));
   EXPECT_EQ(fs::last_write_time(run / "model/model.safetensors"), written);
 }
@@ -184,7 +184,7 @@ TEST(Trainer, OneAtATime) {
 TEST(Trainer, NeedsARunYaml) {
   test::TemporaryFolder folder;
   try {
-    run_training(folder / "run", true);
+    run_training(folder / "run", {.quiet = true});
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.cause(), Cause::input);

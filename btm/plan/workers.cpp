@@ -1,0 +1,40 @@
+#include "btm/plan/workers.h"
+
+#include <sstream>
+
+#include "btm/core/files.h"
+
+namespace btm {
+namespace {
+
+std::string default_starter(const LauncherSettings& settings) {
+  if (settings.kind == LauncherKind::slurm) return "srun --mpi=pmix";
+  return fmt::format("mpirun -np {} --bind-to none", settings.ranks);  // a rank's threads may use any core
+}
+
+}  // namespace
+
+std::vector<std::string> worker_command(const fs::path& program, const LauncherSettings& settings) {
+  std::vector<std::string> words;
+  if (settings.ranks > 1) {
+    std::istringstream starter(settings.mpi.empty() ? default_starter(settings) : settings.mpi);
+    for (std::string word; starter >> word;) words.push_back(word);
+  }
+  words.push_back(program);
+  return words;
+}
+
+std::vector<std::string> worker_options(const LauncherSettings& settings) {
+  std::vector<std::string> words = {"--quiet"};
+  if (settings.ranks > 1) words.emplace_back("--mpi");
+  return words;
+}
+
+std::string last_line(const fs::path& log) {
+  std::string text = fs::exists(log) ? read_file(log) : "";
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  std::string line = text.substr(text.rfind('\n') + 1);
+  return line.empty() ? "it printed nothing" : line;
+}
+
+}  // namespace btm

@@ -1,0 +1,72 @@
+#include "btm/train/gradient_sum.h"
+
+#include <algorithm>
+
+#include "btm/train/adamw_kernels.h"
+
+namespace btm {
+
+GradientSum::GradientSum(const Ranks& ranks, const std::vector<std::size_t>& blocks, std::size_t size,
+                         std::vector<float*> gradients)
+    : ranks_(ranks), gradients_(std::move(gradients)) {
+  std::size_t end = size;
+  for (std::size_t b = blocks.size(); b-- > 0; end = blocks[b]) ranges_.push_back({blocks[b], end - blocks[b]});
+  ranges_.push_back({0, end});
+  replicas_done_.resize(ranges_.size());
+  thread_ = std::thread([this] { serve(); });
+}
+
+GradientSum::~GradientSum() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void GradientSum::block_done(int block) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++replicas_done_[ranges_.size() - 2 - static_cast<std::size_t>(block)];
+  }
+  changed_.notify_all();
+}
+
+void GradientSum::replica_done(bool told) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto first = told ? std::prev(replicas_done_.end()) : replicas_done_.begin();
+    std::for_each(first, replicas_done_.end(), [](std::size_t& count) { ++count; });
+  }
+  changed_.notify_all();
+}
+
+void GradientSum::finish() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return summed_ == ranges_.size(); });
+  summed_ = 0;
+  std::ranges::fill(replicas_done_, 0);
+}
+
+bool GradientSum::await(std::size_t range) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return stop_ || (summed_ == range && replicas_done_[range] == gradients_.size()); });
+  return !stop_;
+}
+
+void GradientSum::serve() {
+  for (std::size_t i = 0;; i = (i + 1) % ranges_.size()) {
+    if (!await(i)) return;
+    const auto [begin, size] = ranges_[i];
+    reduce_gradients(gradients_, begin, size);
+    ranks_.sum(std::span(gradients_.front() + begin, size));
+    {
+      const std::lock_guard lock(mutex_);
+      ++summed_;
+    }
+    changed_.notify_all();
+  }
+}
+
+}  // namespace btm
