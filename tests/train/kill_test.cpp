@@ -165,7 +165,10 @@ TEST(Resume, DeviceSecondsCountWhatWasLost) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
   save_job(folder / "run", job);
-  save_status(folder / "run", {"running", 3, 12, 0, 0, 1000, 0});
+  RunStatus earlier;
+  earlier.update = 3;
+  earlier.device_seconds = 1000;
+  save_status(folder / "run", earlier);
   EXPECT_GT(run_training(folder / "run", {.quiet = true}).device_seconds, 1000);
 }
 
