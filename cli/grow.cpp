@@ -7,6 +7,7 @@
 #include "btm/core/progress.h"
 #include "btm/report/evaluation_table.h"
 #include "cli/command.h"
+#include "cli/dry_run.h"
 #include "cli/grow_options.h"
 
 namespace btm {
@@ -15,7 +16,7 @@ namespace {
 struct Options {
   std::string plan;
   std::vector<std::string> overrides;
-  bool submit = false, json = false;
+  bool dry_run = false, submit = false, json = false;
 };
 
 // The same again, for a job of the cluster.
@@ -27,6 +28,7 @@ std::vector<std::string> own_command(const Options& options, const fs::path& pro
 
 void run(const Options& options) {
   Plan plan = load_plan(options.plan, options.overrides);
+  if (options.dry_run) return dry_run(plan, options.json);
   GrowOptions grow_with = grow_options(options.json);
   if (options.submit) {
     if (plan.launcher.kind != LauncherKind::slurm) {
@@ -59,6 +61,8 @@ void add_grow(CLI::App& app) {
   command->add_option("--set", options->overrides, "Override a setting, e.g. --set training.batch_tokens=16k")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  command->add_flag("--dry-run", options->dry_run,
+                    "Tell what it will take (models, tokens, FLOPs, memory, disk, time), and do nothing");
   command->add_flag("--submit", options->submit,
                     "With launcher.kind slurm: queue what can be trained now, and this command behind it, and return");
   command->add_flag("--json", options->json, "Print results/evaluation.json instead of the table");

@@ -38,7 +38,8 @@ BlockActivations take_block(Arena& arena, const ModelConfig& c, std::size_t rows
   return block;
 }
 
-void lay_out(Activations& a, Arena& arena, const ModelConfig& c, std::size_t rows, Keep keep, std::size_t workspace) {
+void lay_out(ActivationLayout& a, Arena& arena, const ModelConfig& c, std::size_t rows, Keep keep,
+             std::size_t workspace) {
   a.final_sum = arena.take(rows * c.width);
   a.final_normed = arena.take(rows * c.width);
   a.final_statistics = arena.take(rows * 2);
@@ -57,12 +58,17 @@ void lay_out(Activations& a, Arena& arena, const ModelConfig& c, std::size_t row
 
 }  // namespace
 
-Activations::Activations(const ModelConfig& config, int rows, Keep keep, std::size_t workspace_floats) {
-  Arena counting(nullptr);
-  lay_out(*this, counting, config, rows, keep, workspace_floats);
-  storage_ = Buffer(counting.used());
+Activations::Activations(const ModelConfig& config, int rows, Keep keep, std::size_t workspace_floats)
+    : storage_(activation_floats(config, rows, keep, workspace_floats)) {
   Arena arena(storage_.data());
   lay_out(*this, arena, config, rows, keep, workspace_floats);
+}
+
+std::size_t activation_floats(const ModelConfig& config, int rows, Keep keep, std::size_t workspace_floats) {
+  ActivationLayout unplaced;
+  Arena counting(nullptr);
+  lay_out(unplaced, counting, config, static_cast<std::size_t>(rows), keep, workspace_floats);
+  return counting.used();
 }
 
 }  // namespace btm

@@ -29,19 +29,24 @@ enum class Keep {
   nothing,  // the blocks share one set, and the residual stream is updated in place
 };
 
-struct Activations {
-  // For `rows` rows whose attention needs `workspace` floats.
-  Activations(const ModelConfig& config, int rows, Keep keep, std::size_t workspace);
-
+struct ActivationLayout {
   std::vector<BlockActivations> blocks;
   float* final_sum;         // [rows, width]
   float* final_normed;      // [rows, width]
   float* final_statistics;  // [rows, 2]
   float* projected;         // [rows, width]: what a block's last product adds to the residual stream
   float* workspace;
+};
+
+struct Activations : ActivationLayout {
+  // For `rows` rows whose attention needs `workspace` floats.
+  Activations(const ModelConfig& config, int rows, Keep keep, std::size_t workspace);
 
  private:
   Buffer storage_;
 };
+
+// Of that storage, in floats.
+std::size_t activation_floats(const ModelConfig& config, int rows, Keep keep, std::size_t workspace);
 
 }  // namespace btm

@@ -19,6 +19,10 @@ Head::Head(const LinearOffsets& head, int rows)
       scaled_(std::size_t(chunk_) * head.in),
       factors_(chunk_) {}
 
+std::size_t Head::floats(const LinearOffsets& head, int rows) {
+  return std::size_t(std::min(rows, kChunkRows)) * (head.out + head.in + 1);
+}
+
 void Head::score(const Weights& weights, int rows, const float* hidden, const TokenId* targets, float* log_probs) {
   for (int first = 0; first < rows; first += chunk_) {
     const int count = std::min(chunk_, rows - first);

@@ -10,7 +10,8 @@ namespace btm {
 
 class Head {
  public:
-  Head(const LinearOffsets& head, int rows);  // scratch for chunks of at most `rows` rows
+  Head(const LinearOffsets& head, int rows);                       // scratch for chunks of at most `rows` rows
+  static std::size_t floats(const LinearOffsets& head, int rows);  // of that scratch
 
   // hidden [rows, width], log_probs [rows]: 0 where the target is kNoToken.
   void score(const Weights& weights, int rows, const float* hidden, const TokenId* targets, float* log_probs);

@@ -111,6 +111,15 @@ Transformer::Transformer(const ModelConfig& config, int sequences, int length, U
 Transformer::~Transformer() = default;
 Transformer::Transformer(Transformer&&) noexcept = default;
 
+std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int length, Use use) {
+  const ModelConfig c = resolve(config);
+  const int rows = pass_sequences(sequences, length) * length;
+  std::size_t floats = activation_floats(c, rows, kept_for(use), attention_workspace(attention_shape(c, length))) +
+                       Head::floats(weight_offsets(c).head, rows) + std::size_t(rows);
+  if (use != Use::scoring) floats += std::size_t(rows) * (2 * c.width + std::max(qkv_width(c), c.hidden));
+  return floats * sizeof(float);
+}
+
 void Transformer::use(const WeightOffsets& offsets) {
   impl_->engine.offsets = offsets;
 }

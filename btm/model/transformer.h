@@ -23,6 +23,7 @@ class Transformer {
   // Buffers for `sequences` x `length` tokens at once; length <= config.context.
   Transformer(const ModelConfig& config, int sequences, int length, Use use);
   ~Transformer();
+  static std::size_t bytes(const ModelConfig& config, int sequences, int length, Use use);  // of those buffers
   Transformer(Transformer&&) noexcept;
 
   // From now on the weights lie at these offsets of the parameters (and of the gradients); by default those of

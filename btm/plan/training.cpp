@@ -7,6 +7,7 @@
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/forest.h"
+#include "btm/plan/forecast.h"
 #include "btm/plan/local_workers.h"
 #include "btm/plan/slurm_workers.h"
 
@@ -35,18 +36,11 @@ fs::path comparison_folder(const ForestPaths& paths, const ModelTask& task) {
   return paths.comparison(task.set) / task.name;
 }
 
-// Models on this machine split its cores.
-Training::Share Training::share_of(int models) const {
-  const LauncherSettings& launcher = place_.launcher;
-  if (launcher.kind == LauncherKind::slurm) return {models, launcher.threads.value_or(1)};
-  const int workers = std::min(models, launcher.workers.value_or(std::max(1, usable_cores() / launcher.ranks)));
-  return {workers, launcher.threads.value_or(std::max(1, usable_cores() / (workers * launcher.ranks)))};
-}
-
 bool Training::train(const std::string& title, std::vector<PendingModel> models) {
   branch_first(models);
   if (models.empty()) return true;
-  const Share share = share_of(static_cast<int>(models.size()));
+  const WorkerShare share = share_of(place_.launcher, static_cast<int>(models.size()));
+  require_room(models, share);
   std::vector<LaunchedRun> runs;
   for (const PendingModel& model : models) {
     if (!waits(model, models)) prepare_run(model, share.threads);
@@ -73,8 +67,22 @@ bool Training::train(const std::string& title, std::vector<PendingModel> models)
   return launch_all(title, runs, hooks, share);
 }
 
+// A cluster's machines are their own.
+void Training::require_room(const std::vector<PendingModel>& models, WorkerShare share) const {
+  double memory = 0, disk = 0;
+  for (const PendingModel& model : models) {
+    memory = std::max(memory, training_bytes(model.task, base_.model, share.threads, place_.launcher.ranks));
+    disk += model_bytes(model.task, base_.model);
+  }
+  disk += share.workers * checkpoint_bytes(models.front().task, base_.model);
+  if (place_.launcher.kind == LauncherKind::local) {
+    require_memory(memory * place_.launcher.ranks, share.workers, models.front().task.training.recompute);
+  }
+  require_disk(base_.paths.root, disk);
+}
+
 bool Training::launch_all(const std::string& title, const std::vector<LaunchedRun>& runs, const LaunchHooks& hooks,
-                          Share share) const {
+                          WorkerShare share) const {
   LaunchOptions options{.watch = place_.resubmit.empty(), .quiet = place_.quiet};
   if (place_.launcher.kind == LauncherKind::local) {
     LocalWorkers workers(place_.program, place_.launcher, share.workers);

@@ -45,12 +45,9 @@ class Training {
   int trained() const { return trained_; }  // models, in all calls
 
  private:
-  struct Share {
-    int workers, threads;  // at once, and of each
-  };
-  Share share_of(int models) const;
   bool launch_all(const std::string& title, const std::vector<LaunchedRun>& runs, const LaunchHooks& hooks,
-                  Share share) const;
+                  WorkerShare share) const;
+  void require_room(const std::vector<PendingModel>& models, WorkerShare share) const;
   void branch_first(std::vector<PendingModel>& models) const;
   bool take_over(const ModelTask& task) const;
   void prepare_run(const PendingModel& model, int threads) const;

@@ -1,7 +1,9 @@
 #include "btm/plan/workers.h"
 
+#include <algorithm>
 #include <sstream>
 
+#include "btm/core/cores.h"
 #include "btm/core/files.h"
 
 namespace btm {
@@ -13,6 +15,15 @@ std::string default_starter(const LauncherSettings& settings) {
 }
 
 }  // namespace
+
+// Models on this machine split its cores.
+WorkerShare share_of(const LauncherSettings& settings, int models) {
+  if (settings.kind == LauncherKind::slurm) {
+    return {std::min(models, settings.workers.value_or(models)), settings.threads.value_or(1)};
+  }
+  const int workers = std::min(models, settings.workers.value_or(std::max(1, usable_cores() / settings.ranks)));
+  return {workers, settings.threads.value_or(std::max(1, usable_cores() / (workers * settings.ranks)))};
+}
 
 std::vector<std::string> worker_command(const fs::path& program, const LauncherSettings& settings) {
   std::vector<std::string> words;

@@ -31,6 +31,12 @@ class Workers {
   virtual std::vector<const LaunchedRun*> ended() = 0;
 };
 
+// How many models are trained at once, and the threads of each rank of each.
+struct WorkerShare {
+  int workers, threads;
+};
+WorkerShare share_of(const LauncherSettings& settings, int models);
+
 // The words before `train RUN ...` that start the workers of a run: the program alone, or under MPI's starter.
 std::vector<std::string> worker_command(const std::filesystem::path& program, const LauncherSettings& settings);
 

@@ -20,7 +20,21 @@ std::size_t per_call(std::size_t sequences, std::size_t length, int threads) {
   return (part + calls - 1) / calls;
 }
 
+Transformer::Use use_of(const TrainingSettings& settings) {
+  return settings.recompute ? Transformer::Use::recomputing : Transformer::Use::training;
+}
+
 }  // namespace
+
+std::size_t Learner::bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int threads,
+                           int replicas) {
+  const std::size_t calls =
+      per_call(static_cast<std::size_t>(sequences), static_cast<std::size_t>(config.context), replicas);
+  const std::size_t model = static_cast<std::size_t>(parameter_count(config)) * sizeof(float);
+  const std::size_t replica =
+      model + Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings));
+  return 3 * model + static_cast<std::size_t>(threads) * replica;  // parameters, two moments
+}
 
 Learner::Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team,
                  const Ranks& ranks, const DemixLayout* demix)
@@ -36,10 +50,9 @@ Learner::Learner(Model& model, const TrainingSettings& settings, int sequences, 
       optimiser_(demix ? demix->slices : parameter_layout(model.config), settings, team) {
   std::vector<std::optional<Replica>> made(static_cast<std::size_t>(team.size()));
   team.run([&](int thread) {  // on its own thread, so that its memory lies near its core
-    made[static_cast<std::size_t>(thread)].emplace(
-        Replica{Transformer(model.config, static_cast<int>(sequences_per_call_), model.config.context,
-                            settings.recompute ? Transformer::Use::recomputing : Transformer::Use::training),
-                Buffer(model.parameters.size()), 0});
+    made[static_cast<std::size_t>(thread)].emplace(Replica{
+        Transformer(model.config, static_cast<int>(sequences_per_call_), model.config.context, use_of(settings)),
+        Buffer(model.parameters.size()), 0});
   });
   for (auto& replica : made) {
     replicas_.push_back(std::move(*replica));

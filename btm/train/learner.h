@@ -30,6 +30,10 @@ struct UpdateReport {
 // equal bytes. All ranks come to the same weights.
 class Learner {
  public:
+  // What a process with `threads` replicas of `replicas` in all takes: parameters, optimiser, gradients, activations.
+  static std::size_t bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int threads,
+                           int replicas);
+
   // The model, the team, the ranks and `demix` (null: a plain model) outlive the learner.
   Learner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team,
           const Ranks& ranks, const DemixLayout* demix = nullptr);

@@ -20,6 +20,8 @@ class Scorer {
   // length <= config.context; the team outlives the scorer.
   Scorer(const ModelConfig& config, int length, ThreadTeam& team);
 
+  static std::size_t bytes(const ModelConfig& config, int length, int threads);  // of those buffers
+
   // See Transformer::use.
   void use(const WeightOffsets& offsets);
 

@@ -36,6 +36,42 @@ class Grow(ForestCase):
         experts = [json.loads((self.forest / f"experts/{n}/expert.json").read_text()) for n in ("python", "cpp")]
         self.assertEqual(dense["tokens"] // 512, sum(e["tokens"] for e in experts) // 512, "equal training compute")
 
+    def test_a_dry_run_tells_and_does_nothing(self):
+        told = json.loads(btm("grow", self.plan, "--dry-run", "--json").stdout)
+        self.assertFalse(self.forest.exists())
+        steps = {step["name"]: step for step in told["steps"]}
+        self.assertEqual({name: (step["models"], step["tokens"]) for name, step in steps.items()},
+                         {"seed": (1, 30_000), "cycle 1": (2, 40_000), "dense": (1, 40_000)})
+        btm("grow", self.plan, "--set", "compare=[]")
+        seed = json.loads((self.forest / "seed/expert.json").read_text())
+        self.assertAlmostEqual(steps["seed"]["flops"] / 30_000, seed["flops"] / seed["tokens"])
+        weights = os.path.getsize(self.forest / "seed/model.safetensors")
+        self.assertLess(abs(told["parameters"] * 4 / weights - 1), 0.02)
+        left = json.loads(btm("grow", self.plan, "--dry-run", "--json").stdout)
+        self.assertEqual([step["models"] for step in left["steps"]], [0, 0, 1])
+        self.assertLess(abs(left["disk_bytes"] / (weights + 3 * 3 * weights) - 1), 0.02)  # model; checkpoints: 2 kept, 1 new
+
+    def test_a_dry_run_foretells_the_memory(self):
+        larger = ["--set", "model.layers=6", "--set", "model.width=256", "--set", "model.context=256", "--set", "training.batch_tokens=8k",
+                  "--set", "seed.tokens=17k", "--set", "cycles=[]", "--set", "launcher.threads=1"]
+        told = json.loads(btm("grow", self.plan, "--dry-run", "--json", *larger).stdout)
+        btm("grow", self.plan, *larger)
+        run = self.folder / "run"
+        command = [BTM, "train", "--output", run, "--tokenizer", self.forest / "tokenizer", "--tokens-from",
+                   self.forest / "tokens/python", "--tokens", "17k", "--threads", "1", "--quiet", "--set", "model.layers=6", "--set",
+                   "model.width=256", "--set", "model.heads=2", "--set", "model.context=256", "--set", "training.batch_tokens=8k"]
+        process = subprocess.Popen([str(word) for word in command])
+        _, process.returncode, usage = os.wait4(process.pid, 0)
+        self.assertEqual(process.returncode, 0)
+        self.assertLess(abs(usage.ru_maxrss * 1024 / told["memory_bytes"] - 1), 0.25)
+
+    def test_what_can_not_fit_is_refused_before_the_work(self):
+        huge = ["--set", "model.width=16384", "--set", "model.layers=64", "--set", "model.heads=64"]
+        for dry in (["--dry-run"], []):
+            error = btm("grow", self.plan, *huge, *dry, code=2).stderr
+            self.assertRegex(error, r"training .* takes [\d.]+[GT]B each, and this machine has [\d.]+GB of memory; .*training.recompute")
+        self.assertFalse(list(self.forest.glob("runs/*/run.yaml")))
+
     def test_two_forests_of_one_plan_have_the_same_bytes(self):
         btm("grow", self.plan)
         btm("grow", self.plan, "--set", f"forest={self.folder}/other")

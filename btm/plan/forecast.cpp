@@ -1,0 +1,180 @@
+#include "btm/plan/forecast.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "btm/core/files.h"
+#include "btm/core/format.h"
+#include "btm/data/tokenizer.h"
+#include "btm/forest/forest.h"
+#include "btm/model/demix.h"
+#include "btm/plan/comparisons.h"
+#include "btm/plan/training.h"
+#include "btm/plan/workers.h"
+#include "btm/train/learner.h"
+#include "btm/train/score.h"
+
+namespace btm {
+namespace {
+
+constexpr double kProcessBytes = 150e6;  // program and libraries, tokens read from mapped files not counted
+
+// The shape with its vocabulary: the plan's, that of a tokenizer that is there, or the one to be trained.
+ModelConfig shape_of(const Plan& plan) {
+  ModelConfig config = plan.model.config;
+  if (config.vocab_size == 0) {
+    const fs::path there = ForestPaths{plan.forest}.tokenizer();
+    if (fs::exists(there)) {
+      config.vocab_size = Tokenizer::load(there).vocab_size();
+    } else if (!plan.tokenizer.from.empty()) {
+      config.vocab_size = Tokenizer::load(plan.tokenizer.from).vocab_size();
+    } else {
+      config.vocab_size = plan.tokenizer.vocab_size;
+    }
+  }
+  return resolve(config);
+}
+
+// The forest as the plan will have it, as far as comparisons ask.
+Forest planned_forest(const Plan& plan) {
+  Forest forest;
+  forest.paths = {plan.forest};
+  forest.seed.emplace();
+  forest.seed->tokens = plan.seed.tokens;
+  forest.seed->domains = domains_of_role(plan, Role::train);
+  for (const CycleSettings& cycle : plan.cycles) {
+    for (const std::string& name : cycle.experts) {
+      ExpertInfo& expert = forest.experts.emplace_back();
+      expert.name = name;
+      expert.domains = {name};
+      expert.tokens = cycle.tokens;
+    }
+  }
+  return forest;
+}
+
+bool is_there(const fs::path& folder) {
+  return fs::exists(folder / "expert.json");
+}
+
+class Forecaster {
+ public:
+  explicit Forecaster(const Plan& plan) : plan_(plan), paths_{plan.forest} {
+    result_.model = shape_of(plan);
+    result_.parameters = parameter_count(result_.model);
+  }
+
+  Forecast work() {
+    ModelTask seed;
+    seed.tokens = plan_.seed.tokens;
+    seed.training = plan_.seed.training;
+    add("seed", {seed}, {paths_.seed()});
+    for (std::size_t i = 0; i < plan_.cycles.size(); ++i) add_cycle(i);
+    const Forest forest = planned_forest(plan_);
+    for (const ComparisonSettings& comparison : plan_.compare) {
+      const std::vector<ModelTask> tasks = comparison_tasks(comparison, forest);
+      std::vector<fs::path> folders;
+      for (const ModelTask& task : tasks) {
+        const fs::path folder = comparison_folder(paths_, task);
+        folders.push_back(task.demix ? folder / task.domains.front() : folder);
+      }
+      add(comparison_name(comparison), tasks, folders);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void add_cycle(std::size_t index) {
+    const CycleSettings& cycle = plan_.cycles[index];
+    ModelTask task;
+    task.tokens = cycle.tokens;
+    task.training = cycle.training;
+    std::vector<fs::path> folders;
+    for (const std::string& name : cycle.experts) folders.push_back(paths_.expert(name));
+    add(fmt::format("cycle {}", index + 1), std::vector<ModelTask>(folders.size(), task), folders);
+  }
+
+  // Those of the tasks whose model is not in its folder.
+  void add(const std::string& name, const std::vector<ModelTask>& tasks, const std::vector<fs::path>& folders) {
+    ForecastStep step{name, 0, 0, 0, 0};
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      if (is_there(folders[i]) || tasks[i].tokens == 0) continue;
+      ++step.models;
+      step.tokens += tasks[i].tokens;
+      step.updates += tasks[i].tokens / std::max<std::int64_t>(1, tasks[i].training.batch_tokens);
+      result_.disk_bytes += model_bytes(tasks[i], result_.model);
+    }
+    step.flops = 3 * forward_flops_per_token(result_.model) * static_cast<double>(step.tokens);
+    if (step.models > 0) take_share(tasks.front(), step.models);
+    result_.tokens += static_cast<double>(step.tokens);
+    result_.flops += step.flops;
+    result_.steps.push_back(std::move(step));
+  }
+
+  // The step that takes the most memory and room for checkpoints is the one to tell of.
+  void take_share(const ModelTask& task, int models) {
+    const WorkerShare share = share_of(plan_.launcher, models);
+    const double memory = training_bytes(task, result_.model, share.threads, plan_.launcher.ranks);
+    if (share.workers * memory <= result_.workers * result_.memory_bytes) return;
+    result_.memory_bytes = memory;
+    result_.workers = share.workers;
+    result_.threads = share.threads * plan_.launcher.ranks;
+    result_.checkpoint_bytes = share.workers * checkpoint_bytes(task, result_.model);
+  }
+
+  const Plan& plan_;
+  ForestPaths paths_;
+  Forecast result_;
+};
+
+double parameters_of(const ModelTask& task, const ModelConfig& model) {
+  if (!task.demix) return static_cast<double>(parameter_count(model));
+  return static_cast<double>(DemixLayout(model, static_cast<int>(task.domains.size())).size);
+}
+
+}  // namespace
+
+double training_bytes(const ModelTask& task, const ModelConfig& model, int threads, int ranks) {
+  const auto sequences = static_cast<int>(task.training.batch_tokens / model.context);
+  const auto plain =
+      static_cast<double>(Learner::bytes(model, task.training, std::max(1, sequences), threads, threads * ranks));
+  const double more = parameters_of(task, model) - static_cast<double>(parameter_count(model));  // of DEMix
+  const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads));  // of dev losses
+  return kProcessBytes + plain + scoring + more * sizeof(float) * (3 + threads);
+}
+
+double model_bytes(const ModelTask& task, const ModelConfig& model) {
+  const double models = task.demix ? static_cast<double>(task.domains.size()) : 1;
+  return models * static_cast<double>(parameter_count(model)) * sizeof(float);
+}
+
+double checkpoint_bytes(const ModelTask& task, const ModelConfig& model) {
+  const int kept = task.training.keep_checkpoints + 1;           // the new one is written before the oldest goes
+  return kept * 3 * parameters_of(task, model) * sizeof(float);  // weights and two moments
+}
+
+Forecast forecast(const Plan& plan) {
+  return Forecaster(plan).work();
+}
+
+void require_memory(double bytes_each, int workers, bool recompute) {
+  const double there = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  if (workers * bytes_each <= there) return;
+  throw input_error(
+      "training {} model{} at once takes {}B each, and this machine has {}B of memory; {}{}a smaller model", workers,
+      workers == 1 ? "" : "s", format_count(bytes_each), format_count(there),
+      workers > 1 ? "lower launcher.workers, " : "", recompute ? "take " : "set training.recompute, or take ");
+}
+
+void require_disk(const fs::path& folder, double bytes) {
+  fs::path there = fs::absolute(folder);
+  while (!fs::exists(there)) there = there.parent_path();
+  std::error_code unknown;
+  const fs::space_info space = fs::space(there, unknown);
+  if (unknown || bytes <= static_cast<double>(space.available)) return;
+  throw input_error("{}: models and checkpoints take {}B, and {}B are free there; free some or choose another folder",
+                    folder.string(), format_count(bytes), format_count(static_cast<double>(space.available)));
+}
+
+}  // namespace btm

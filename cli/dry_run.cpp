@@ -1,0 +1,86 @@
+#include "cli/dry_run.h"
+
+#include "btm/core/cores.h"
+#include "btm/core/format.h"
+#include "btm/plan/forecast.h"
+#include "btm/report/text_table.h"
+#include "btm/train/gemm_peak.h"
+
+namespace btm {
+namespace {
+
+// Of the peak of matrix products, what training reaches (docs/benchmarks.md).
+constexpr double kTrainingShare = 0.75;
+
+double training_flops() {
+  ThreadTeam team(usable_cores());
+  return kTrainingShare * measure_gemm_peak(team);
+}
+
+Json forecast_json(const Forecast& f, double seconds) {
+  Json json = {{"model", settings_json(f.model)},
+               {"parameters", f.parameters},
+               {"tokens", f.tokens},
+               {"flops", f.flops},
+               {"workers", f.workers},
+               {"threads", f.threads},
+               {"memory_bytes", f.memory_bytes},
+               {"disk_bytes", f.disk_bytes + f.checkpoint_bytes},
+               {"seconds", seconds},
+               {"steps", Json::array()}};
+  for (const ForecastStep& step : f.steps) {
+    json["steps"].push_back({{"name", step.name},
+                             {"models", step.models},
+                             {"tokens", step.tokens},
+                             {"updates", step.updates},
+                             {"flops", step.flops}});
+  }
+  return json;
+}
+
+std::string steps_table(const Forecast& f) {
+  TextTable table{{{"to train", Align::left}, {"models"}, {"tokens"}, {"updates"}, {"FLOPs"}}, {}};
+  ForecastStep all{"all", 0, 0, 0, f.flops};
+  auto add = [&table](const ForecastStep& step) {
+    table.rows.push_back({step.name, std::to_string(step.models), format_count(static_cast<double>(step.tokens)),
+                          format_count(static_cast<double>(step.updates)), format_count(step.flops)});
+  };
+  for (const ForecastStep& step : f.steps) {
+    add(step);
+    all.models += step.models;
+    all.tokens += step.tokens;
+    all.updates += step.updates;
+  }
+  table.rows.emplace_back();
+  add(all);
+  return to_text(table);
+}
+
+void print(const Forecast& f, double seconds, double speed) {
+  fmt::print("{} layers, width {}, {} heads, context {}, vocabulary {}: {} parameters\n\n{}\n", f.model.layers,
+             f.model.width, f.model.heads, f.model.context, f.model.vocab_size,
+             format_count(static_cast<double>(f.parameters)), steps_table(f));
+  fmt::print("memory  {}B for each model in training, up to {} at once\n", format_count(f.memory_bytes), f.workers);
+  fmt::print("disk    {}B of models, {}B of checkpoints; text and tokens besides\n", format_count(f.disk_bytes),
+             format_count(f.checkpoint_bytes));
+  fmt::print("time    {} of training on {} cores like these, at {}FLOP/s\n", format_duration(seconds), usable_cores(),
+             format_count(speed));
+}
+
+}  // namespace
+
+void dry_run(const Plan& plan, bool json) {
+  const Forecast f = forecast(plan);
+  const double speed = training_flops(), seconds = f.flops / speed;
+  if (json) {
+    fmt::print("{}\n", forecast_json(f, seconds).dump(2));
+  } else {
+    print(f, seconds, speed);
+  }
+  if (plan.launcher.kind == LauncherKind::local) {
+    require_memory(f.memory_bytes * plan.launcher.ranks, f.workers, plan.training.recompute);
+  }
+  require_disk(plan.forest, f.disk_bytes + f.checkpoint_bytes);
+}
+
+}  // namespace btm
