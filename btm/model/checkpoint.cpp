@@ -116,12 +116,17 @@ Json generation_config(int end_of_text) {
 
 }  // namespace
 
-void save_model(const fs::path& folder, const Model& model, int end_of_text) {
-  auto layout = parameter_layout(model.config);
+std::vector<TensorInfo> saved_tensors(const ModelConfig& config) {
   std::vector<TensorInfo> tensors;
-  for (const ParameterSlice& slice : layout) tensors.push_back({slice.name, Dtype::f32, slice.shape});
-  SafetensorsWriter writer(folder / kWeightsFile, tensors);
-  for (const ParameterSlice& slice : layout) {
+  for (const ParameterSlice& slice : parameter_layout(config)) {
+    tensors.push_back({slice.name, Dtype::f32, slice.shape});
+  }
+  return tensors;
+}
+
+void save_model(const fs::path& folder, const Model& model, int end_of_text) {
+  SafetensorsWriter writer(folder / kWeightsFile, saved_tensors(model.config));
+  for (const ParameterSlice& slice : parameter_layout(model.config)) {
     writer.write({reinterpret_cast<const char*>(model.parameters.data() + slice.offset),
                   static_cast<std::size_t>(slice.size) * sizeof(float)});
   }

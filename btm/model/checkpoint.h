@@ -6,11 +6,15 @@
 
 #include "btm/model/dtype.h"
 #include "btm/model/parameters.h"
+#include "btm/model/safetensors.h"
 
 namespace btm {
 
 // Writes the three files into an existing folder (the caller publishes it whole, see FolderWriter). Float32.
 void save_model(const std::filesystem::path& folder, const Model& model, int end_of_text);
+
+// The tensors of the model.safetensors that save_model writes, in the order of their bytes. `config` is resolved.
+std::vector<TensorInfo> saved_tensors(const ModelConfig& config);
 
 // Reads a folder written by us or by transformers (GPT-2 and Llama families; float32, bfloat16, float16; one file or
 // shards with model.safetensors.index.json; names with or without the "transformer." / "model." prefix). Throws

@@ -9,16 +9,15 @@
 #include <utility>
 
 #include "btm/core/error.h"
-#include "btm/core/settings.h"
 
 namespace btm {
 namespace {
 
 constexpr std::uint64_t kLengthBytes = 8;
-constexpr std::uint64_t kMaxHeader = 100'000'000;  // as in Hugging Face's reader
-constexpr std::size_t kAlignment = 8;              // of the first tensor's bytes
+constexpr std::size_t kAlignment = 8;  // of the first tensor's bytes
 constexpr const char* kMetadata = "__metadata__";
 constexpr std::size_t kMaxDimensions = 32;
+constexpr int kDeepest = 3;  // header, tensor, its shape: what is nested deeper would cost a stack frame a level
 
 Error broken(const fs::path& path, const std::string& what) {
   return input_error("{}: broken safetensors file: {}", path.string(), what);
@@ -29,9 +28,15 @@ Json parse_header(const fs::path& path, std::string_view text) {
   std::set<std::string> names;
   std::string twice;
   auto check = [&](int depth, Json::parse_event_t event, Json& key) {
-    if (depth == 1 && event == Json::parse_event_t::key && !names.insert(key.get<std::string>()).second) {
-      twice = key.get<std::string>();
+    if (depth == 1 && event == Json::parse_event_t::key) {
+      const auto name = key.get<std::string>();
+      if (std::ranges::any_of(name, [](unsigned char c) { return c < ' ' || c == 0x7f; })) {
+        throw broken(path,
+                     "the name of a tensor holds control characters");  // which messages would carry to a terminal
+      }
+      if (!names.insert(name).second) twice = name;
     }
+    if (depth > kDeepest) throw broken(path, "its header is nested too deep");
     return true;
   };
   Json header;
@@ -109,9 +114,19 @@ void check_coverage(const fs::path& path, const std::vector<TensorView>& tensors
   if (surplus) throw broken(path, fmt::format("{} bytes at its end belong to no tensor", surplus));
 }
 
-std::string header_text(const std::vector<TensorInfo>& tensors) {
-  Json header = Json::object();
-  header[kMetadata] = {{"format", "pt"}};  // what transformers asks for before it reads a file
+void check_metadata(const fs::path& path, const Json& metadata) {
+  const bool texts = metadata.is_null() || (metadata.is_object() && std::ranges::all_of(metadata, &Json::is_string));
+  if (!texts) throw broken(path, fmt::format("its {} is not a map of texts", kMetadata));
+}
+
+}  // namespace
+
+Json torch_metadata() {
+  return Json::object({{"format", "pt"}});
+}
+
+std::string safetensors_header(const std::vector<TensorInfo>& tensors, const Json& metadata) {
+  Json header = {{kMetadata, metadata}};
   std::int64_t offset = 0;
   for (const TensorInfo& tensor : tensors) {
     std::int64_t end = offset + byte_count(tensor);
@@ -121,10 +136,9 @@ std::string header_text(const std::vector<TensorInfo>& tensors) {
   }
   std::string text = header.dump();
   text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
-  return text;
+  const std::uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
 }
-
-}  // namespace
 
 std::int64_t element_count(const TensorInfo& tensor) {
   std::int64_t count = 1;
@@ -136,15 +150,15 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
-SafetensorsFile open_safetensors(const fs::path& path) {
-  SafetensorsFile result{path, MappedFile(path), {}};
+SafetensorsFile open_safetensors(const fs::path& path, std::uint64_t max_header) {
+  SafetensorsFile result{path, MappedFile(path), {}, {}};
   std::string_view bytes = result.file.bytes();
   std::uint64_t length = 0;
   if (bytes.size() < kLengthBytes) throw broken(path, fmt::format("it has only {} bytes", bytes.size()));
   std::memcpy(&length, bytes.data(), kLengthBytes);
   bytes.remove_prefix(kLengthBytes);
-  if (length > kMaxHeader)
-    throw broken(path, fmt::format("a header of {} bytes; the format allows {}", length, kMaxHeader));
+  if (length > max_header)
+    throw broken(path, fmt::format("a header of {} bytes; at most {} are allowed", length, max_header));
   if (length > bytes.size()) {
     throw broken(path,
                  fmt::format("a header of {} bytes, but only {} are there: the file is truncated; copy or download "
@@ -153,6 +167,8 @@ SafetensorsFile open_safetensors(const fs::path& path) {
   }
   Json header = parse_header(path, bytes.substr(0, length));
   bytes.remove_prefix(length);
+  result.metadata = header.value(kMetadata, Json());
+  check_metadata(path, result.metadata);
   for (const auto& [name, entry] : header.items()) {
     if (name != kMetadata) result.tensors.push_back(parse_tensor(path, name, entry, bytes));
   }
@@ -163,11 +179,9 @@ SafetensorsFile open_safetensors(const fs::path& path) {
   return result;
 }
 
-SafetensorsWriter::SafetensorsWriter(const fs::path& path, const std::vector<TensorInfo>& tensors) : file_(path) {
-  std::string header = header_text(tensors);
-  std::uint64_t length = header.size();
-  file_.write({reinterpret_cast<const char*>(&length), sizeof length});
-  file_.write(header);
+SafetensorsWriter::SafetensorsWriter(const fs::path& path, const std::vector<TensorInfo>& tensors, const Json& metadata)
+    : file_(path) {
+  file_.write(safetensors_header(tensors, metadata));
   for (const TensorInfo& tensor : tensors) missing_ += static_cast<std::uint64_t>(byte_count(tensor));
 }
 

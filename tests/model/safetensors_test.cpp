@@ -33,6 +33,18 @@ TEST(Safetensors, ReadsWhatItWrote) {
   EXPECT_EQ(test::read(path).size() % 8, 14 % 8u) << "the header ends at a multiple of 8";
 }
 
+TEST(Safetensors, KeepsMetadata) {
+  test::TemporaryFolder folder;
+  std::string path = folder / "a.safetensors";
+  std::vector<TensorInfo> tensors = {{"b", Dtype::u8, {2}}};
+  Json metadata = {{"format", "pt"}, {"note", "\"quoted\"\n"}};
+  SafetensorsWriter writer(path, tensors, metadata);
+  writer.write("01");
+  writer.publish();
+  EXPECT_EQ(open_safetensors(path).metadata, metadata);
+  EXPECT_EQ(test::read(path), safetensors_header(tensors, metadata) + "01");
+}
+
 TEST(Safetensors, UnpublishedLeavesNothing) {
   test::TemporaryFolder folder;
   {
@@ -111,7 +123,11 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{
             "twice",
             R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
-            4, "tensor a is there twice"}));
+            4, "tensor a is there twice"},
+        Broken{"escape", R"({"\u001b[2J":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})", 0, "control characters"},
+        Broken{"deep", R"({"a":[[[[1]]]]})", 0, "nested too deep"},
+        Broken{"metadata_is_number", R"({"__metadata__":{"format":1}})", 0, "not a map of texts"},
+        Broken{"metadata_is_list", R"({"__metadata__":["pt"]})", 0, "not a map of texts"}));
 
 TEST(Safetensors, EveryTruncationIsFound) {
   test::TemporaryFolder folder;
@@ -152,7 +168,7 @@ TEST(Safetensors, FlippedBytesNeverReadOutsideTheFile) {
 TEST(Safetensors, HugeHeaderLengthIsRefused) {
   test::TemporaryFolder folder;
   auto path = folder.write("a", std::string(16, '\x7f'));
-  EXPECT_THAT(test::input_error_of([&] { open_safetensors(path); }), HasSubstr("the format allows"));
+  EXPECT_THAT(test::input_error_of([&] { open_safetensors(path); }), HasSubstr("are allowed"));
   EXPECT_THAT(test::input_error_of([&] { open_safetensors(folder / "none"); }), HasSubstr("none"));
 }
 
