@@ -76,15 +76,17 @@ void apply_preset(const YAML::Node& root, Plan& plan) {
   plan.model.config = preset->second;
 }
 
+// A plan as resolved has every key, with the checkpoint's values.
 void take_shape_of_checkpoint(const YAML::Node& root, Plan& plan) {
   if (plan.model.from.empty()) return;
+  const ModelSettings shape{"", plan.model.from, load_config(plan.model.from)};
+  const Json given = settings_json(plan.model), there = settings_json(shape);
   for (const auto& item : root["model"]) {
-    if (item.first.Scalar() != "from") {
-      throw input_error("model.{}: the shape comes from model.from ({}); leave this key out", item.first.Scalar(),
-                        plan.model.from);
-    }
+    const std::string key = item.first.Scalar();
+    if (given[key] == there[key]) continue;
+    throw input_error("model.{}: the shape comes from model.from ({}); leave this key out", key, plan.model.from);
   }
-  plan.model.config = load_config(plan.model.from);
+  plan.model = shape;
   if (plan.tokenizer.from.empty()) plan.tokenizer.from = plan.model.from;
 }
 

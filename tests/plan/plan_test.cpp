@@ -66,6 +66,20 @@ TEST(Plan, ResolvedPlanReadsBackAsItself) {
   EXPECT_EQ(settings_json(load(to_yaml(json))), json);
 }
 
+TEST(Plan, ShapeOfACheckpointStandsAloneOrAsResolved) {
+  test::TemporaryFolder checkpoint;
+  ModelConfig config = load(kPlan).model.config;
+  config.vocab_size = 500;
+  checkpoint.write("config.json", hugging_face_config(config, 0).dump());
+  const std::string from = "model={from: " + checkpoint.path().string();
+  const Json json = settings_json(load(kPlan, {from + "}"}));
+  EXPECT_EQ(json["model"]["layers"], 2);
+  EXPECT_EQ(settings_json(load(to_yaml(json))), json);
+  EXPECT_THAT(message(kPlan, {from + ", layers: 3}"}), testing::HasSubstr("model.layers: the shape comes from"));
+  EXPECT_THAT(message(kPlan, {from + ", preset: gpt3-small}"}),
+              testing::HasSubstr("model.preset: the shape comes from"));
+}
+
 TEST(Plan, PresetsAreThePapersAndCanBeChanged) {
   Plan plan = load(kPlan, {"model={preset: gpt3-medium, context: 512}"});
   EXPECT_EQ(plan.model.config.layers, 24);
@@ -100,7 +114,7 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
   EXPECT_THAT(message(kPlan, {"cycles.0.branch=unifrom"}), HasSubstr("did you mean 'uniform'?"));
   EXPECT_THAT(message(kPlan, {"model.heads=5"}), testing::AllOf(HasSubstr("heads"), HasSubstr("96")));
   EXPECT_THAT(message(kPlan, {"model.preset=gpt9"}), HasSubstr("gpt3-small"));
-  EXPECT_THAT(message(kPlan, {"model={from: /no/such, layers: 2}"}), HasSubstr("model.layers"));
+  EXPECT_THAT(message(kPlan, {"model={from: /no/such, layers: 2}"}), HasSubstr("/no/such"));
   EXPECT_THAT(message(kPlan, {"domains.seed.text=x"}), HasSubstr("rename the domain"));
   EXPECT_THAT(message(kPlan, {"domains.python.text=[]"}), HasSubstr("domains.python.text is missing"));
   EXPECT_THAT(message(kPlan, {"seed.domains=[ruby]"}), HasSubstr("'ruby' is not a train domain"));
