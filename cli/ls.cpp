@@ -55,6 +55,7 @@ Json summary(const LineageNode& node) {
   Json json = settings_json(node.info);
   json["perplexity"] = std::exp(node.info.dev_loss);
   json["tainted"] = node.taint;
+  if (node.info.imported) json["imported"] = settings_json(*node.info.imported);
   return json;
 }
 
@@ -65,10 +66,10 @@ void print_json(const Forest& forest, const std::vector<OpenRun>& runs) {
                {"removed", Json::array()},
                {"runs", Json::array()}};
   for (const LineageNode& node : lineage_of(forest).nodes) {
-    if (node.info.name == kSeedName) {
+    if (is_seed(node)) {
       if (forest.seed) json["seed"] = summary(node);
-    } else {
-      json[node.removed ? "removed" : "experts"].push_back(summary(node));
+    } else if (node.standing != Standing::elsewhere) {
+      json[node.standing == Standing::removed ? "removed" : "experts"].push_back(summary(node));
     }
   }
   for (const OpenRun& run : runs) {
@@ -105,8 +106,11 @@ void run(const Options& options) {
   } else {
     fmt::print("no models yet\n");
   }
+  for (const ExpertInfo& info : forest.experts) {
+    if (info.imported) fmt::print("imported: {} (called {} in its forest)\n", info.name, info.imported->name);
+  }
   for (const LineageNode& node : lineage_of(forest).nodes) {
-    if (node.removed || node.taint <= 0) continue;
+    if (node.standing != Standing::alive || node.taint <= 0) continue;
     fmt::print("tainted: {} ({:.1f} % of its initial weights came from removed experts)\n", node.id, 100 * node.taint);
   }
   if (!forest.removed.empty()) {

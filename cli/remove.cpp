@@ -34,17 +34,22 @@ bool confirmed(const Options& options, const std::vector<std::string>& names) {
 
 void print_tainted(const Options& options, const Forest& forest, const std::vector<Tainted>& tainted) {
   const char* fates[] = {"stays, tainted", "goes with it", "is trained again without it"};
+  const char* imported = "goes with it, since it was imported and can't be trained here";
   std::int64_t tokens = 0;
   double flops = 0, seconds = 0;
+  bool any = false;  // that can be trained again here
   for (const Tainted& each : tainted) {
     const ExpertInfo& info = *forest.find(each.name);
+    const bool lost = info.imported && options.retrain;
+    fmt::print("{} has {:.1f} % of its initial weights from {}: {}\n", each.name, 100 * each.share, options.expert,
+               lost ? imported : fates[static_cast<int>(options.choice())]);
+    if (info.imported) continue;
+    any = true;
     tokens += info.tokens;
     flops += info.flops;
     seconds += info.device_seconds;
-    fmt::print("{} has {:.1f} % of its initial weights from {}: {}\n", each.name, 100 * each.share, options.expert,
-               fates[static_cast<int>(options.choice())]);
   }
-  if (tainted.empty()) return;
+  if (!any) return;
   fmt::print("training them again takes {} tokens, {}FLOPs, {} of device time\n",
              format_count(static_cast<double>(tokens)), format_count(flops), format_duration(seconds));
 }

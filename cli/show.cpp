@@ -102,7 +102,11 @@ void print_text(const Forest& forest, const Found& found) {
   if (double taint = taint_of(forest, info); taint > 0) {
     line("tainted", fmt::format("{:.1f} % of its initial weights came from removed experts", 100 * taint));
   }
-  line("merged", time_of(forest, "merge", info));
+  if (info.imported) {
+    line("imported", fmt::format("{} (called {} in its forest)", time_of(forest, "import", info), info.imported->name));
+  } else {
+    line("merged", time_of(forest, "merge", info));
+  }
   line("folder", found.folder.string());
   line("weights", info.weights_sha256);
   line("tokenizer", info.tokenizer_sha256);

@@ -22,7 +22,9 @@ Edit parse_edit(std::string_view line, const std::string& where) {
     Json json = Json::parse(line);
     if (!json.is_object()) throw input_error("must be a JSON object");
     edit.edit = json.value("edit", "");  // ahead of the others, since it decides which there are
-    if (edit.edit != "merge" && edit.edit != "remove") throw input_error("'edit' must be merge or remove");
+    if (edit.edit != "merge" && edit.edit != "import" && edit.edit != "remove") {
+      throw input_error("'edit' must be merge, import or remove");
+    }
     read_settings(parse_yaml(json.dump(), "entry"), edit, "entry");
     if (edit.expert.empty() || edit.recipe_sha256.empty() || edit.weights_sha256.empty()) {
       throw input_error("expert, recipe_sha256 and weights_sha256 must be there");
@@ -42,7 +44,7 @@ std::size_t whole_lines(std::string_view bytes) {
 }  // namespace
 
 Edit merge_edit(const ExpertInfo& info) {
-  return {.edit = "merge",
+  return {.edit = info.imported ? "import" : "merge",
           .expert = info.name,
           .time = now(),
           .recipe_sha256 = info.recipe_sha256,
@@ -57,7 +59,8 @@ Edit merge_edit(const ExpertInfo& info) {
           .flops = info.flops,
           .device_seconds = info.device_seconds,
           .dev_loss = info.dev_loss,
-          .tool_version = info.tool_version};
+          .tool_version = info.tool_version,
+          .imported = info.imported.value_or(Origin{})};
 }
 
 Edit remove_edit(const ExpertInfo& info, bool retrain) {
@@ -87,7 +90,8 @@ ExpertInfo expert_of(const Edit& merge) {
           .device_seconds = merge.device_seconds,
           .dev_loss = merge.dev_loss,
           .threads = 0,
-          .tool_version = merge.tool_version};
+          .tool_version = merge.tool_version,
+          .imported = merge.edit == "import" ? std::optional(merge.imported) : std::nullopt};
 }
 
 std::vector<Edit> read_edits(const fs::path& log) {

@@ -9,9 +9,9 @@
 
 namespace btm {
 
-// A merge carries what must outlive the expert's folder: its place in the lineage and its training compute.
+// A merge or import carries what must outlive the expert's folder: its place in the lineage and its training compute.
 struct Edit {
-  std::string edit;  // merge, remove
+  std::string edit;  // merge, import, remove
   std::string expert;
   std::string time;  // UTC, ISO 8601
   std::string recipe_sha256;
@@ -25,15 +25,16 @@ struct Edit {
   std::int64_t tokens = 0, updates = 0;
   double flops = 0, device_seconds = 0, dev_loss = 0;
   std::string tool_version;
+  Origin imported;
 };
 template <class F>
 void visit(Edit& s, F&& f) {
-  f("edit", s.edit, "merge or remove");
+  f("edit", s.edit, "merge, import or remove");
   f("expert", s.expert, "name");
   f("time", s.time, "UTC");
   f("recipe_sha256", s.recipe_sha256, "identity of all that the weights depend on");
   f("weights_sha256", s.weights_sha256, "identity of the weights");
-  if (s.edit == "remove") {  // the rest is told by the merge; `edit` was visited first and is known
+  if (s.edit == "remove") {  // the rest is told by the merge or import; `edit` was visited first and is known
     f("retrain", s.retrain, "the next grow trains it again, from what is left of its parents");
     return;
   }
@@ -48,11 +49,12 @@ void visit(Edit& s, F&& f) {
   f("device_seconds", s.device_seconds, "threads x wall seconds of training");
   f("dev_loss", s.dev_loss, "nats per token at the end");
   f("tool_version", s.tool_version, "of the program that trained it");
+  if (s.edit == "import") f("imported", s.imported, "where it came from");
 }
 
-Edit merge_edit(const ExpertInfo& info);  // now
+Edit merge_edit(const ExpertInfo& info);  // now; an import, if the expert is imported
 Edit remove_edit(const ExpertInfo& info, bool retrain);
-ExpertInfo expert_of(const Edit& merge);  // without the recipe
+ExpertInfo expert_of(const Edit& merge);  // or import; without the recipe
 
 // All edits in order; a missing file is an empty log. A last line without its line end is a torn write: dropped with a
 // warning. Any other broken line: Error(input) with its number and what to do.

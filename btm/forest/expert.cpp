@@ -46,8 +46,28 @@ std::string recipe_difference(const Json& there, const Json& here) {
 
 Json expert_json(const ExpertInfo& info) {
   Json json = settings_json(info);
+  if (info.imported) json["imported"] = settings_json(*info.imported);
   json["recipe"] = info.recipe;
   return json;
+}
+
+ExpertInfo expert_from_json(Json json, const std::string& name) {
+  if (!json.is_object()) throw input_error("{}: must be a JSON object", name);
+  ExpertInfo info;
+  if (auto recipe = json.find("recipe"); recipe != json.end()) {
+    info.recipe = *recipe;
+    json.erase(recipe);
+  }
+  if (auto imported = json.find("imported"); imported != json.end()) {
+    read_json_settings(*imported, info.imported.emplace(), name + ": imported");
+    json.erase(imported);
+  }
+  read_json_settings(json, info, name);
+  if (std::string hash = recipe_sha256(info.recipe); hash != info.recipe_sha256) {
+    throw input_error("{}: the recipe has the hash {}, but recipe_sha256 is {}; restore the file from a copy", name,
+                      hash, info.recipe_sha256);
+  }
+  return info;
 }
 
 ExpertInfo load_expert(const fs::path& folder) {
@@ -58,18 +78,7 @@ ExpertInfo load_expert(const fs::path& folder) {
   } catch (const Json::exception& e) {
     throw input_error("{}: not valid JSON ({}); restore it from a copy of the folder", path.string(), e.what());
   }
-  if (!json.is_object()) throw input_error("{}: must be a JSON object", path.string());
-  ExpertInfo info;
-  if (auto recipe = json.find("recipe"); recipe != json.end()) {
-    info.recipe = *recipe;
-    json.erase(recipe);
-  }
-  read_json_settings(json, info, path.string());
-  if (std::string hash = recipe_sha256(info.recipe); hash != info.recipe_sha256) {
-    throw input_error("{}: the recipe has the hash {}, but recipe_sha256 is {}; restore the file from a copy",
-                      path.string(), hash, info.recipe_sha256);
-  }
-  return info;
+  return expert_from_json(std::move(json), path.string());
 }
 
 void save_expert(const fs::path& folder, const ExpertInfo& info) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,32 @@ void visit(Parent& s, F&& f) {
   f("sha256", s.sha256, "of its weights");
 }
 
+// A model that an expert of another forest descends from.
+struct Ancestor {
+  std::string name;
+  std::string sha256;  // of its weights
+  int cycle = 0;
+  std::vector<Parent> parents;
+};
+template <class F>
+void visit(Ancestor& s, F&& f) {
+  f("name", s.name, "in its forest");
+  f("sha256", s.sha256, "of its weights");
+  f("cycle", s.cycle, "0: the seed");
+  f("parents", s.parents, "whose weighted mean it started from");
+}
+
+// Where an expert that `btm import` brought came from.
+struct Origin {
+  std::string name;
+  std::vector<Ancestor> ancestors;
+};
+template <class F>
+void visit(Origin& s, F&& f) {
+  f("name", s.name, "of the expert in its forest");
+  f("ancestors", s.ancestors, "all that it descends from, the nearest first");
+}
+
 struct ExpertInfo {
   std::string name;
   std::string kind;  // seed, expert, dense
@@ -36,9 +63,10 @@ struct ExpertInfo {
   double flops = 0, device_seconds = 0, dev_loss = 0;
   int threads = 0;  // of the training; 0: not known (written before they were kept)
   std::string tool_version;
+  std::optional<Origin> imported = {};  // nullopt: trained in this forest
 };
 
-// All but `recipe`, which is free JSON and kept verbatim.
+// All but `imported`, which is there for few, and `recipe`, which is free JSON and kept verbatim.
 template <class F>
 void visit(ExpertInfo& s, F&& f) {
   f("name", s.name, "of the expert");
@@ -64,10 +92,12 @@ std::string recipe_sha256(const Json& recipe);  // of recipe.dump()
 // are equal.
 std::string recipe_difference(const Json& there, const Json& here);
 
-// The whole of expert.json, the recipe last.
+// The whole of expert.json, the recipe last; and the other way round: throws Error(input), which `name` heads, for what
+// is no expert.json or a recipe that doesn't have its hash.
 Json expert_json(const ExpertInfo& info);
+ExpertInfo expert_from_json(Json json, const std::string& name);
 
-// FOLDER/expert.json. Throws Error(input): missing, broken, or a recipe that doesn't have its hash.
+// FOLDER/expert.json. Throws Error(input): missing or broken.
 ExpertInfo load_expert(const std::filesystem::path& folder);
 void save_expert(const std::filesystem::path& folder, const ExpertInfo& info);
 

@@ -80,6 +80,16 @@ const ExpertInfo* Forest::find(const std::string& name) const {
   return at == experts.end() ? nullptr : &*at;
 }
 
+void unknown_expert(const Forest& forest, const std::string& name) {
+  std::vector<std::string> names;
+  for (const ExpertInfo& info : forest.experts) names.push_back(info.name);
+  std::string nearest = nearest_word(name, names);
+  throw input_error("{}: no expert '{}'; {}", forest.paths.root.string(), name,
+                    !nearest.empty() ? fmt::format("did you mean '{}'?", nearest)
+                    : names.empty()  ? std::string("the forest has none")
+                                     : fmt::format("there are {}", fmt::join(names, ", ")));
+}
+
 Forest replay_forest(const fs::path& root) {
   require_forest(ForestPaths{root});
   Forest forest;
@@ -88,7 +98,7 @@ Forest replay_forest(const fs::path& root) {
   int line = 0;
   for (const Edit& edit : read_edits(forest.paths.log())) {
     std::string where = fmt::format("{}: line {}", forest.paths.log().string(), ++line);
-    edit.edit == "merge" ? apply_merge(forest, edit, where) : apply_remove(forest, edit, where);
+    edit.edit == "remove" ? apply_remove(forest, edit, where) : apply_merge(forest, edit, where);
   }
   return forest;
 }

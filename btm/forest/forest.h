@@ -1,4 +1,5 @@
-// The state of a forest: the log of edits replayed, with the lineage of every expert; and the two edits.
+// The state of a forest: the log of edits replayed, with the lineage of every expert; and two of the edits (bundle.h has
+// the import, which is a merge of what was trained elsewhere).
 //
 // An edit is two steps, in an order that survives a crash between them. Merge: the folder, then the line; a folder
 // without its line is an unfinished merge and is written anew. Remove: the line, then the folder; a folder whose expert
@@ -33,6 +34,8 @@ Forest open_forest(const std::filesystem::path& root);
 // the order of their merge.
 Forest replay_forest(const std::filesystem::path& root);
 
+[[noreturn]] void unknown_expert(const Forest& forest, const std::string& name);  // Error(input) naming the nearest
+
 // Copies a finished run's model folder (RUN/model), with expert.json and RUN/metrics.jsonl if there, to experts/NAME
 // and logs the merge. Weights are hard-linked where the file system allows. Hashes that `info` lacks are filled in,
 // those that it has are checked; weights of parents are normalised to sum to 1. Merged already with the same recipe:
@@ -53,7 +56,8 @@ void publish_models(const std::filesystem::path& target, const std::filesystem::
 // was removed before. Throws Error(input) for a name that was never merged.
 std::vector<std::string> removal_of(const Forest& forest, const std::string& name, bool descendants);
 
-enum class Descendants { keep, remove, retrain };  // retrain: removed, and marked for the next grow
+// retrain: removed, and marked for the next grow but for those that were imported, whose text isn't here.
+enum class Descendants { keep, remove, retrain };
 
 // Logs the removal and deletes the expert's folder, its finished run (runs/NAME, which holds the same weights) and its
 // event file; not with Descendants::keep also of every living expert with a share of it. Gives removal_of. Needs only

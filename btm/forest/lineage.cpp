@@ -7,22 +7,55 @@
 namespace btm {
 namespace {
 
-// The node that a parent names: the one with its weights, or, where no hash is known, the living or latest of its name.
-int parent_node(const Lineage& lineage, const Parent& parent) {
+// The node with these weights, whatever it is called here; one of that name where several have them. -1: none.
+int node_with(const Lineage& lineage, const std::string& sha256, const std::string& name) {
   int found = -1;
-  bool found_alive = false;
   for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
-    const LineageNode& node = lineage.nodes[i];
-    if (node.info.name != parent.name) continue;
-    if (!parent.sha256.empty() && node.info.weights_sha256 == parent.sha256) return i;
-    if (!found_alive) found = i;
-    found_alive = found_alive || !node.removed;
+    const ExpertInfo& info = lineage.nodes[i].info;
+    if (info.weights_sha256 != sha256) continue;
+    if (info.name == name) return i;
+    if (found < 0) found = i;
   }
   return found;
 }
 
-void add_nodes(Lineage& lineage, const std::vector<ExpertInfo>& experts, bool removed) {
-  for (const ExpertInfo& info : experts) lineage.nodes.push_back({info.name, info, removed, {}, 0});
+// The node that a parent names: the one with its weights, or, where a hash isn't known, the living or latest of its
+// name.
+int parent_node(const Lineage& lineage, const Parent& parent) {
+  if (!parent.sha256.empty()) {
+    if (int found = node_with(lineage, parent.sha256, parent.name); found >= 0) return found;
+  }
+  int found = -1;
+  bool found_alive = false;
+  for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
+    const LineageNode& node = lineage.nodes[i];
+    const bool unknown = parent.sha256.empty() || node.info.weights_sha256.empty();
+    if (node.info.name != parent.name || !unknown) continue;
+    if (!found_alive) found = i;
+    found_alive = found_alive || node.standing == Standing::alive;
+  }
+  return found;
+}
+
+void add_nodes(Lineage& lineage, const std::vector<ExpertInfo>& experts, Standing standing) {
+  for (const ExpertInfo& info : experts) lineage.nodes.push_back({info.name, info, standing, {}, 0});
+}
+
+// What imported experts descend from and was never here.
+void add_nodes_elsewhere(Lineage& lineage, const std::vector<ExpertInfo>& experts) {
+  for (const ExpertInfo& info : experts) {
+    if (!info.imported) continue;
+    for (const Ancestor& ancestor : info.imported->ancestors) {
+      if (node_with(lineage, ancestor.sha256, ancestor.name) >= 0) continue;
+      ExpertInfo there;
+      there.name = ancestor.name;
+      there.kind = ancestor.cycle == 0 ? kSeedName : "expert";
+      there.cycle = ancestor.cycle;
+      there.parents = ancestor.parents;
+      there.weights_sha256 = ancestor.sha256;
+      add_nodes(lineage, {there}, Standing::elsewhere);
+    }
+  }
 }
 
 void make_ids_unique(Lineage& lineage) {
@@ -30,7 +63,7 @@ void make_ids_unique(Lineage& lineage) {
   std::map<std::string, int> count;
   for (const LineageNode& node : lineage.nodes) ++count[node.info.name];
   for (LineageNode& node : lineage.nodes) {
-    if (node.removed && count[node.info.name] > 1) {
+    if (node.standing != Standing::alive && count[node.info.name] > 1) {
       node.id = fmt::format("{}@{}", node.info.name, node.info.weights_sha256.substr(0, kHashDigits));
     }
   }
@@ -53,14 +86,15 @@ Lineage lineage_of(const Forest& forest) {
   Lineage lineage;
   ExpertInfo seed = forest.seed.value_or(ExpertInfo{});
   seed.name = seed.kind = kSeedName;
-  add_nodes(lineage, {seed}, false);
-  add_nodes(lineage, forest.experts, false);
-  add_nodes(lineage, forest.removed, true);
+  add_nodes(lineage, {seed}, Standing::alive);
+  add_nodes(lineage, forest.experts, Standing::alive);
+  add_nodes(lineage, forest.removed, Standing::removed);
+  for (const auto* experts : {&forest.experts, &forest.removed}) add_nodes_elsewhere(lineage, *experts);
   make_ids_unique(lineage);
   std::vector<int> removed;
   for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
     LineageNode& node = lineage.nodes[i];
-    if (node.removed) removed.push_back(i);
+    if (node.standing == Standing::removed) removed.push_back(i);
     for (const Parent& parent : node.info.parents) {
       if (int at = parent_node(lineage, parent); at >= 0) node.parents.push_back({at, parent.weight});
     }
@@ -68,6 +102,25 @@ Lineage lineage_of(const Forest& forest) {
   std::vector<double> taints = shares_of(lineage, removed);
   for (std::size_t i = 0; i < taints.size(); ++i) lineage.nodes[i].taint = taints[i];
   return lineage;
+}
+
+bool is_seed(const LineageNode& node) {
+  return node.info.name == kSeedName && node.standing == Standing::alive;
+}
+
+std::vector<Ancestor> ancestors_of(const Forest& forest, const ExpertInfo& expert) {
+  const Lineage lineage = lineage_of(forest);
+  std::vector<Ancestor> ancestors;
+  std::vector<Parent> open = expert.parents;
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    const Parent parent = open[i];
+    if (std::ranges::find(ancestors, parent.sha256, &Ancestor::sha256) != ancestors.end()) continue;
+    const int at = parent_node(lineage, parent);
+    const ExpertInfo info = at >= 0 ? lineage.nodes[at].info : ExpertInfo{};
+    ancestors.push_back({at >= 0 ? info.name : parent.name, parent.sha256, info.cycle, info.parents});
+    open.insert(open.end(), info.parents.begin(), info.parents.end());
+  }
+  return ancestors;
 }
 
 std::vector<double> shares_of(const Lineage& lineage, const std::vector<int>& ancestors) {
@@ -82,8 +135,8 @@ std::vector<int> nodes_named(const Lineage& lineage, const std::string& name) {
   std::vector<int> found;
   for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
     const LineageNode& node = lineage.nodes[i];
-    if (node.info.name != name) continue;
-    if (!node.removed) return {i};
+    if (node.info.name != name || node.standing == Standing::elsewhere) continue;
+    if (node.standing == Standing::alive) return {i};
     found.push_back(i);
   }
   return found;
@@ -95,7 +148,7 @@ std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name) {
   std::vector<Tainted> tainted;
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const LineageNode& node = lineage.nodes[i];
-    if (!node.removed && shares[i] > 0) tainted.push_back({node.info.name, shares[i]});
+    if (node.standing == Standing::alive && shares[i] > 0) tainted.push_back({node.info.name, shares[i]});
   }
   return tainted;
 }

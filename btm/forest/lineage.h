@@ -1,8 +1,11 @@
 // Who was branched from whom: a directed acyclic graph with the parents' weights on its edges.
 #pragma once
 
+#include <array>
 #include <limits>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "btm/core/settings.h"
@@ -15,25 +18,39 @@ struct LineageEdge {
   double weight = 0;
 };
 
+enum class Standing {
+  alive,
+  removed,
+  elsewhere,  // never in this forest: known by name and hash, since an imported expert descends from it
+};
+inline std::array<std::pair<Standing, std::string_view>, 3> names(Standing) {
+  return {{{Standing::alive, "alive"}, {Standing::removed, "removed"}, {Standing::elsewhere, "elsewhere"}}};
+}
+
 struct LineageNode {
-  std::string id;  // the name; NAME@HASH for a removed one whose name was used again
-  ExpertInfo info;
-  bool removed = false;
+  std::string id;   // the name; NAME@HASH for one that isn't alive and whose name is used again
+  ExpertInfo info;  // of one elsewhere: name, kind, cycle, parents, hash of its weights
+  Standing standing = Standing::alive;
   std::vector<LineageEdge> parents;
   double taint = 0;  // share of its initial weights that came from removed experts
 };
 
 struct Lineage {
-  std::vector<LineageNode> nodes;  // the seed, the living experts, the removed ones
+  std::vector<LineageNode> nodes;  // the seed, the living experts, the removed ones, those elsewhere
 };
 
 Lineage lineage_of(const Forest& forest);
+
+bool is_seed(const LineageNode& node);  // of this forest
+
+// All that the expert descends from, as a forest that it is handed to will know them; the nearest first.
+std::vector<Ancestor> ancestors_of(const Forest& forest, const ExpertInfo& expert);
 
 // For every node, the share of its initial weights that came from the nodes of `ancestors`: the sum over all paths up
 // to the first of them of the product of the weights. Linear in the edges.
 std::vector<double> shares_of(const Lineage& lineage, const std::vector<int>& ancestors);
 
-// Nodes of that name: the living one, or else the removed ones; empty if there is none.
+// Nodes of that name in this forest: the living one, or else the removed ones; empty if there is none.
 std::vector<int> nodes_named(const Lineage& lineage, const std::string& name);
 
 struct Tainted {

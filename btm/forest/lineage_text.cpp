@@ -19,12 +19,13 @@ int main_parent(const LineageNode& node) {
 
 std::string label(const LineageNode& node) {
   std::string text = node.id;
-  if (node.info.name != kSeedName) {
+  if (node.info.cycle > 0) {
     text += fmt::format(", cycle {}, from {}", node.info.cycle, parents_text(node.info));
   }
   if (node.info.tokens > 0) text += fmt::format(", {} tokens", format_count(static_cast<double>(node.info.tokens)));
-  if (node.removed) text += " (removed)";
-  if (!node.removed && node.taint > 0)
+  if (node.standing == Standing::removed) text += " (removed)";
+  if (node.standing == Standing::elsewhere) text += " (in another forest)";
+  if (node.standing == Standing::alive && node.taint > 0)
     text += fmt::format(" (tainted: {:.1f} % of its start was removed)", node.taint * 100);
   return text;
 }
@@ -71,7 +72,7 @@ Json lineage_json(const Lineage& lineage) {
     nodes.push_back({{"id", node.id},
                      {"name", info.name},
                      {"kind", info.kind},
-                     {"state", node.removed ? "removed" : "alive"},
+                     {"state", to_word(node.standing)},
                      {"cycle", info.cycle},
                      {"domains", info.domains},
                      {"tokens", info.tokens},
@@ -87,8 +88,11 @@ Json lineage_json(const Lineage& lineage) {
 std::string lineage_dot(const Lineage& lineage) {
   std::string text = "digraph forest {\n  node [shape=box];\n";
   for (const LineageNode& node : lineage.nodes) {
-    std::string cycle = node.info.name == kSeedName ? "" : fmt::format("\ncycle {}", node.info.cycle);
-    const char* style = node.removed ? ", style=dashed" : node.taint > 0 ? ", color=red" : "";
+    std::string cycle = node.info.cycle == 0 ? "" : fmt::format("\ncycle {}", node.info.cycle);
+    const char* style = node.standing == Standing::removed     ? ", style=dashed"
+                        : node.standing == Standing::elsewhere ? ", style=dotted"
+                        : node.taint > 0                       ? ", color=red"
+                                                               : "";
     text += fmt::format("  {} [label={}{}];\n", quoted(node.id), quoted(node.id + cycle), style);
   }
   for (const LineageNode& node : lineage.nodes) {

@@ -5,6 +5,7 @@
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
 #include "btm/core/log.h"
+#include "btm/forest/admission.h"
 #include "btm/forest/edit_log.h"
 #include "btm/forest/forest.h"
 #include "btm/forest/unfinished.h"
@@ -12,17 +13,6 @@
 
 namespace btm {
 namespace {
-
-constexpr std::size_t kLongestName = 200;  // bytes: file systems end at 255, and a temporary ending is added
-
-void check_name(const std::string& name) {
-  bool broken =
-      name.empty() || name.size() > kLongestName || name.front() == '.' || name.ends_with(".tmp") ||
-      std::any_of(name.begin(), name.end(), [](unsigned char c) { return c <= ' ' || c == '/' || c == 0x7f; });
-  if (broken || name == kSeedName) {
-    throw input_error("'{}' can't be the name of an expert; use letters, digits, '-' and '_', and not 'seed'", name);
-  }
-}
 
 constexpr double kRounding = 1e-9;  // of a sum of weights
 
@@ -75,37 +65,6 @@ void require_same_recipe(const fs::path& folder, const ExpertInfo& there, const 
       there.recipe.is_null() ? "its expert.json is lost" : recipe_difference(there.recipe, here.recipe);
   if (difference.empty()) return;  // only the order of keys differs
   throw input_error("{}: published before with another recipe: {}; {}", folder.string(), difference, advice);
-}
-
-void check_tokenizer(const ExpertInfo& info, const ExpertInfo& other) {
-  if (info.tokenizer_sha256 == other.tokenizer_sha256) return;
-  throw input_error(
-      "{}: its tokenizer is not the forest's (SHA-256 {}, but {} in '{}'); all experts of a forest share "
-      "one tokenizer: train it with the forest's",
-      info.name, info.tokenizer_sha256, other.tokenizer_sha256, other.name);
-}
-
-void check_shape(const ExpertInfo& info, const fs::path& model, const ExpertInfo& other, const fs::path& other_model) {
-  std::string difference =
-      recipe_difference(settings_json(load_config(other_model)), settings_json(load_config(model)));
-  if (difference.empty()) return;
-  throw input_error(
-      "{}: its shape is not the forest's: compared with '{}', {}; all experts of a forest share one shape", info.name,
-      other.name, difference);
-}
-
-// Tokenizer and shape against the seed's, or the first expert's where the seed is not there.
-void check_kind(const Forest& forest, const ExpertInfo& info, const fs::path& model) {
-  const ForestPaths& paths = forest.paths;
-  auto compare = [&](const ExpertInfo& other, const fs::path& folder) {
-    check_tokenizer(info, other);
-    check_shape(info, model, other, folder);
-  };
-  if (forest.seed) {
-    compare(*forest.seed, paths.seed());
-  } else if (!forest.experts.empty()) {
-    compare(forest.experts.front(), paths.expert(forest.experts.front().name));
-  }
 }
 
 // Hash of a parent's weights, of the latest of that name if none is claimed; "" if there is none such.
@@ -164,7 +123,7 @@ void restore_folder(const ForestPaths& paths, const fs::path& run, const ExpertI
 }  // namespace
 
 void merge_expert(const ForestPaths& paths, const fs::path& run, const ExpertInfo& info) {
-  check_name(info.name);
+  check_expert_name(info.name);
   Forest forest = replay_forest(paths.root);
   finish_removals(forest);
   fs::path folder = paths.expert(info.name);
@@ -180,7 +139,10 @@ void merge_expert(const ForestPaths& paths, const fs::path& run, const ExpertInf
   require_model(run);
   ExpertInfo whole = with_hashes(info, run / "model");
   settle_parents(forest, whole);
-  check_kind(forest, whole, run / "model");
+  if (const auto other = model_to_match(forest)) {
+    check_tokenizer(whole, other->info);
+    check_shape(whole.name, load_config(run / "model"), *other);
+  }
   write_model_folder(folder, run, whole);
   append_edit(paths.log(), merge_edit(whole));
 }

@@ -9,20 +9,11 @@
 namespace btm {
 namespace {
 
-[[noreturn]] void unknown_expert(const Forest& forest, const std::string& name) {
-  std::vector<std::string> names;
-  for (const ExpertInfo& info : forest.experts) names.push_back(info.name);
-  std::string nearest = nearest_word(name, names);
-  throw input_error("{}: no expert '{}'; {}", forest.paths.root.string(), name,
-                    !nearest.empty() ? fmt::format("did you mean '{}'?", nearest)
-                    : names.empty()  ? std::string("the forest has none")
-                                     : fmt::format("there are {}", fmt::join(names, ", ")));
-}
-
 // The finished run goes first: a crash after that leaves a whole expert, whereas a finished run that outlived the
 // removal would be merged again by the next `grow`. An unfinished run of that name is new work and stays.
-void remove_run(const ForestPaths& paths, const std::string& name) {
-  if (fs::exists(paths.run(name) / "result.json")) remove_folder(paths.run(name));
+// What was imported had no run here.
+void remove_run(const ForestPaths& paths, const ExpertInfo& info) {
+  if (!info.imported && fs::exists(paths.run(info.name) / "result.json")) remove_folder(paths.run(info.name));
 }
 
 }  // namespace
@@ -45,10 +36,11 @@ std::vector<std::string> remove_expert(const Forest& forest, const std::string& 
   std::vector<std::string> names = removal_of(forest, name, descendants != Descendants::keep);
   finish_removals(forest);
   for (const std::string& each : names) {
-    remove_run(forest.paths, each);
+    const ExpertInfo& info = *forest.find(each);
+    remove_run(forest.paths, info);
     if (!fs::exists(forest.paths.run(each))) remove_folder(forest.paths.tensorboard(each));  // else it is that run's
-    append_edit(forest.paths.log(),
-                remove_edit(*forest.find(each), descendants == Descendants::retrain && each != name));
+    const bool retrain = descendants == Descendants::retrain && each != name && !info.imported;
+    append_edit(forest.paths.log(), remove_edit(info, retrain));
     remove_folder(forest.paths.expert(each));
   }
   return names;

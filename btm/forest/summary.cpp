@@ -61,17 +61,27 @@ Json comparisons_of(const ForestPaths& paths) {
 }  // namespace
 
 Json forest_summary(const Forest& forest) {
-  Json seed, experts = Json::array(), removed = Json::array();
+  Json seed, experts = Json::array(), removed = Json::array(), elsewhere = Json::array();
   Lineage lineage = lineage_of(forest);
   for (const LineageNode& node : lineage.nodes) {
-    bool is_seed = node.info.name == kSeedName;
-    if (is_seed && !forest.seed) continue;
+    if (is_seed(node) && !forest.seed) continue;
     Json model = place_of(node.info, node.id, parents_of(lineage, node));
-    if (!is_seed) model["tainted"] = node.taint;
-    if (!node.removed) add_folder(model, is_seed ? forest.paths.seed() : forest.paths.expert(node.info.name));
-    is_seed ? seed = std::move(model) : (node.removed ? removed : experts).emplace_back(std::move(model));
+    if (is_seed(node)) {
+      add_folder(model, forest.paths.seed());
+      seed = std::move(model);
+      continue;
+    }
+    model["tainted"] = node.taint;
+    if (node.info.imported) model["imported"] = node.info.imported->name;
+    if (node.standing == Standing::alive) add_folder(model, forest.paths.expert(node.info.name));
+    Json& list = node.standing == Standing::alive ? experts : node.standing == Standing::removed ? removed : elsewhere;
+    list.push_back(std::move(model));
   }
-  return {{"seed", seed}, {"experts", experts}, {"removed", removed}, {"comparisons", comparisons_of(forest.paths)}};
+  return {{"seed", seed},
+          {"experts", experts},
+          {"removed", removed},
+          {"elsewhere", elsewhere},
+          {"comparisons", comparisons_of(forest.paths)}};
 }
 
 }  // namespace btm

@@ -242,7 +242,9 @@ void check(const Forest& forest, const EvaluateSettings& settings) {
 std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {
   std::vector<EvaluationDomain> train, novel;
   std::set<std::string> trained;
-  for (const ExpertInfo& expert : forest.experts) trained.insert(expert.domains.begin(), expert.domains.end());
+  for (const ExpertInfo& expert : forest.experts) {
+    if (!expert.imported) trained.insert(expert.domains.begin(), expert.domains.end());
+  }
   auto folder = forest.paths.tokens("");
   std::set<std::string> names;
   if (std::filesystem::is_directory(folder)) {

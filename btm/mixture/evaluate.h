@@ -50,7 +50,8 @@ struct EvaluateOptions {
   std::vector<std::filesystem::path> known_scores = {};  // results/scores of forests that may share models and texts
 };
 
-// Domains with tokens in the forest: those that some expert was trained on are train, all others novel.
+// Domains with tokens in the forest: those that some expert was trained on are train, all others novel. Imported
+// experts were trained on text of another forest, whatever it is called there.
 std::vector<EvaluationDomain> evaluation_domains(const Forest& forest);
 
 // Scores every expert, the seed and the comparisons on dev sample and test text of every domain (one model in memory at

@@ -67,8 +67,10 @@ std::string comparison_name(const ComparisonSettings& settings) {
   return joint && settings.from == Start::random ? name + "_from_random" : name;
 }
 
-std::vector<ModelTask> comparison_tasks(const ComparisonSettings& settings, const Forest& forest) {
+std::vector<ModelTask> comparison_tasks(const ComparisonSettings& settings, Forest forest) {
+  std::erase_if(forest.experts, [](const ExpertInfo& expert) { return expert.imported.has_value(); });
   std::vector<ModelTask> tasks;
+  if (forest.experts.empty()) return tasks;
   if (settings.model == Baseline::random_split) {
     tasks = random_split(settings, forest);
   } else if (settings.model == Baseline::random_init) {

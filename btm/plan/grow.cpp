@@ -79,7 +79,9 @@ class Grower {
 
   std::set<std::string> domains_in_use() const {
     std::set<std::string> result;
-    auto take = [&result](const ExpertInfo& info) { result.insert(info.domains.begin(), info.domains.end()); };
+    auto take = [&result](const ExpertInfo& info) {
+      if (!info.imported) result.insert(info.domains.begin(), info.domains.end());
+    };
     if (is_published(paths_.seed())) take(load_expert(paths_.seed()));
     if (fs::exists(paths_.log())) {
       for (const ExpertInfo& expert : open_forest(paths_.root).experts) take(expert);
@@ -170,7 +172,12 @@ class Grower {
       task.training = cycle.training;
       task.branch = settings_json(cycle.branch);
       if (const ExpertInfo* published = forest.find(name)) {
-        check_unchanged(*published, task, "give the new settings to a domain of another name");
+        check_unchanged(*published, task,
+                        published->imported
+                            ? fmt::format("import that one under another name (btm remove {} {}; btm import "
+                                          "{} FILE --name NAME): the plan trains its own '{}'",
+                                          plan_.forest, name, plan_.forest, name)
+                            : "give the new settings to a domain of another name");
       } else if (was_removed(forest, name)) {
         log_info(fmt::format("{}: was removed from the forest and is not grown again; take it out of the plan", name));
       } else {
@@ -191,20 +198,23 @@ class Grower {
     }
   }
 
-  // Whom an expert may be branched from: a function of the plan, not of who happens to be there yet.
+  // Whom an expert may be branched from: a function of the plan, not of who happens to be there yet. Imported experts
+  // count as there before any cycle.
   static std::vector<const ExpertInfo*> candidates(const CycleSettings& cycle, int number, const Forest& forest) {
     std::vector<const ExpertInfo*> found;
     for (const ExpertInfo& expert : forest.experts) {
       const bool named = std::ranges::find(cycle.after, expert.name) != cycle.after.end();
-      if (cycle.after.empty() ? expert.cycle < number : named) found.push_back(&expert);
+      const bool before = expert.imported || expert.cycle < number;
+      if (cycle.after.empty() ? before : named) found.push_back(&expert);
     }
     return found;
   }
 
   static bool was_removed(const Forest& forest, const std::string& name) {
     if (std::ranges::find(forest.to_retrain, name) != forest.to_retrain.end()) return false;
-    return std::any_of(forest.removed.begin(), forest.removed.end(),
-                       [&name](const ExpertInfo& expert) { return expert.name == name; });
+    return std::any_of(forest.removed.begin(), forest.removed.end(), [&name](const ExpertInfo& expert) {
+      return expert.name == name && !expert.imported;  // an import that is gone was never of the plan
+    });
   }
 
   // ---- comparisons
@@ -221,6 +231,7 @@ class Grower {
     const fs::path folder = paths_.comparison(name);
     Forest forest = open_forest(paths_.root);
     std::vector<ModelTask> tasks = comparison_tasks(settings, forest);
+    if (tasks.empty()) return;
     keep_published(settings, tasks);
     if (outgrown(folder, tasks)) {
       log_info(fmt::format("{}: the forest has grown since; it is trained anew with the compute of all experts", name));

@@ -31,7 +31,9 @@ bool is_model(const fs::path& folder) {
 
 Neighbours::Neighbours(const std::vector<fs::path>& forests) : forests_(forests) {
   auto add = [this](const fs::path& folder, const fs::path& found) {
-    if (is_model(folder)) models_.emplace(load_expert(folder).recipe_sha256, found);
+    if (!is_model(folder)) return;
+    const ExpertInfo info = load_expert(folder);
+    if (!info.imported) models_.emplace(info.recipe_sha256, found);  // that it was made so is its sender's word alone
   };
   for (const fs::path& root : forests) {
     ForestPaths paths{root};

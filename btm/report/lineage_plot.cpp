@@ -35,7 +35,7 @@ std::string arrows_of(const LineagePlot& plot, const LineageLayout& layout) {
     arrows += ribbon(source.x + source.width, layout.y[arrow.from] + middle, layout.columns.at(to.cycle).x,
                      layout.y[arrow.to] + middle, std::min(arrow.weight, 1.0),
                      fmt::format("data-from=\"{}\" data-to=\"{}\"{}", arrow.from, arrow.to,
-                                 from.removed ? " stroke-dasharray=\"4 3\"" : ""),
+                                 from.state == BoxState::alive ? "" : " stroke-dasharray=\"4 3\""),
                      tooltip(fmt::format("{} → {}\nweight {:.3g}", from.name, to.name, arrow.weight)));
   }
   return arrows;
@@ -47,8 +47,12 @@ std::string frame(const LineageColumn& column, double y, double height, double s
 }
 
 std::string box_of(const LineageBox& box, std::size_t index, const LineageColumn& column, double y, double height) {
-  bool tainted = !box.removed && box.taint > 0;
-  const char* state = box.removed ? " removed" : tainted ? " tainted" : box.cycle == 0 ? " root" : "";
+  bool tainted = box.state == BoxState::alive && box.taint > 0;
+  const char* state = box.state == BoxState::removed     ? " removed"
+                      : box.state == BoxState::elsewhere ? " elsewhere"
+                      : tainted                          ? " tainted"
+                      : box.cycle == 0                   ? " root"
+                                                         : "";
   std::string percent = tainted ? fmt::format("{:.0f} %", 100 * box.taint) : "";
   double room = column.width - 2 * kTextLeft - text_width(percent);
   std::string text = tooltip(box.name + (box.note.empty() ? "" : "\n" + box.note)) + frame(column, y, height, 1, "box");
@@ -65,7 +69,7 @@ struct Legend {
   double width = 0;
 };
 
-// Widths of lines and the two states, where there are any.
+// Widths of lines and the states, where there are any.
 Legend legend_of(const LineagePlot& plot, double top) {
   Legend legend;
   double x = 1, middle = top + kLegend - 14;
@@ -79,14 +83,17 @@ Legend legend_of(const LineagePlot& plot, double top) {
     word(fmt::format("{:g}", weight));
   }
   auto sample = [&](const LineageBox& box, const char* meaning) {
-    legend.content += box_of(box, plot.boxes.size(), {x, box.removed ? 74.0 : 104.0}, middle - 10, 20);
-    x += box.removed ? 82 : 112;
+    const double width = box.taint > 0 ? 104 : 74;
+    legend.content += box_of(box, plot.boxes.size(), {x, width}, middle - 10, 20);
+    x += width + 8;
     word(meaning);
   };
   auto any = [&plot](auto&& test) { return std::any_of(plot.boxes.begin(), plot.boxes.end(), test); };
-  if (any([](const LineageBox& box) { return box.removed; })) sample({"expert", 1, true, 0, ""}, "removed");
-  if (any([](const LineageBox& box) { return !box.removed && box.taint > 0; })) {
-    sample({"expert", 1, false, 0.4, ""}, "tainted: share that came from removed experts");
+  auto any_in = [&any](BoxState state) { return any([state](const LineageBox& box) { return box.state == state; }); };
+  if (any_in(BoxState::removed)) sample({"expert", 1, BoxState::removed, 0, ""}, "removed");
+  if (any_in(BoxState::elsewhere)) sample({"expert", 1, BoxState::elsewhere, 0, ""}, "in another forest");
+  if (any([](const LineageBox& box) { return box.state == BoxState::alive && box.taint > 0; })) {
+    sample({"expert", 1, BoxState::alive, 0.4, ""}, "tainted: share that came from removed experts");
   }
   legend.width = x;
   return legend;

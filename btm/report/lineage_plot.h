@@ -8,10 +8,16 @@
 
 namespace btm {
 
+enum class BoxState {
+  alive,
+  removed,
+  elsewhere,  // an ancestor that was never in this forest
+};
+
 struct LineageBox {
   std::string name;
   int cycle = 0;  // its column
-  bool removed = false;
+  BoxState state = BoxState::alive;
   double taint = 0;  // 0 to 1: the part of the box that is filled
   std::string note;  // lines of the tooltip below the name
 };

@@ -80,7 +80,7 @@ TEST(ForestSummary, HoldsEveryModelWithItsCostAndPlace) {
 TEST(ForestSummary, OfAnEmptyForest) {
   test::TemporaryFolder folder;
   EXPECT_EQ(forest_summary(open_forest(folder.path())).dump(),
-            R"({"seed":null,"experts":[],"removed":[],"comparisons":[]})");
+            R"({"seed":null,"experts":[],"removed":[],"elsewhere":[],"comparisons":[]})");
 }
 
 }  // namespace

@@ -56,11 +56,11 @@ TEST(HeatMap, WritesValuesWhereThereIsRoom) {
 
 TEST(LineagePlot, BoxesOfAColumnStandInTheOrderOfTheirParents) {
   LineagePlot plot{"Title", {}, {}};
-  plot.boxes = {{"seed", 0, false, 0, ""},
-                {"a", 1, false, 0, ""},
-                {"b", 1, true, 0, ""},
-                {"of b", 2, false, 0.9, ""},
-                {"of a", 2, false, 0.1, ""}};
+  plot.boxes = {{"seed", 0, BoxState::alive, 0, ""},
+                {"a", 1, BoxState::elsewhere, 0, ""},
+                {"b", 1, BoxState::removed, 0, ""},
+                {"of b", 2, BoxState::alive, 0.9, ""},
+                {"of a", 2, BoxState::alive, 0.1, ""}};
   plot.arrows = {{0, 1, 1}, {0, 2, 1}, {2, 3, 0.9}, {1, 3, 0.1}, {1, 4, 0.9}, {2, 4, 0.1}, {0, 4, 0.001}};
   LineageLayout layout = lay_out(plot);
   EXPECT_LT(layout.y[4], layout.y[3]);
@@ -73,6 +73,7 @@ TEST(LineagePlot, BoxesOfAColumnStandInTheOrderOfTheirParents) {
   std::string svg = inline_svg(draw(plot));
   EXPECT_EQ(count_of(svg, "data-from="), 6);              // all but the faintest
   EXPECT_EQ(count_of(svg, "class=\"node removed\""), 2);  // with the legend's
+  EXPECT_EQ(count_of(svg, "class=\"node elsewhere\""), 2);
   EXPECT_EQ(count_of(svg, "class=\"node tainted\""), 3);
 }
 
