@@ -25,5 +25,6 @@ void add_show(CLI::App& app);
 void add_study(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_train(CLI::App& app);
+void add_verify(CLI::App& app);
 
 }  // namespace btm

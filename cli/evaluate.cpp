@@ -7,6 +7,7 @@
 #include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/log.h"
+#include "btm/core/seal.h"
 #include "btm/plan/plan.h"
 #include "btm/report/evaluation_table.h"
 #include "cli/command.h"
@@ -60,7 +61,7 @@ void run(const Options& options) {
   fs::remove(forest.paths.results() / "recipe.json", ignored);
   Json evaluation = evaluate_forest(forest, settings, domains, texts, {options.threads, options.json});
   fs::path markdown = fs::path(forest.paths.evaluation()).replace_extension(".md");
-  write_file(markdown, evaluation_markdown(evaluation));
+  write_sealed_file(markdown, evaluation_markdown(evaluation));
   if (options.json) {
     fmt::print("{}\n", evaluation.dump(2));
     return;

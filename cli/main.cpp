@@ -34,7 +34,7 @@ int run(int argc, char** argv) {
 
   for (auto add : {add_grow, add_prepare, add_branch, add_train, add_merge, add_remove, add_export, add_import, add_ls,
                    add_show, add_lineage, add_evaluate, add_posterior, add_average, add_generate, add_tokenize,
-                   add_study, add_report, add_doctor}) {
+                   add_study, add_report, add_verify, add_doctor}) {
     add(app);
   }
   try {

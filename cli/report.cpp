@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "btm/core/files.h"
+#include "btm/core/seal.h"
 #include "btm/forest/summary.h"
 #include "btm/report/evaluation_table.h"
 #include "btm/report/page.h"
@@ -23,7 +24,7 @@ Json summary_of(const ForestPaths& paths) {
   if (!grown && fs::exists(paths.summary())) return read_results(paths.summary());
   Json summary = forest_summary(replay_forest(paths.root));
   make_folders(paths.results());
-  write_file(paths.summary(), summary.dump(1) + "\n");
+  write_sealed_file(paths.summary(), summary.dump(1) + "\n");
   return summary;
 }
 

@@ -52,6 +52,7 @@ std::string sha256_file(const std::filesystem::path& path) {
     file.read(block.data(), static_cast<std::streamsize>(block.size()));
     hash.update({block.data(), static_cast<std::size_t>(file.gcount())});
   }
+  if (file.bad()) throw input_error("{}: can't be read to its end; the disk may be failing", path.string());
   return hash.hex();
 }
 

@@ -48,7 +48,9 @@ void visit(DomainReport& s, F&& f) {
   f("test_sha256", s.test_sha256, "over test.bin and test.idx");
 }
 
-// FOLDER/domain.json. Loading throws Error(input): missing, not JSON, unknown or wrong fields.
+inline constexpr const char* kDomainReportFile = "domain.json";
+
+// Loading throws Error(input): missing, not JSON, unknown or wrong fields.
 DomainReport load_domain_report(const std::filesystem::path& folder);
 void save_domain_report(const DomainReport& report, const std::filesystem::path& folder);
 

@@ -9,6 +9,7 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/progress.h"
+#include "btm/core/sums.h"
 #include "btm/data/token_store.h"
 
 namespace btm {
@@ -119,6 +120,7 @@ DomainReport prepare_domain(const TextSettings& settings, const std::string& dom
   report.dev_sha256 = TokenStore(output.path() / kSplitNames[1]).sha256();
   report.test_sha256 = TokenStore(output.path() / kSplitNames[2]).sha256();
   save_domain_report(report, output.path());
+  write_sums(output.path());
   output.publish();
   return report;
 }

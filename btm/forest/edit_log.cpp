@@ -8,6 +8,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/log.h"
+#include "btm/core/seal.h"
 
 namespace btm {
 namespace {
@@ -19,7 +20,8 @@ std::string now() {
 Edit parse_edit(std::string_view line, const std::string& where) {
   Edit edit;
   try {
-    Json json = Json::parse(line);
+    if (check_line_seal(line) == Seal::broken) throw input_error("it does not match its hash, line_sha256");
+    Json json = Json::parse(unsealed_line(line));
     if (!json.is_object()) throw input_error("must be a JSON object");
     edit.edit = json.value("edit", "");  // ahead of the others, since it decides which there are
     if (edit.edit != "merge" && edit.edit != "import" && edit.edit != "remove") {
@@ -119,7 +121,7 @@ void append_edit(const fs::path& log, const Edit& edit) {
       if (status) throw input_error("{}: can't be written: {}", log.string(), status.message());
     }
   }
-  append_line(log, settings_json(edit).dump());
+  append_line(log, sealed_line(settings_json(edit).dump()));
 }
 
 }  // namespace btm

@@ -52,7 +52,8 @@ ExpertInfo read_expert(const ForestPaths& paths, const ExpertInfo& logged) {
   return info;
 }
 
-// A new, empty folder is a forest without anything in it; a folder of other things is a slip of the user.
+}  // namespace
+
 void require_forest(const ForestPaths& paths) {
   constexpr const char* kAdvice =
       "give the folder that 'forest' names in forest.yaml, or grow one: btm grow forest.yaml";
@@ -72,8 +73,6 @@ void require_forest(const ForestPaths& paths) {
                       kAdvice);
   }
 }
-
-}  // namespace
 
 const ExpertInfo* Forest::find(const std::string& name) const {
   auto at = named(experts, name);

@@ -25,6 +25,10 @@ struct Forest {
   const ExpertInfo* find(const std::string& name) const;  // alive; null if there is none
 };
 
+// Throws Error(input) if there is no such folder, or one of other things: a slip of the user. A new, empty folder is a
+// forest without anything in it.
+void require_forest(const ForestPaths& paths);
+
 // Replays log.jsonl and reads the seed's and each expert's expert.json. Throws Error(input): no folder there, a broken
 // log (see read_edits), an expert of the log without its folder or with other hashes there than in the log. Weights are
 // not hashed. Experts are in the order of cycles and names, so that nothing depends on which of two was trained faster.

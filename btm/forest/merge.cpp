@@ -5,6 +5,7 @@
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
 #include "btm/core/log.h"
+#include "btm/core/sums.h"
 #include "btm/forest/admission.h"
 #include "btm/forest/edit_log.h"
 #include "btm/forest/forest.h"
@@ -36,11 +37,12 @@ void fill_model_folder(const fs::path& folder, const fs::path& model, const fs::
   for (const auto& entry : fs::directory_iterator(model)) {
     if (entry.is_regular_file()) link_or_copy(entry.path(), folder / entry.path().filename());
   }
-  fs::remove(folder / "expert.json");  // of another model, if RUN/model was itself one of a forest
+  for (const char* name : {"expert.json", kSumsFile}) fs::remove(folder / name);  // of the model as it was elsewhere
   if (fs::path metrics = run / "metrics.jsonl"; fs::exists(metrics)) {
     write_file(folder / "metrics.jsonl", read_file(metrics));  // a copy: a log is appended to in place
   }
   save_expert(folder, info);
+  write_sums(folder);
 }
 
 void write_model_folder(const fs::path& target, const fs::path& run, const ExpertInfo& info) {

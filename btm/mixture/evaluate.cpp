@@ -10,6 +10,7 @@
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
+#include "btm/core/seal.h"
 #include "btm/data/tokenizer.h"
 #include "btm/mixture/average_weights.h"
 #include "btm/mixture/comparisons.h"
@@ -281,7 +282,7 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
   ScoreStore store(forest.paths.results() / "scores", window, evaluation.threads, options.known_scores);
   evaluation.store = &store;
   Json json = Table(forest, settings, std::move(evaluation), options.quiet).build();
-  write_file(forest.paths.evaluation(), json.dump(2) + "\n");
+  write_sealed_file(forest.paths.evaluation(), json.dump(2) + "\n");
   return json;
 }
 

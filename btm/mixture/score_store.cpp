@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <optional>
@@ -24,24 +25,45 @@ std::string_view bytes_of(const std::vector<T>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
+constexpr const char* kHeadKeys[] = {"model", "text", "targets", "window", "seconds", "xxh3"};
+
+struct ScoreFile {
+  Json head;
+  std::string_view values;
+  Seal seal = Seal::broken;  // as check_scores
+};
+
+ScoreFile parse_scores(std::string_view bytes) {
+  const std::size_t end = bytes.find('\n');
+  if (end == bytes.npos) return {};
+  const std::string_view line = bytes.substr(0, end);
+  ScoreFile file{{}, bytes.substr(end + 1), check_line_seal(line)};
+  if (file.seal == Seal::broken) return file;
+  file.head = Json::parse(unsealed_line(line), nullptr, false);
+  auto known = [&head = file.head](const char* key) { return head.contains(key); };
+  const bool same_keys =
+      file.head.is_object() && file.head.size() == std::size(kHeadKeys) && std::ranges::all_of(kHeadKeys, known);
+  if (!same_keys || file.head["xxh3"] != Json(xxh3(file.values))) file.seal = Seal::broken;
+  return file;
+}
+
 std::optional<StoredScores> read_stored(const fs::path& path, std::int64_t targets) {
   if (!fs::exists(path)) return std::nullopt;
-  std::string bytes = read_file(path);
-  std::size_t end = bytes.find('\n');
-  Json head = Json::parse(bytes.substr(0, end), nullptr, false);
-  if (end == std::string::npos || !head.is_object()) return std::nullopt;
+  const std::string bytes = read_file(path);
+  const ScoreFile file = parse_scores(bytes);
+  if (file.seal == Seal::broken || file.values.size() != targets * sizeof(float)) return std::nullopt;
   StoredScores stored;
   stored.log_probs.resize(static_cast<std::size_t>(targets));
-  std::string_view values = std::string_view(bytes).substr(end + 1);
-  if (values.size() != targets * sizeof(float) || head.value("xxh3", std::uint64_t{0}) != xxh3(values)) {
-    return std::nullopt;
-  }
-  std::memcpy(stored.log_probs.data(), values.data(), values.size());
-  stored.seconds = head.value("seconds", 0.0);
+  std::memcpy(stored.log_probs.data(), file.values.data(), file.values.size());
+  if (file.head["seconds"].is_number()) stored.seconds = file.head["seconds"].get<double>();
   return stored;
 }
 
 }  // namespace
+
+Seal check_scores(std::string_view bytes) {
+  return parse_scores(bytes).seal;
+}
 
 Text make_text(std::string name, std::vector<TokenId> tokens) {
   std::string sha256 = sha256_hex(bytes_of(tokens));
@@ -94,7 +116,7 @@ void ScoreStore::keep(const Member& member, const Text& text, const StoredScores
   std::string_view values = bytes_of(scores.log_probs);
   Json head = {{"model", member.name}, {"text", text.name},         {"targets", text.targets()},
                {"window", window_},    {"seconds", scores.seconds}, {"xxh3", xxh3(values)}};
-  write_file(folder_ / file_name(member, text), head.dump() + "\n" + std::string(values));
+  write_file(folder_ / file_name(member, text), sealed_line(head.dump()) + "\n" + std::string(values));
 }
 
 StoredScores ScoreStore::read(const Member& member, const Text& text) const {

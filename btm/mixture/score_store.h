@@ -5,8 +5,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "btm/core/seal.h"
 #include "btm/core/token.h"
 #include "btm/mixture/member.h"
 
@@ -22,6 +24,10 @@ struct Text {
 };
 
 Text make_text(std::string name, std::vector<TokenId> tokens);
+
+// Whether a file of scores is, to the byte, what was written; none: but for its first line, which has no hash in files
+// of older versions.
+Seal check_scores(std::string_view bytes);
 
 struct StoredScores {
   std::vector<float> log_probs;  // [targets]

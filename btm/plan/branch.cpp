@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "btm/core/files.h"
+#include "btm/core/sums.h"
 #include "btm/mixture/domain_sample.h"
 #include "btm/model/average.h"
 
@@ -77,6 +78,7 @@ std::filesystem::path branch_weights(const std::vector<Parent>& parents, const F
     sources.push_back({folder_of(paths, parent.name), parent.weight, parent.name, parent.sha256});
   FolderWriter folder(output);
   average_checkpoints(sources, folder.path());
+  write_sums(folder.path());
   folder.publish();
   return output;
 }

@@ -5,6 +5,7 @@
 #include "btm/core/files.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
+#include "btm/core/sums.h"
 #include "btm/data/sample.h"
 
 namespace btm {
@@ -44,6 +45,18 @@ std::int64_t least_tokens(const Plan& plan) {
   return std::int64_t{plan.model.config.context} + 1;
 }
 
+// The report of tokens that stay: the folder is swapped for another with the same files, so that the report and its
+// hash change in one step.
+void replace_report(const DomainReport& report, const fs::path& folder) {
+  FolderWriter writer(folder);
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    link_or_copy(entry.path(), writer.path() / entry.path().filename());
+  }
+  save_domain_report(report, writer.path());
+  update_sum(writer.path(), kDomainReportFile);
+  writer.publish();
+}
+
 // The tokens of a domain are still those of its text.
 bool unchanged(const DomainSettings& domain, const std::string& name, const DomainReport& report,
                const ForestPaths& paths) {
@@ -54,7 +67,7 @@ bool unchanged(const DomainSettings& domain, const std::string& name, const Doma
   if (now.text_sha256 != report.text_sha256) return false;
   DomainReport updated = report;  // same documents in files that were touched, moved or split
   updated.files_sha256 = files;
-  save_domain_report(updated, paths.tokens(name));
+  replace_report(updated, paths.tokens(name));
   return true;
 }
 
@@ -74,6 +87,7 @@ Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, int threa
   FolderWriter folder(paths.tokenizer());
   tokenizer.save(folder.path());
   write_file(folder.path() / "recipe.json", wanted.dump(2) + "\n");
+  write_sums(folder.path());
   folder.publish();
   return tokenizer;
 }

@@ -8,6 +8,7 @@
 #include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
+#include "btm/core/seal.h"
 #include "btm/forest/forest.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/branch.h"
@@ -60,7 +61,7 @@ class Grower {
   }
 
   void record_plan() {
-    std::string text = to_yaml(settings_json(plan_));
+    const std::string text = sealed(paths_.plan(), to_yaml(settings_json(plan_)));
     if (!fs::exists(paths_.plan()) || read_file(paths_.plan()) != text) write_file(paths_.plan(), text);
   }
 
@@ -321,8 +322,8 @@ class Grower {
     if (forest.experts.empty()) return;
     fs::path made_from = paths_.results() / "recipe.json";
     std::string recipe = evaluation_recipe(forest).dump(2) + "\n";
-    if (fs::exists(paths_.evaluation()) && fs::exists(made_from) && read_file(made_from) == recipe) {
-      outcome_.evaluation = Json::parse(read_file(paths_.evaluation()));
+    if (fs::exists(paths_.evaluation()) && fs::exists(made_from) && unsealed(read_file(made_from)) == recipe) {
+      outcome_.evaluation = Json::parse(unsealed(read_file(paths_.evaluation())));
       return;
     }
     std::vector<EvaluationDomain> domains;
@@ -330,7 +331,7 @@ class Grower {
     outcome_.evaluation = evaluate_forest(forest, plan_.evaluate, domains, {},
                                           {usable_cores(), options_.quiet, neighbours_.score_folders()});
     outcome_.evaluated = true;
-    write_file(made_from, recipe);
+    write_sealed_file(made_from, recipe);
   }
 
   const Plan& plan_;

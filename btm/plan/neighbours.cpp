@@ -1,6 +1,7 @@
 #include "btm/plan/neighbours.h"
 
 #include "btm/core/files.h"
+#include "btm/core/sums.h"
 #include "btm/forest/comparisons.h"
 #include "btm/forest/expert.h"
 #include "btm/forest/paths.h"
@@ -62,6 +63,7 @@ bool Neighbours::take_tokens(const std::string& domain, const TextSettings& text
     if (report.files_sha256 != files || report.tokenizer_sha256 != tokenizer_sha256) continue;
     FolderWriter writer(target);
     link_files(folder, writer.path());
+    if (!fs::exists(writer.path() / kSumsFile)) write_sums(writer.path());
     writer.publish();
     return true;
   }

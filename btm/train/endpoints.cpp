@@ -1,6 +1,7 @@
 #include "btm/train/endpoints.h"
 
 #include "btm/core/files.h"
+#include "btm/core/sums.h"
 #include "btm/data/tokenizer.h"
 #include "btm/model/checkpoint.h"
 
@@ -75,6 +76,7 @@ void save_final_model(const fs::path& run, const TrainingJob& job, const Model& 
   } else {
     save_checkpoint_folder(folder.path(), job, model);
   }
+  write_sums(folder.path());
   folder.publish();
 }
 

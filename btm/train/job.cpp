@@ -4,6 +4,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
+#include "btm/core/seal.h"
 
 namespace btm {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 template <class T>
 T load_yaml(const fs::path& path) {
   T settings;
-  read_settings(parse_yaml(read_file(path), path.string()), settings, path.string());
+  read_settings(parse_yaml(unsealed(read_file(path)), path.string()), settings, path.string());
   return settings;
 }
 
@@ -49,7 +50,7 @@ TrainingJob load_job(const fs::path& run) {
 
 void save_job(const fs::path& run, const TrainingJob& job) {
   make_folders(run);
-  write_file(run / "run.yaml", to_yaml(settings_json(job)));
+  write_sealed_file(run / "run.yaml", to_yaml(settings_json(job)));
 }
 
 std::optional<TrainingResult> load_result(const fs::path& run) {
@@ -58,7 +59,7 @@ std::optional<TrainingResult> load_result(const fs::path& run) {
 }
 
 void save_result(const fs::path& run, const TrainingResult& result) {
-  write_file(run / "result.json", settings_json(result).dump(2) + "\n");
+  write_sealed_file(run / "result.json", settings_json(result).dump(2) + "\n");
 }
 
 void check_job(const TrainingJob& job) {

@@ -24,7 +24,9 @@ double seconds_since_1970() {
 
 }  // namespace
 
-MetricsFile::MetricsFile(const fs::path& path, std::int64_t bytes, const fs::path& event_folder) : path_(path) {
+MetricsFile::MetricsFile(const fs::path& path, std::int64_t bytes, const std::string& xxh3,
+                         const fs::path& event_folder)
+    : path_(path) {
   file_.reset(std::fopen(path.c_str(), "ae"));
   if (!file_) throw not_writable(path);
   std::setvbuf(file_.get(), nullptr, _IONBF, 0);  // lines_ is the buffer
@@ -33,7 +35,15 @@ MetricsFile::MetricsFile(const fs::path& path, std::int64_t bytes, const fs::pat
   } else if (::ftruncate(::fileno(file_.get()), bytes) != 0) {
     throw not_writable(path);
   }
-  events_.emplace(event_folder, read_file(path));
+  const std::string lines = read_file(path);
+  hash_.update(lines);
+  if (!xxh3.empty() && hash_.hex() != xxh3) {
+    log_warning(
+        fmt::format("{}: not what was written up to the checkpoint; the curve has wrong points, the weights "
+                    "are not touched",
+                    path.string()));
+  }
+  events_.emplace(event_folder, lines);
 }
 
 void MetricsFile::add(std::int64_t update, std::int64_t tokens, const UpdateReport& report, double tokens_per_second,
@@ -51,9 +61,14 @@ std::int64_t MetricsFile::flush() {
   int descriptor = ::fileno(file_.get());
   if (std::fwrite(lines_.data(), 1, lines_.size(), file_.get()) != lines_.size()) throw not_writable(path_);
   if (::fsync(descriptor) != 0) throw not_writable(path_);
+  hash_.update(lines_);
   events_->add(lines_);
   lines_.clear();
   return static_cast<std::int64_t>(::lseek(descriptor, 0, SEEK_END));
+}
+
+std::string MetricsFile::xxh3() const {
+  return hash_.hex();
 }
 
 void save_status(const fs::path& run, RunStatus status) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "btm/core/hash.h"
 #include "btm/core/settings.h"
 #include "btm/train/event_file.h"
 #include "btm/train/learner.h"
@@ -20,12 +21,15 @@ namespace btm {
 // checkpoint are written again when the run goes on from it.
 class MetricsFile {
  public:
-  // Cuts the files back to the first `bytes` of metrics.jsonl (the checkpoint's). Throws Error(input).
-  MetricsFile(const std::filesystem::path& path, std::int64_t bytes, const std::filesystem::path& event_folder);
+  // Cuts the files back to the first `bytes` of metrics.jsonl (the checkpoint's) and warns if they have another hash
+  // than `xxh3` ("": not known). Throws Error(input).
+  MetricsFile(const std::filesystem::path& path, std::int64_t bytes, const std::string& xxh3,
+              const std::filesystem::path& event_folder);
 
   void add(std::int64_t update, std::int64_t tokens, const UpdateReport& report, double tokens_per_second,
            std::optional<double> dev_loss);
-  std::int64_t flush();  // and fsync; returns the length. Throws Error(input) when the disk is full
+  std::int64_t flush();      // and fsync; returns the length. Throws Error(input) when the disk is full
+  std::string xxh3() const;  // of what was flushed
 
  private:
   struct Close {
@@ -34,6 +38,7 @@ class MetricsFile {
   std::filesystem::path path_;
   std::unique_ptr<std::FILE, Close> file_;
   std::string lines_;
+  Xxh3 hash_;
   std::optional<EventFile> events_;
 };
 

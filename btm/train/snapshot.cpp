@@ -12,15 +12,47 @@
 namespace btm {
 namespace {
 
-std::string hash_text(std::string_view bytes) {
-  return fmt::format("{:016x}", xxh3(bytes));
-}
+constexpr const char* kStateFile = "state.json";
 
 std::string_view bytes_of(std::span<const float> values) {
   return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
 }
 
-// Updates that have a folder, newest first.
+// Nothing is copied before all has been checked. Throws Error(input) saying what is broken.
+void read_arrays(const fs::path& folder, const SnapshotRecord& record, const std::vector<SnapshotArray>& arrays) {
+  std::vector<MappedFile> files;
+  for (const auto& array : arrays) {
+    files.emplace_back(folder / array.name);
+    std::string_view bytes = files.back().bytes();
+    if (bytes.size() != array.values.size_bytes()) {
+      throw input_error("{} has {} bytes instead of {}", array.name, bytes.size(), array.values.size_bytes());
+    }
+    if (std::ranges::find(record.arrays, std::pair(array.name, snapshot_hash(bytes))) == record.arrays.end()) {
+      throw input_error("{} does not match its hash", array.name);
+    }
+  }
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    std::memcpy(arrays[i].values.data(), files[i].bytes().data(), files[i].bytes().size());
+  }
+}
+
+void write_arrays(const fs::path& folder, const RunState& state, const std::vector<SnapshotArray>& arrays) {
+  Json json;
+  json["state"] = settings_json(state);
+  for (const auto& array : arrays) {
+    write_file(folder / array.name, bytes_of(array.values));
+    json["arrays"][array.name] = snapshot_hash(bytes_of(array.values));
+  }
+  json["xxh3"] = snapshot_hash(json.dump());
+  write_file(folder / kStateFile, json.dump(2) + "\n");
+}
+
+}  // namespace
+
+std::string snapshot_hash(std::string_view bytes) {
+  return fmt::format("{:016x}", xxh3(bytes));
+}
+
 std::vector<std::int64_t> snapshots(const fs::path& checkpoints) {
   std::vector<std::int64_t> updates;
   std::error_code none;
@@ -34,50 +66,18 @@ std::vector<std::int64_t> snapshots(const fs::path& checkpoints) {
   return updates;
 }
 
-// state.json: the state and the hashes of the arrays. Throws Error(input) saying what is broken.
-std::pair<RunState, Json> read_state(const fs::path& folder) {
-  Json json;
-  try {
-    json = Json::parse(read_file(folder / "state.json"));
-  } catch (const Json::exception&) {
-    throw input_error("state.json is not JSON");
-  }
-  std::string hash = json.is_object() ? json.value("xxh3", "") : "";
+SnapshotRecord read_snapshot_record(const fs::path& folder) {
+  const std::string bytes = read_file(folder / kStateFile);
+  Json json = Json::parse(bytes, nullptr, false);
+  if (!json.is_object() || json.dump(2) + "\n" != bytes) throw input_error("{} is not as it was written", kStateFile);
+  const Json hash = json.value("xxh3", Json());
   json.erase("xxh3");
-  if (hash != hash_text(json.dump())) throw input_error("state.json does not match its hash");
-  RunState state;
-  read_settings(parse_yaml(json["state"].dump(), "state.json"), state, "state.json");
-  return {state, json["arrays"]};
+  if (hash != Json(snapshot_hash(json.dump()))) throw input_error("{} does not match its hash", kStateFile);
+  SnapshotRecord record;
+  read_settings(parse_yaml(json["state"].dump(), kStateFile), record.state, kStateFile);
+  for (const auto& [name, array_hash] : json["arrays"].items()) record.arrays.emplace_back(name, array_hash);
+  return record;
 }
-
-// Nothing is copied before all has been checked. Throws Error(input) saying what is broken.
-void read_arrays(const fs::path& folder, const Json& hashes, const std::vector<SnapshotArray>& arrays) {
-  std::vector<MappedFile> files;
-  for (const auto& array : arrays) {
-    files.emplace_back(folder / array.name);
-    std::string_view bytes = files.back().bytes();
-    if (bytes.size() != array.values.size_bytes()) {
-      throw input_error("{} has {} bytes instead of {}", array.name, bytes.size(), array.values.size_bytes());
-    }
-    if (hashes.value(array.name, "") != hash_text(bytes)) throw input_error("{} does not match its hash", array.name);
-  }
-  for (std::size_t i = 0; i < arrays.size(); ++i) {
-    std::memcpy(arrays[i].values.data(), files[i].bytes().data(), files[i].bytes().size());
-  }
-}
-
-void write_arrays(const fs::path& folder, const RunState& state, const std::vector<SnapshotArray>& arrays) {
-  Json json;
-  json["state"] = settings_json(state);
-  for (const auto& array : arrays) {
-    write_file(folder / array.name, bytes_of(array.values));
-    json["arrays"][array.name] = hash_text(bytes_of(array.values));
-  }
-  json["xxh3"] = hash_text(json.dump());
-  write_file(folder / "state.json", json.dump(2) + "\n");
-}
-
-}  // namespace
 
 void write_snapshot(const fs::path& checkpoints, const RunState& state, const std::vector<SnapshotArray>& arrays,
                     int keep) {
@@ -96,10 +96,10 @@ std::optional<RunState> read_snapshot(const fs::path& checkpoints, const std::ve
   for (std::int64_t update : snapshots(checkpoints)) {
     fs::path folder = checkpoints / std::to_string(update);
     try {
-      auto [state, hashes] = read_state(folder);
-      if (state.job_sha256 == job_sha256) {
-        read_arrays(folder, hashes, arrays);
-        return state;
+      SnapshotRecord record = read_snapshot_record(folder);
+      if (record.state.job_sha256 == job_sha256) {
+        read_arrays(folder, record, arrays);
+        return record.state;
       }
     } catch (const Error& e) {
       log_warning(

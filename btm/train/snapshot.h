@@ -6,6 +6,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "btm/core/settings.h"
@@ -17,7 +19,8 @@ struct RunState {
   double device_seconds = 0;
   std::int64_t metrics_bytes = 0;  // of metrics.jsonl up to here
   int threads = 1;
-  std::string job_sha256;  // of all that the weights depend on
+  std::string job_sha256;         // of all that the weights depend on
+  std::string metrics_xxh3 = {};  // of metrics.jsonl up to here; "": not known (written before it was kept)
 };
 template <class F>
 void visit(RunState& s, F&& f) {
@@ -26,6 +29,7 @@ void visit(RunState& s, F&& f) {
   f("metrics_bytes", s.metrics_bytes, "of metrics.jsonl up to here");
   f("threads", s.threads, "replicas");
   f("job_sha256", s.job_sha256, "identity of the job");
+  f("metrics_xxh3", s.metrics_xxh3, "of metrics.jsonl up to here");
 }
 
 // An array of the state; a file of raw floats in the folder.
@@ -38,6 +42,17 @@ struct SnapshotArray {
 // disk is full; the older ones are still there then.
 void write_snapshot(const std::filesystem::path& checkpoints, const RunState& state,
                     const std::vector<SnapshotArray>& arrays, int keep);
+
+// What checkpoints/UPDATE/ says of itself.
+struct SnapshotRecord {
+  RunState state;
+  std::vector<std::pair<std::string, std::string>> arrays;  // file in the folder, its snapshot_hash
+};
+// Throws Error(input) unless state.json is, to the byte, what was written.
+SnapshotRecord read_snapshot_record(const std::filesystem::path& folder);
+std::string snapshot_hash(std::string_view bytes);  // XXH3
+
+std::vector<std::int64_t> snapshots(const std::filesystem::path& checkpoints);  // updates that have one, newest first
 
 // Fills the arrays from the newest checkpoint whose hashes (XXH3, of every file) hold; broken ones are named in a
 // warning and deleted. nullopt if there is none. Throws Error(input) if it is of another job.

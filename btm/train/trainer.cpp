@@ -135,7 +135,7 @@ void Training::begin_files() {
   saved_update_ = state_.update;
   spent_ = state_.device_seconds;
   if (auto old = load_status(run_)) spent_ = std::max(spent_, old->device_seconds);  // what was lost counts too
-  metrics_.emplace(run_ / "metrics.jsonl", state_.metrics_bytes,
+  metrics_.emplace(run_ / "metrics.jsonl", state_.metrics_bytes, state_.metrics_xxh3,
                    job_.tensorboard.empty() ? run_ : fs::path(job_.tensorboard));
   status_.update = state_.update;
   status_.updates = updates_;
@@ -201,6 +201,7 @@ void Training::report(const UpdateReport& done, double seconds, std::optional<do
 void Training::save_checkpoint() {
   try {
     state_.metrics_bytes = metrics_->flush();
+    state_.metrics_xxh3 = metrics_->xxh3();
     state_.device_seconds = device_seconds();
     write_snapshot(checkpoints(), state_, arrays(), job_.training.keep_checkpoints);
   } catch (const Error& e) {
@@ -236,6 +237,7 @@ TrainingResult Training::finish() {
   result.flops = static_cast<double>(result.tokens) * flops_per_token_;
   result.dev_loss = dev_loss_;
   result.threads = threads();
+  result.metrics_xxh3 = metrics_->xxh3();
   status_.state = "done";
   status_.device_seconds = result.device_seconds = device_seconds();
   save_status(run_, status_);

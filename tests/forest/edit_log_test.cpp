@@ -50,6 +50,31 @@ TEST(EditLog, TornLastLineIsDroppedAndCutAway) {
   }
 }
 
+TEST(EditLog, AnyChangedByteOfALineIsAnError) {
+  test::TemporaryFolder folder;
+  fs::path log = folder / "log.jsonl";
+  append_edit(log, merge_edit(hashed("a")));
+  append_edit(log, merge_edit(hashed("b")));
+  const std::string whole = read_file(log);
+  for (std::size_t i = 0; i + 1 < whole.size(); i += 7) {
+    std::string bytes = whole;
+    bytes[i] = static_cast<char>(bytes[i] ^ 1);
+    folder.write("log.jsonl", bytes);
+    const int line = i <= whole.find('\n') ? 1 : 2;
+    const std::string message = test::input_message([&] { read_edits(log); });
+    EXPECT_NE(message.find(fmt::format("line {}: broken entry", line)), std::string::npos) << i << ": " << message;
+  }
+}
+
+TEST(EditLog, LinesOfOlderVersionsHaveNoHash) {
+  test::TemporaryFolder folder;
+  fs::path log = folder / "log.jsonl";
+  append_edit(log, merge_edit(hashed("a")));
+  const std::string line = read_file(log);
+  write_file(log, line.substr(0, line.find(",\"line_sha256\"")) + "}\n");
+  EXPECT_EQ(read_edits(log).at(0).expert, "a");
+}
+
 TEST(EditLog, BrokenLineIsAnErrorWithItsNumber) {
   test::TemporaryFolder folder;
   fs::path log = folder / "log.jsonl";

@@ -36,10 +36,10 @@ TEST(Merge, PublishesTheFolderAndLogsIt) {
   EXPECT_EQ(info.parents.at(0).sha256, forest.seed->weights_sha256);
   EXPECT_EQ(info.recipe.dump(), expert_info("rust", 1, {}).recipe.dump());
   for (const char* file : {"config.json", "model.safetensors", "generation_config.json", "tokenizer.json",
-                           "tokenizer_config.json", "expert.json", "metrics.jsonl"}) {
+                           "tokenizer_config.json", "expert.json", "metrics.jsonl", "SHA256SUMS"}) {
     EXPECT_TRUE(fs::exists(paths.expert("rust") / file)) << file;
   }
-  EXPECT_EQ(entries(paths.expert("rust")), 7);
+  EXPECT_EQ(entries(paths.expert("rust")), 8);
   EXPECT_EQ(entries(paths.experts()), 1);
   EXPECT_EQ(forest.find("rust"), &forest.experts[0]);
   EXPECT_EQ(forest.find("seed"), nullptr);

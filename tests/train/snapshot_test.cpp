@@ -84,6 +84,21 @@ TEST_P(BrokenSnapshot, IsSkippedForTheOneBefore) {
 INSTANTIATE_TEST_SUITE_P(Files, BrokenSnapshot, testing::Values("state.json", "weights.bin", "mean.bin"),
                          [](const auto& test) { return std::string(test.param).substr(0, 4); });
 
+// Also of bytes that JSON passes over.
+TEST(Snapshot, AnyChangedByteOfItsStateIsFound) {
+  test::TemporaryFolder folder;
+  save(folder.path(), 3);
+  const fs::path newest = folder / "4";
+  for (std::size_t i = 0;; i += 5) {
+    save(folder.path(), 4);
+    std::string bytes = test::read(newest / "state.json");
+    if (i >= bytes.size()) break;
+    bytes[i] = bytes[i] == ' ' ? '\t' : ' ';
+    folder.write("4/state.json", bytes);
+    EXPECT_EQ(load(folder.path()), 3) << i << ": " << bytes;
+  }
+}
+
 TEST(Snapshot, OfAnotherJobIsRefusedAndKept) {
   test::TemporaryFolder folder;
   save(folder.path(), 3);

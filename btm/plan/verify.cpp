@@ -1,0 +1,57 @@
+#include "btm/plan/verify.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "btm/core/error.h"
+#include "btm/core/files.h"
+#include "btm/forest/forest.h"
+#include "btm/plan/verify_work.h"
+
+namespace btm {
+namespace {
+
+bool half_written(const fs::path& file) {
+  return std::ranges::any_of(file, [](const fs::path& part) { return part.extension() == ".tmp"; });
+}
+
+void collect(VerifyWork& work, Verification& result) {
+  for (const auto& entry : fs::recursive_directory_iterator(work.paths.root)) {
+    std::error_code gone;  // others may be at work
+    if (entry.is_directory(gone)) continue;
+    const fs::path file = entry.path().lexically_relative(work.paths.root);
+    const auto bytes = static_cast<std::int64_t>(entry.file_size(gone));
+    if (gone) continue;
+    ++result.files;
+    result.bytes += bytes;
+    if (half_written(file)) {
+      work.note(Verdict::exempt, file.string(), "half-written; if no process is at work, delete it");
+    } else {
+      work.files.emplace(file.string(), bytes);
+    }
+  }
+}
+
+}  // namespace
+
+Verification verify_forest(const fs::path& root, int threads, bool quiet) {
+  VerifyWork work{.paths = {root}, .files = {}, .checks = {}, .findings = {}, .alive = {}, .curves = {}};
+  require_forest(work.paths);
+  Verification result;
+  collect(work, result);
+  verify_plan_and_log(work);
+  verify_published(work);
+  verify_runs(work);
+  verify_event_files(work);
+  verify_results(work);
+  for (const auto& [file, bytes] : work.files) {
+    work.note(Verdict::unexpected, file, "no file of a forest", "move it elsewhere, or delete it");
+  }
+  result.findings = run_checks(std::move(work.checks), threads, quiet);
+  result.findings.insert(result.findings.end(), work.findings.begin(), work.findings.end());
+  std::ranges::sort(result.findings, {},
+                    [](const Finding& finding) { return std::tie(finding.verdict, finding.file); });
+  return result;
+}
+
+}  // namespace btm

@@ -1,0 +1,149 @@
+// runs/NAME: work in progress, and finished runs that are not published yet; and the event files of all models.
+#include "btm/core/error.h"
+#include "btm/core/files.h"
+#include "btm/core/hash.h"
+#include "btm/plan/verify_work.h"
+#include "btm/train/event_file.h"
+#include "btm/train/job.h"
+#include "btm/train/snapshot.h"
+
+namespace btm {
+namespace {
+
+constexpr const char* kAgain = "written again by the training";
+
+std::string xxh3_128(std::string_view bytes) {
+  Xxh3 hash;
+  hash.update(bytes);
+  return hash.hex();
+}
+
+std::string first_bytes(const fs::path& path, std::int64_t count) {
+  return read_file(path).substr(0, static_cast<std::size_t>(count));
+}
+
+// The first `bytes` of the run's metrics.jsonl have this hash.
+void check_metrics(VerifyWork& work, const std::string& name, std::int64_t bytes, const std::string& xxh3, bool growing,
+                   const std::string& remedy) {
+  const std::string file = "runs/" + name + "/metrics.jsonl";
+  if (xxh3.empty()) {
+    if (work.claim(file)) work.note(Verdict::unchecked, file, "written by an older version, which kept no hash of it");
+    return;
+  }
+  const Curve curve{file, bytes, growing, [xxh3](std::string_view lines) { return xxh3_128(lines) == xxh3; }};
+  work.curves[name] = curve;
+  work.check(file, remedy, [path = work.path(file), curve]() -> std::optional<Finding> {
+    if (curve.holds(first_bytes(path, curve.bytes))) return std::nullopt;
+    return Finding{Verdict::damaged,
+                   curve.file,
+                   fmt::format("its first {} bytes are not those that the run wrote", curve.bytes),
+                   {}};
+  });
+}
+
+std::optional<SnapshotRecord> check_snapshot(VerifyWork& work, const std::string& folder, const std::string& remedy) {
+  SnapshotRecord record;
+  work.claim(folder + "/state.json");
+  try {
+    record = read_snapshot_record(work.paths.root / folder);
+  } catch (const Error& e) {
+    if (!fs::exists(work.paths.root / folder)) return std::nullopt;       // the training has newer ones by now
+    for (const std::string& file : work.below(folder)) work.claim(file);  // without the hashes nobody can tell
+    work.note(Verdict::damaged, folder + "/state.json", e.what(), remedy);
+    return std::nullopt;
+  }
+  for (const auto& [name, hash] : record.arrays) {
+    const std::string file = folder + "/" + name;
+    work.check(file, remedy, [path = work.paths.root / file, file, hash = hash]() -> std::optional<Finding> {
+      std::error_code gone;
+      if (!fs::exists(path.parent_path(), gone)) return std::nullopt;
+      if (snapshot_hash(MappedFile(path).bytes()) == hash) return std::nullopt;
+      return Finding{Verdict::damaged, file, "does not match its hash in state.json", {}};
+    });
+  }
+  return record;
+}
+
+void verify_started(VerifyWork& work, const std::string& name, const std::string& remedy) {
+  const std::string base = "runs/" + name;
+  std::optional<RunState> newest;
+  for (const std::int64_t update : snapshots(work.paths.run(name) / "checkpoints")) {
+    const std::string folder = fmt::format("{}/checkpoints/{}", base, update);
+    if (!work.has_below(folder)) continue;
+    const auto record =
+        check_snapshot(work, folder, "none needed: the training deletes it and goes on from the one before");
+    if (record && !newest) newest = record->state;
+  }
+  if (newest) check_metrics(work, name, newest->metrics_bytes, newest->metrics_xxh3, true, remedy);
+  if (work.claim(base + "/metrics.jsonl")) work.note(Verdict::exempt, base + "/metrics.jsonl", kAgain);
+  work.exempt_below(base + "/model", kAgain);
+}
+
+void verify_done(VerifyWork& work, const std::string& name, const std::string& remedy) {
+  const std::string base = "runs/" + name;
+  verify_sealed(work, base + "/result.json", remedy);
+  if (work.has_below(base + "/model")) {
+    verify_folder(work, base + "/model", remedy);
+  } else {
+    work.note(Verdict::missing, base + "/model", "not there", remedy);
+  }
+  work.exempt_below(base + "/checkpoints", "of no use any more: the training is done");
+  const std::string metrics = base + "/metrics.jsonl";
+  const auto at = work.files.find(metrics);
+  if (at == work.files.end()) return work.note(Verdict::missing, metrics, "not there", remedy);
+  try {
+    check_metrics(work, name, at->second, load_result(work.paths.run(name))->metrics_xxh3, false, remedy);
+  } catch (const Error&) {  // the seal of result.json tells
+    work.claim(metrics);
+  }
+}
+
+void verify_run(VerifyWork& work, const std::string& name) {
+  const std::string base = "runs/" + name;
+  work.curves.erase(name);  // of a published model of that name, which is trained anew
+  const std::string remedy = fmt::format("delete {} and train it from the start: btm grow", work.path(base));
+  for (const char* file : {"status.json", "log.txt", "lock"}) {
+    const std::string path = base + "/" + file;
+    if (work.claim(path)) work.note(Verdict::exempt, path, "of the process at work");
+  }
+  verify_sealed(work, base + "/run.yaml", remedy);
+  if (work.has_below(base + "/init")) verify_folder(work, base + "/init", remedy);
+  work.files.contains(base + "/result.json") ? verify_done(work, name, remedy) : verify_started(work, name, remedy);
+}
+
+// It is a function of the metrics.
+void check_events(VerifyWork& work, const std::string& file, const std::string& name) {
+  const std::string remedy = fmt::format("delete {}: btm grow writes it out of metrics.jsonl", work.path(file));
+  const auto at = work.curves.find(name);
+  if (at == work.curves.end()) {
+    if (!fs::exists(work.paths.run(name))) return;  // of no model
+    work.claim(file);
+    return work.note(Verdict::exempt, file, kAgain);
+  }
+  work.check(file, remedy, [&work, file, curve = at->second]() -> std::optional<Finding> {
+    if (!fs::exists(work.paths.root / curve.file)) return std::nullopt;  // told where it is missing
+    const std::string lines = first_bytes(work.paths.root / curve.file, curve.bytes);
+    if (!curve.holds(lines)) return std::nullopt;  // told where it is damaged
+    const std::string events = events_of(lines), found = read_file(work.paths.root / file);
+    if (curve.growing ? found.starts_with(events) : found == events) return std::nullopt;
+    return Finding{Verdict::damaged, file, fmt::format("not what {} gives", curve.file), {}};
+  });
+}
+
+}  // namespace
+
+void verify_runs(VerifyWork& work) {
+  for (const std::string& name : work.folders_in("runs")) verify_run(work, name);
+}
+
+void verify_event_files(VerifyWork& work) {
+  const std::string file = event_file("").string();
+  for (const char* top : {"tensorboard", "runs"}) {
+    for (const std::string& name : work.folders_in(top)) {
+      const std::string path = fmt::format("{}/{}/{}", top, name, file);
+      if (work.files.contains(path)) check_events(work, path, name);
+    }
+  }
+}
+
+}  // namespace btm
