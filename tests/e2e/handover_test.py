@@ -1,19 +1,26 @@
 """One organisation hands an expert to another: what travels, that it arrives bit for bit, and that all goes on with it."""
 import hashlib
 import json
+import pathlib
+import shutil
 import struct
 import subprocess
+import tempfile
 import unittest
 
 import numpy
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from support import ForestCase, btm
+from support import PLAN, btm, make_text
+
+THEIR_PLAN = (PLAN.replace("compare: [dense]", "compare: []")
+              .replace("  numpy:", "  c: {{text: {folder}/c.jsonl.gz}}\n  numpy:")
+              .replace("evaluate:", "  - {{experts: [c], tokens: 10k, branch: {{from: uniform}}}}\nevaluate:"))
 
 # The second organisation has the first one's seed and tokenizer, and text of its own.
-PLAN = """
-forest: {folder}/ours
+OUR_PLAN = """
+forest: {ours}
 model: {{from: {folder}/forest/seed}}
 training: {{batch_tokens: 512, learning_rate: 5e-3, schedule: linear, dev_tokens: 512}}
 domains:
@@ -39,17 +46,24 @@ def unpacked(packed, base):
     return numpy.concatenate(values).view(numpy.float32)
 
 
-class HandOver(ForestCase):
+class HandOver(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        holder = tempfile.TemporaryDirectory(prefix="btm-e2e-")
+        cls.addClassCleanup(holder.cleanup)
+        cls.folder = pathlib.Path(holder.name)
+        make_text(cls.folder)
+        cls.forest, cls.grown = cls.folder / "forest", cls.folder / "grown"
+        cls.plan, cls.our_plan = cls.folder / "theirs.yaml", cls.folder / "ours.yaml"
+        cls.plan.write_text(THEIR_PLAN.format(folder=cls.folder))
+        btm("grow", cls.plan)
+        cls.our_plan.write_text(OUR_PLAN.format(folder=cls.folder, ours=cls.grown))
+        btm("grow", cls.our_plan)
+
     def setUp(self):
-        super().setUp()
-        self.edit_plan("compare: [dense]", "compare: []")
-        self.edit_plan("  numpy:", f"  c: {{text: {self.folder}/c.jsonl.gz}}\n  numpy:")
-        self.edit_plan("evaluate:", "  - {experts: [c], tokens: 10k, branch: {from: uniform}}\nevaluate:")
-        btm("grow", self.plan)
-        self.ours = self.folder / "ours"
-        self.our_plan = self.folder / "ours.yaml"
-        self.our_plan.write_text(PLAN.format(folder=self.folder))
-        btm("grow", self.our_plan)
+        self.ours = self.folder / self.id().split(".")[-1]
+        shutil.copytree(self.grown, self.ours)
+        self.our_plan.write_text(OUR_PLAN.format(folder=self.folder, ours=self.ours))
 
     def export(self, expert, *options):
         bundle = self.folder / f"{expert}{len(options)}.btm"

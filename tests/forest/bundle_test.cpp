@@ -61,7 +61,7 @@ struct Parts {
   void write(const fs::path& path) const { seal(path, header.dump(), data); }
 };
 
-// Two forests of one seed. theirs: a, b from the seed; c from both; d from c.
+// Two forests of one seed. theirs: a from the seed; in some tests b too, c from both, d from c.
 struct Bundles : ::testing::Test {
   test::TemporaryFolder folder;
   ForestPaths theirs = test::plant(folder / "theirs"), ours = test::plant(folder / "ours");
@@ -69,13 +69,15 @@ struct Bundles : ::testing::Test {
 
   Bundles() {
     grow_expert(theirs, "a", 1, {{"seed", 1, ""}});
-    grow_expert(theirs, "b", 1, {{"seed", 1, ""}});
-    grow_expert(theirs, "c", 2, {{"a", 0.7, ""}, {"b", 0.3, ""}});
-    grow_expert(theirs, "d", 3, {{"c", 1, ""}});
     write_file(theirs.expert("a") / "metrics.jsonl", R"({"update":1,"tokens":500,"loss":2.5,"dev_loss":2.25})"
                                                      "\n{\"torn\":");
   }
 
+  void grow_descendants() {
+    grow_expert(theirs, "b", 1, {{"seed", 1, ""}});
+    grow_expert(theirs, "c", 2, {{"a", 0.7, ""}, {"b", 0.3, ""}});
+    grow_expert(theirs, "d", 3, {{"c", 1, ""}});
+  }
   fs::path out(const std::string& name, bool delta = false) {
     export_expert(open_forest(theirs.root), name, file, {.delta = delta, .quiet = true});
     return file;
@@ -127,6 +129,7 @@ TEST_F(Bundles, TheExpertArrivesAsItIs) {
 }
 
 TEST_F(Bundles, DeltasGiveTheSameBytes) {
+  grow_descendants();
   for (const char* name : {"a", "b", "c", "d"}) {  // c started from an average, which is made anew
     in(out(name, true), std::string("their_") + name);
     EXPECT_EQ(read_file(ours.expert(std::string("their_") + name) / "model.safetensors"),
@@ -137,6 +140,7 @@ TEST_F(Bundles, DeltasGiveTheSameBytes) {
 }
 
 TEST_F(Bundles, DeltaNeedsItsParentsHere) {
+  grow_descendants();
   EXPECT_THAT(refused(out("c", true)), HasSubstr("'a'"));
   in(out("a"), "other_name");
   EXPECT_THAT(refused(out("c", true)), HasSubstr("'b'"));
@@ -189,6 +193,7 @@ TEST_F(Bundles, NamesThatAreTakenOrNone) {
 // ---- lineage
 
 TEST_F(Bundles, AncestorsAreKnownByTheirHashes) {
+  grow_descendants();
   in(out("a"), "renamed");
   in(out("d"));
   grow_expert(ours, "c", 1, {{"seed", 1, ""}}, 5);  // no relation of theirs
@@ -214,6 +219,7 @@ TEST_F(Bundles, AncestorsAreKnownByTheirHashes) {
 }
 
 TEST_F(Bundles, RemovalTaintsThroughAncestorsElsewhere) {
+  grow_descendants();
   in(out("a"), "renamed");
   in(out("d"));
   EXPECT_EQ(remove_expert(open_forest(ours.root), "renamed", Descendants::keep), std::vector<std::string>{"renamed"});
@@ -228,6 +234,7 @@ TEST_F(Bundles, RemovalTaintsThroughAncestorsElsewhere) {
 }
 
 TEST_F(Bundles, WhatCannotBeTrainedHereIsNotMarkedForIt) {
+  grow_descendants();
   in(out("a"));
   in(out("d"));
   make_folders(ours.run("d"));
@@ -240,6 +247,7 @@ TEST_F(Bundles, WhatCannotBeTrainedHereIsNotMarkedForIt) {
 }
 
 TEST_F(Bundles, PassedOnItKeepsItsLineage) {
+  grow_descendants();
   in(out("d"), "e");
   ForestPaths third = test::plant(folder / "third");
   export_expert(open_forest(ours.root), "e", file, {.quiet = true});
@@ -408,6 +416,7 @@ TEST_F(Bundles, WeightsThatAreOthersOrNotFinite) {
 }
 
 TEST_F(Bundles, ManifestsThatAreNotBtms) {
+  grow_descendants();
   out("c");
   using J = Json;
   EXPECT_THAT(refused_manifest([](J& m) { m["bundle"] = 2; }), HasSubstr("newer btm"));
