@@ -190,8 +190,13 @@ void make_folders(const fs::path& path) {
 }
 
 void remove_folder(const fs::path& path) {
-  std::error_code status;
-  fs::remove_all(path, status);
+  std::error_code status, missing;
+  fs::path gone = path;
+  if (path.extension() != ".tmp" && fs::is_directory(path, missing)) {  // first renamed: no reader meets half of it
+    gone = beside(fs::path(path) += ".removed");
+    fs::rename(path, gone, status);
+  }
+  if (!status) fs::remove_all(gone, status);
   if (status) throw input_error("{}: can't be removed: {}", path.string(), reason(status.value()));
 }
 

@@ -45,9 +45,10 @@ Verification verify_forest(const fs::path& root, int threads, bool quiet) {
   verify_event_files(work);
   verify_results(work);
   for (const auto& [file, bytes] : work.files) {
+    if (!fs::exists(root / file)) continue;  // removed meanwhile
     work.note(Verdict::unexpected, file, "no file of a forest", "move it elsewhere, or delete it");
   }
-  result.findings = run_checks(std::move(work.checks), threads, quiet);
+  result.findings = run_checks(work, threads, quiet);
   result.findings.insert(result.findings.end(), work.findings.begin(), work.findings.end());
   std::ranges::sort(result.findings, {},
                     [](const Finding& finding) { return std::tie(finding.verdict, finding.file); });

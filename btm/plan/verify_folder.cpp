@@ -1,5 +1,6 @@
 // Folders that were published whole: models, tokenizer, tokens, averages to start from.
 #include <algorithm>
+#include <set>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
@@ -106,15 +107,10 @@ std::string remedy_of(const VerifyWork& work, const std::string& folder) {
 }
 
 // experts/NAME, and comparisons/NAME or comparisons/SET/NAME.
-std::vector<std::string> folders_with_files(const VerifyWork& work, const std::string& top) {
-  std::vector<std::string> folders;
-  for (const std::string& file : work.below(top)) {
-    std::string folder = file.substr(0, file.rfind('/'));
-    if (folder != top && (folders.empty() || folders.back() != folder)) folders.push_back(std::move(folder));
-  }
-  std::ranges::sort(folders);
-  const auto twice = std::ranges::unique(folders);
-  folders.erase(twice.begin(), twice.end());
+std::set<std::string> folders_with_files(const VerifyWork& work, const std::string& top) {
+  std::set<std::string> folders;
+  for (const std::string& file : work.below(top)) folders.insert(file.substr(0, file.rfind('/')));
+  folders.erase(top);
   return folders;
 }
 
@@ -146,6 +142,7 @@ void verify_folder(VerifyWork& work, const std::string& folder, const std::strin
   std::optional<std::vector<FileSum>> sums;
   try {
     sums = read_sums(work.paths.root / folder);
+    if (!sums && !fs::exists(work.paths.root / folder)) return work.exempt_below(folder, "removed meanwhile");
   } catch (const Error&) {
     work.note(Verdict::damaged, list, "does not match its own hash",
               "restore it from a copy, or delete it to go on without");

@@ -1,6 +1,8 @@
 // The files of the forest as a whole: its log, its plan, its results.
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
@@ -14,6 +16,7 @@ namespace {
 
 constexpr const char* kLog = "log.jsonl";
 constexpr const char* kRestoreLog = "restore it from a copy";
+constexpr auto kMerging = std::chrono::seconds(1);  // a merge at work has written its line then
 
 // What no version wrote is damaged, also without a hash.
 void require_form(const std::string& bytes, const fs::path& file) {
@@ -36,14 +39,13 @@ void note_lines_without_hash(VerifyWork& work, const std::string& bytes) {
 
 // Experts in the folder and those in the log are the same.
 void compare_with_folders(VerifyWork& work, const std::set<std::string>& removed) {
-  const std::vector<std::string> folders = work.folders_in("experts");
   for (const auto& [name, edit] : work.alive) {
-    if (std::ranges::find(folders, name) != folders.end()) continue;
+    if (fs::exists(work.paths.expert(name))) continue;  // also if it was merged meanwhile
     work.note(Verdict::missing, "experts/" + name, "merged into the forest, says log.jsonl, but not there",
               fmt::format("restore the folder from a copy, or take the expert out: btm remove {} {}",
                           work.paths.root.string(), name));
   }
-  for (const std::string& name : folders) {
+  for (const std::string& name : work.folders_in("experts")) {
     if (work.alive.contains(name)) continue;
     if (removed.contains(name)) {
       work.note(Verdict::unexpected, "experts/" + name, "removed from the forest, says log.jsonl",
@@ -55,17 +57,43 @@ void compare_with_folders(VerifyWork& work, const std::set<std::string>& removed
   }
 }
 
+// Experts of others may have been merged, whose tokens are elsewhere.
+std::set<std::string> planned_domains(const VerifyWork& work) {
+  std::set<std::string> names;
+  try {
+    for (const auto& entry : parse_yaml(read_file(work.paths.plan()), "")["domains"]) {
+      names.insert(entry.first.as<std::string>());
+    }
+  } catch (const std::exception&) {  // told where the plan is checked
+  }
+  return names;
+}
+
 // What `btm grow` made before it trained the first expert.
 void require_grown(VerifyWork& work) {
+  const std::set<std::string> planned = planned_domains(work);
   std::set<std::string> folders = {"tokenizer", kSeedName};
   for (const auto& [name, edit] : work.alive) {
-    for (const std::string& domain : edit.domains) folders.insert("tokens/" + domain);
+    for (const std::string& domain : edit.domains) {
+      if (planned.contains(domain)) folders.insert("tokens/" + domain);
+    }
   }
   for (const std::string& folder : folders) {
     if (work.has_below(folder)) continue;
     work.note(Verdict::missing, folder, "not there, but experts were trained",
               folder.starts_with("tokens/") ? "make it anew from the same text: btm grow" : "restore it from a copy");
   }
+}
+
+// Fills `alive` and gives the names of the removed.
+std::set<std::string> replay(VerifyWork& work) {
+  std::set<std::string> removed;
+  for (const Edit& edit : read_edits(work.paths.log())) {
+    work.alive.erase(edit.expert);
+    if (edit.edit == "merge") work.alive.emplace(edit.expert, edit);
+    if (edit.edit == "remove") removed.insert(edit.expert);
+  }
+  return removed;
 }
 
 void verify_log(VerifyWork& work) {
@@ -78,10 +106,11 @@ void verify_log(VerifyWork& work) {
                        "restore it from a copy, or run the command again that was at work: btm grow, merge or remove");
     }
     note_lines_without_hash(work, bytes);
-    for (const Edit& edit : read_edits(work.paths.log())) {
-      work.alive.erase(edit.expert);
-      if (edit.edit == "merge") work.alive.emplace(edit.expert, edit);
-      if (edit.edit == "remove") removed.insert(edit.expert);
+    removed = replay(work);
+    auto is_logged = [&](const std::string& name) { return work.alive.contains(name) || removed.contains(name); };
+    if (!std::ranges::all_of(work.folders_in("experts"), is_logged)) {
+      std::this_thread::sleep_for(kMerging);
+      removed = replay(work);
     }
   } catch (const Error& e) {
     return work.note(Verdict::damaged, kLog, e.what(), kRestoreLog);
@@ -114,7 +143,7 @@ void verify_sealed(VerifyWork& work, const std::string& file, const std::string&
         return std::nullopt;
       case Seal::none:
         require_form(bytes, path);
-        return Finding{Verdict::unchecked, file, "written by an older version, without a hash", {}};
+        return Finding{Verdict::unchecked, file, "without a hash, as older versions wrote it", {}};
       case Seal::broken:
         break;
     }

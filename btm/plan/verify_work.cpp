@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/progress.h"
@@ -18,10 +19,11 @@ namespace {
 
 constexpr auto kRedraw = std::chrono::milliseconds(100);
 
-std::optional<Finding> look_at(const FileCheck& check) {
+std::optional<Finding> look_at(const FileCheck& check, const fs::path& root) {
   try {
     return check.look();
   } catch (const std::exception& e) {  // also of a JSON library that meets other types than were written
+    if (!fs::exists(root / check.file)) return Finding{Verdict::exempt, check.file, "removed meanwhile", {}};
     return Finding{Verdict::damaged, check.file, e.what(), {}};
   }
 }
@@ -68,7 +70,10 @@ void VerifyWork::exempt_below(const std::string& folder, const std::string& why)
 
 void VerifyWork::check(const std::string& file, const std::string& remedy, Look look) {
   auto at = files.find(file);
-  if (at == files.end()) return note(Verdict::missing, file, "not there", remedy);
+  if (at == files.end()) {
+    if (!fs::exists(paths.root / file)) note(Verdict::missing, file, "not there", remedy);
+    return;  // else it was made after the files were listed
+  }
   auto with_remedy = [remedy, look = std::move(look)] {
     std::optional<Finding> found = look();
     if (found && found->verdict != Verdict::unchecked) found->remedy = remedy;
@@ -78,7 +83,8 @@ void VerifyWork::check(const std::string& file, const std::string& remedy, Look 
   files.erase(at);
 }
 
-std::vector<Finding> run_checks(std::vector<FileCheck> checks, int threads, bool quiet) {
+std::vector<Finding> run_checks(const VerifyWork& work, int threads, bool quiet) {
+  std::vector<FileCheck> checks = work.checks;
   std::ranges::stable_sort(checks, std::greater<>(), &FileCheck::bytes);  // the last ones to end are small
   double total = 0;
   for (const FileCheck& check : checks) total += static_cast<double>(check.bytes);
@@ -88,9 +94,9 @@ std::vector<Finding> run_checks(std::vector<FileCheck> checks, int threads, bool
   std::condition_variable ended;
   std::int64_t done = 0;
   int working = std::max(1, threads);
-  auto work = [&] {
+  auto look = [&] {
     for (std::size_t i; (i = next++) < checks.size() && !interrupted();) {
-      std::optional<Finding> found = look_at(checks[i]);
+      std::optional<Finding> found = look_at(checks[i], work.paths.root);
       const std::lock_guard lock(mutex);
       done += checks[i].bytes;
       if (found) findings.push_back(*std::move(found));
@@ -100,7 +106,7 @@ std::vector<Finding> run_checks(std::vector<FileCheck> checks, int threads, bool
     ended.notify_one();
   };
   std::vector<std::jthread> team;
-  for (int i = working; i > 0; --i) team.emplace_back(work);
+  for (int i = working; i > 0; --i) team.emplace_back(look);
   Progress progress("verify", total, quiet);
   for (std::unique_lock lock(mutex); working > 0; ended.wait_for(lock, kRedraw)) {
     progress.update(static_cast<double>(done), fmt::format("{}B", format_count(static_cast<double>(done))));

@@ -66,6 +66,6 @@ void verify_folder(VerifyWork& work, const std::string& folder, const std::strin
 void verify_sealed(VerifyWork& work, const std::string& file, const std::string& remedy);
 
 // The findings of all checks. Throws Error(interrupted).
-std::vector<Finding> run_checks(std::vector<FileCheck> checks, int threads, bool quiet);
+std::vector<Finding> run_checks(const VerifyWork& work, int threads, bool quiet);
 
 }  // namespace btm

@@ -278,7 +278,10 @@ TrainingResult run_training(const fs::path& run, const TrainingOptions& options,
   if (ranks.is_first()) {
     lock.emplace(run / "lock", fmt::format("training in {}", run.string()), options.busy);
     result = load_result(run);
-    if (result) remove_folder(run / "checkpoints");
+    if (result) {
+      remove_folder(run / "checkpoints");
+      remove_leftovers(run);
+    }
   }
   if (ranks.broadcast(result ? 1.0 : 0.0) > 0) return result.value_or(TrainingResult{});
   try {

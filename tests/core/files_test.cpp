@@ -52,6 +52,14 @@ TEST(Files, FolderReplacesFolder) {
   EXPECT_EQ(entries(folder.path()), 1);
 }
 
+TEST(Files, RemovesWholeFoldersAndFiles) {
+  test::TemporaryFolder folder;
+  folder.write("model/below/weights", "1");
+  folder.write("file", "2");
+  for (const char* name : {"model", "file", "nothing"}) remove_folder(folder / name);
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
 TEST(Files, LockRefusesASecondHolder) {
   test::TemporaryFolder folder;
   FileLock lock(folder / "lock", "btm grow");

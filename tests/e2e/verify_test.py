@@ -28,7 +28,7 @@ class Verify(ForestCase):
         return subprocess.Popen([BTM, "train", "--quiet", "--output", self.forest / "runs" / name, "--tokens", tokens,
                                  "--tokens-from", self.forest / "tokens/python", "--threads", "1",
                                  "--set", "training.batch_tokens=512", "--set", f"tensorboard={self.forest}/tensorboard/{name}",
-                                 *options])
+                                 *options], stderr=subprocess.DEVNULL)
 
     def add_runs(self):
         self.assertEqual(self.start_run("done", "--init", self.forest / "seed", tokens="5k").wait(60), 0)
@@ -49,6 +49,16 @@ class Verify(ForestCase):
         done = subprocess.run([DAMAGE, self.forest], capture_output=True, text=True, timeout=600)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         print(done.stdout.strip())
+
+    def test_beside_others_at_work(self):
+        shutil.rmtree(self.forest)
+        grow = subprocess.Popen([BTM, "grow", self.plan, "--quiet", "--set", "training.checkpoint_minutes=0.0005"],
+                                stdout=subprocess.DEVNULL)
+        while grow.poll() is None:
+            if (self.forest / "forest.yaml").exists():
+                found = self.findings()
+                self.assertEqual(found["unexpected"] + found["unchecked"], [])
+        self.assertEqual(grow.returncode, 0)
 
     def test_folders_and_what_to_do(self):
         shutil.rmtree(self.forest / "experts/cpp")
