@@ -1,13 +1,14 @@
 # The commands of the project; `make` alone lists them. Each does what is missing first: packages, torch, configure, build.
 # Variables: TORCH_DIR=.../site-packages/torch  link this torch; WERROR=ON  warnings are errors; JOBS=N  compile N files at once;
-#            PREFIX=/usr/local  where install puts things
+#            PREFIX=/usr/local  where install puts things; RUNS=N TARGET="a b"  how long to fuzz what
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo corpus bench format tidy asan tsan install clean
+.PHONY: help setup build test demo corpus bench format tidy asan tsan fuzz install clean
 .NOTPARALLEL:
 
 PREFIX ?= /usr/local
+RUNS ?= 1000000
 WERROR ?= OFF
 CORES := $(shell nproc)
 # A file that includes LibTorch takes up to 2 GB to compile.
@@ -71,6 +72,14 @@ tsan: setup ## run all tests with the thread sanitizer
 	@$(call configure,tsan)
 	@$(call compile,tsan)
 	@TSAN_OPTIONS=halt_on_error=1:$(options)/thread.supp OMP_THREAD_LIMIT=1 setarch -R $(call run_tests,tsan)
+
+fuzz: ## fuzz what reads files (fuzz/), RUNS inputs for each TARGET; `make test` replays the corpus
+	@tools/setup.sh build
+	@tools/setup.sh fuzz
+	@$(call configure,fuzz)
+	@$(call compile,fuzz,fuzz_targets)
+	@LSAN_OPTIONS=$(options)/leak.supp UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:$(options)/undefined.supp \
+	  fuzz/run.sh build/fuzz $(RUNS) $(TARGET)
 
 install: build ## install the program and its documents under PREFIX
 	@cmake --install build/release --prefix "$(PREFIX)"

@@ -17,7 +17,10 @@ if(BTM_SANITIZE)
   target_compile_options(btm_options INTERFACE -fsanitize=${BTM_SANITIZE} -fno-omit-frame-pointer -g1)
   target_link_options(btm_options INTERFACE -fsanitize=${BTM_SANITIZE})
 endif()
-if(BTM_SANITIZE STREQUAL "thread")  # how wide the vectors are is nothing to threads: fewer of Highway's targets will do
+if(BTM_FUZZ)  # coverage of every library, for libFuzzer to go by
+  target_compile_options(btm_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(BTM_SANITIZE STREQUAL "thread" OR BTM_FUZZ)  # the width of vectors is nothing to them: fewer of Highway's targets will do
   target_compile_definitions(btm_options INTERFACE "HWY_DISABLED_TARGETS=(HWY_AVX3|HWY_AVX3_DL|HWY_SSE4)")
 endif()
 

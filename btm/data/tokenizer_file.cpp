@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 using Vocabulary = std::unordered_map<std::string, TokenId>;
 
-constexpr std::int64_t kHighestId = (1 << 24) - 1;  // a broken file should not ask for gigabytes
+constexpr std::size_t kMostUnused = 1 << 16;  // ids without a token: a broken file should not ask for gigabytes
 
 json read_json(std::string_view text, const std::string& name) {
   try {
@@ -45,10 +45,11 @@ void check_options(const json& model, bool all_bytes, const std::string& name) {
 
 Vocabulary read_vocabulary(const json& model, const std::string& name) {
   Vocabulary vocabulary;
-  vocabulary.reserve(model.at("vocab").size());
+  const std::size_t size = model.at("vocab").size();
+  vocabulary.reserve(size);
   for (const auto& [token, id] : model.at("vocab").items()) {
-    if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() > kHighestId) {
-      throw input_error("{}: model.vocab gives token `{}` the id {}", name, token, id.dump());
+    if (!id.is_number_unsigned() || id.get<std::size_t>() > size + kMostUnused) {
+      throw input_error("{}: model.vocab gives token `{}` of {} the id {}", name, token, size, id.dump());
     }
     vocabulary.emplace(token, id.get<TokenId>());
   }
