@@ -32,9 +32,9 @@ int run(int argc, char** argv) {
   });
   app.footer("\nStart with `btm grow examples/demo/forest.yaml`. `btm COMMAND --help` says all about a command.");
 
-  for (auto add : {add_grow, add_prepare, add_branch, add_train, add_merge, add_remove, add_export, add_import, add_ls,
-                   add_show, add_lineage, add_evaluate, add_posterior, add_average, add_generate, add_tokenize,
-                   add_study, add_report, add_verify, add_doctor}) {
+  for (auto add : {add_grow,     add_prepare,  add_branch, add_train,   add_merge,    add_remove,    add_export,
+                   add_import,   add_ls,       add_show,   add_lineage, add_evaluate, add_posterior, add_average,
+                   add_generate, add_tokenize, add_study,  add_report,  add_verify,   add_doctor}) {
     add(app);
   }
   try {

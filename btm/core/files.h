@@ -56,7 +56,8 @@ void link_or_copy(const fs::path& from, const fs::path& to);
 
 void make_folders(const fs::path& path);  // throws Error(input) with the system's reason
 
-// With all in it, if there, and in one step to whoever looks; a file, too. Throws Error(input) with the system's reason.
+// With all in it, if there, and in one step to whoever looks; a file, too. Throws Error(input) with the system's
+// reason.
 void remove_folder(const fs::path& path);
 
 // Removes what killed processes left half-written in the folder: entries that end in .tmp. For the holder of the lock

@@ -1,5 +1,5 @@
-// The state of a forest: the log of edits replayed, with the lineage of every expert; and two of the edits (bundle.h has
-// the import, which is a merge of what was trained elsewhere).
+// The state of a forest: the log of edits replayed, with the lineage of every expert; and two of the edits (bundle.h
+// has the import, which is a merge of what was trained elsewhere).
 //
 // An edit is two steps, in an order that survives a crash between them. Merge: the folder, then the line; a folder
 // without its line is an unfinished merge and is written anew. Remove: the line, then the folder; a folder whose expert

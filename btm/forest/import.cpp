@@ -6,6 +6,7 @@
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
+#include "btm/core/sums.h"
 #include "btm/forest/admission.h"
 #include "btm/forest/bundle.h"
 #include "btm/forest/edit_log.h"
@@ -122,6 +123,7 @@ void write_folder(const Forest& forest, const Bundle& bundle, const ExpertInfo& 
   map_model(folder.path());  // throws where numbers aren't finite
   write_file(folder.path() / "metrics.jsonl", bundle.metrics);
   save_expert(folder.path(), info);
+  write_sums(folder.path());
   folder.publish();
 }
 

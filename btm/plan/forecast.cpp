@@ -140,7 +140,7 @@ double training_bytes(const ModelTask& task, const ModelConfig& model, int threa
   const auto plain =
       static_cast<double>(Learner::bytes(model, task.training, std::max(1, sequences), threads, threads * ranks));
   const double more = parameters_of(task, model) - static_cast<double>(parameter_count(model));  // of DEMix
-  const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads));  // of dev losses
+  const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads));        // of dev losses
   return kProcessBytes + plain + scoring + more * sizeof(float) * (3 + threads);
 }
 

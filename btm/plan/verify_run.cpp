@@ -100,9 +100,12 @@ void verify_run(VerifyWork& work, const std::string& name) {
   const std::string base = "runs/" + name;
   work.curves.erase(name);  // of a published model of that name, which is trained anew
   const std::string remedy = fmt::format("delete {} and train it from the start: btm grow", work.path(base));
-  for (const char* file : {"status.json", "log.txt", "lock"}) {
+  for (const char* file : {"status.json", "log.txt", "lock", "slurm.json"}) {
     const std::string path = base + "/" + file;
     if (work.claim(path)) work.note(Verdict::exempt, path, "of the process at work");
+  }
+  for (const char* folder : {"output", "text", "random"}) {
+    work.exempt_below(base + "/" + folder, "of a trainer that is not btm's");
   }
   verify_sealed(work, base + "/run.yaml", remedy);
   if (work.has_below(base + "/init")) verify_folder(work, base + "/init", remedy);
@@ -131,6 +134,10 @@ void check_events(VerifyWork& work, const std::string& file, const std::string& 
 }  // namespace
 
 void verify_runs(VerifyWork& work) {
+  for (const std::string& file : work.below("runs")) {
+    const bool of_slurm = file.starts_with("runs/slurm-") || file == "runs/grow.txt";
+    if (of_slurm && work.claim(file)) work.note(Verdict::exempt, file, "what a job printed");
+  }
   for (const std::string& name : work.folders_in("runs")) verify_run(work, name);
 }
 

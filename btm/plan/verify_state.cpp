@@ -90,7 +90,7 @@ std::set<std::string> replay(VerifyWork& work) {
   std::set<std::string> removed;
   for (const Edit& edit : read_edits(work.paths.log())) {
     work.alive.erase(edit.expert);
-    if (edit.edit == "merge") work.alive.emplace(edit.expert, edit);
+    if (edit.edit != "remove") work.alive.emplace(edit.expert, edit);
     if (edit.edit == "remove") removed.insert(edit.expert);
   }
   return removed;

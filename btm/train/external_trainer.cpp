@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "btm/core/files.h"
+#include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/process.h"
 #include "btm/data/token_store.h"
@@ -162,6 +163,7 @@ class ExternalRun {
     result.threads = job_.threads;
     save_final_model(run_, job_, model);
     write_file(run_ / "metrics.jsonl", "");  // there is no curve
+    result.metrics_xxh3 = Xxh3().hex();
     status_.update = status_.updates;
     note("done");
     result.device_seconds = status_.device_seconds;
