@@ -74,18 +74,21 @@ TEST_F(Commands, LsShowsModelsAndRuns) {
   status.update = 3;
   status.updates = 12;
   save_status(paths.run("ruby").parent_path() / "rust", status);  // merged: not listed
-  make_folders(paths.run("ruby"));
+  save_job(paths.run("ruby"), {});
   save_status(paths.run("ruby"), status);
+  save_job(paths.run("perl"), {});
   std::string text = btm({"ls", root});
   EXPECT_THAT(text, HasSubstr("0.25 seed + 0.75 python"));
   EXPECT_THAT(text, HasSubstr("1.25G"));
   EXPECT_THAT(text, HasSubstr("22.76"));  // exp(3.125)
-  EXPECT_THAT(text, HasSubstr("ruby  running     3/12  25 %"));
+  EXPECT_THAT(text, ContainsRegex("ruby  running  [^ ]+  +3/12  25 %"));
+  EXPECT_THAT(text, HasSubstr("perl  waiting"));
   EXPECT_THAT(text, Not(HasSubstr("rust  running")));
   Json json = Json::parse(btm({"ls", root, "--json"}));
   EXPECT_EQ(json["experts"].size(), 2u);
   EXPECT_EQ(json["experts"][1]["parents"][1]["weight"], 0.75);
-  EXPECT_EQ(json["runs"][0]["name"], "ruby");
+  EXPECT_EQ(json["runs"][0]["name"], "perl");
+  EXPECT_EQ(json["runs"][1]["name"], "ruby");
   EXPECT_EQ(json["seed"]["name"], "seed");
 }
 
