@@ -19,6 +19,7 @@ namespace {
 
 using test::grow_expert;
 using test::input_message;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
