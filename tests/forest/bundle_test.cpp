@@ -123,6 +123,7 @@ TEST_F(Bundles, TheExpertArrivesAsItIs) {
   for (auto* files : {&there, &here}) {
     files->erase("metrics.jsonl");
     files->erase("expert.json");
+    EXPECT_EQ(files->erase("SHA256SUMS"), 1u);  // of these two, among others
   }
   EXPECT_EQ(here, there);
   EXPECT_EQ(read_edits(ours.log()).at(0).edit, "import");
