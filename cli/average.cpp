@@ -73,7 +73,7 @@ WeightedFolder find_source(const std::string& name, const std::string& forest) {
     }
   }
   // A model that btm trained knows its hash wherever it lies.
-  if (fs::exists(fs::path(name) / "expert.json")) return {name, 1, {}, load_expert(name).weights_sha256};
+  if (is_published(name)) return {name, 1, {}, load_expert(name).weights_sha256};
   if (fs::is_directory(name)) return {name, 1};
   if (forest.empty()) throw input_error("{}: no such folder; to name experts of a forest, add --forest FOREST", name);
   std::string near = nearest_word(name, model_names(ForestPaths{forest}));

@@ -1,6 +1,5 @@
 #include <hwy/highway.h>
 #include <hwy/targets.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <memory>
@@ -37,12 +36,11 @@ std::vector<std::string> instruction_sets() {
 
 Json examine() {
   int cores = usable_cores();
-  auto memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
   Json json;
   json["version"] = kVersion;
   json["processor"] = processor();
   json["cores"] = cores;
-  json["memory_bytes"] = memory;
+  json["memory_bytes"] = memory_bytes();
   json["instruction_sets"] = instruction_sets();
   json["precision"] = "fp32";
   ThreadTeam one(1), all(cores);
@@ -65,7 +63,8 @@ void run(bool as_json) {
   fmt::print("instruction sets  {} (the first one is used)\n",
              fmt::join(json["instruction_sets"].get<std::vector<std::string>>(), ", "));
   fmt::print("precision: auto   {}\n", json["precision"].get<std::string>());
-  fmt::print("MPI               {}\n", has_mpi() ? json["mpi"].get<std::string>() : "none: launcher.ranks needs it");
+  const auto mpi = json["mpi"].get<std::string>();
+  fmt::print("MPI               {}\n", mpi.empty() ? "none: launcher.ranks needs it" : mpi);
   fmt::print("matrix products   {}FLOP/s on one thread, {}FLOP/s on all, by {}\n",
              format_count(json["gemm_flops_one_thread"].get<double>()),
              format_count(json["gemm_flops_all_threads"].get<double>()), json["gemm_library"].get<std::string>());

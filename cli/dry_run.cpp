@@ -18,10 +18,11 @@ double training_flops() {
 }
 
 Json forecast_json(const Forecast& f, double seconds) {
+  const ForecastStep all = sum_of(f.steps);
   Json json = {{"model", settings_json(f.model)},
-               {"parameters", f.parameters},
-               {"tokens", f.tokens},
-               {"flops", f.flops},
+               {"parameters", parameter_count(f.model)},
+               {"tokens", all.tokens},
+               {"flops", all.flops},
                {"workers", f.workers},
                {"threads", f.threads},
                {"memory_bytes", f.memory_bytes},
@@ -40,26 +41,20 @@ Json forecast_json(const Forecast& f, double seconds) {
 
 std::string steps_table(const Forecast& f) {
   TextTable table{{{"to train", Align::left}, {"models"}, {"tokens"}, {"updates"}, {"FLOPs"}}, {}};
-  ForecastStep all{"all", 0, 0, 0, f.flops};
   auto add = [&table](const ForecastStep& step) {
     table.rows.push_back({step.name, std::to_string(step.models), format_count(static_cast<double>(step.tokens)),
                           format_count(static_cast<double>(step.updates)), format_count(step.flops)});
   };
-  for (const ForecastStep& step : f.steps) {
-    add(step);
-    all.models += step.models;
-    all.tokens += step.tokens;
-    all.updates += step.updates;
-  }
+  for (const ForecastStep& step : f.steps) add(step);
   table.rows.emplace_back();
-  add(all);
+  add(sum_of(f.steps));
   return to_text(table);
 }
 
 void print(const Forecast& f, double seconds, double speed) {
   fmt::print("{} layers, width {}, {} heads, context {}, vocabulary {}: {} parameters\n\n{}\n", f.model.layers,
              f.model.width, f.model.heads, f.model.context, f.model.vocab_size,
-             format_count(static_cast<double>(f.parameters)), steps_table(f));
+             format_count(static_cast<double>(parameter_count(f.model))), steps_table(f));
   fmt::print("memory  {}B for each model in training, up to {} at once\n", format_count(f.memory_bytes), f.workers);
   fmt::print("disk    {}B of models, {}B of checkpoints; text and tokens besides\n", format_count(f.disk_bytes),
              format_count(f.checkpoint_bytes));
@@ -71,14 +66,14 @@ void print(const Forecast& f, double seconds, double speed) {
 
 void dry_run(const Plan& plan, bool json) {
   const Forecast f = forecast(plan);
-  const double speed = training_flops(), seconds = f.flops / speed;
+  const double speed = training_flops(), seconds = sum_of(f.steps).flops / speed;
   if (json) {
     fmt::print("{}\n", forecast_json(f, seconds).dump(2));
   } else {
     print(f, seconds, speed);
   }
   if (plan.launcher.kind == LauncherKind::local) {
-    require_memory(f.memory_bytes * plan.launcher.ranks, f.workers, plan.training.recompute);
+    require_memory(f.memory_bytes, f.workers, plan.training.recompute);
   }
   require_disk(plan.forest, f.disk_bytes + f.checkpoint_bytes);
 }

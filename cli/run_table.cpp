@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::int64_t kSilent = 120;  // seconds without a sign of life after which a run has probably died
 
-bool is_published(const Forest& forest, const std::string& name) {
+bool is_merged(const Forest& forest, const std::string& name) {
   if (name == kSeedName) return forest.seed.has_value();
-  return forest.find(name) || fs::exists(forest.paths.comparison(name) / "expert.json");
+  return forest.find(name) || is_published(forest.paths.comparison(name));
 }
 
 OpenRun open_run(const fs::path& folder) {
@@ -57,7 +57,7 @@ std::vector<OpenRun> open_runs(const Forest& forest) {
   if (!fs::is_directory(forest.paths.runs())) return runs;
   for (const auto& entry : fs::directory_iterator(forest.paths.runs())) {
     if (entry.path().extension() == ".tmp") continue;
-    const bool published = is_published(forest, entry.path().filename().string());
+    const bool published = is_merged(forest, entry.path().filename().string());
     if (!published && fs::exists(entry.path() / "run.yaml")) runs.push_back(open_run(entry.path()));
   }
   std::ranges::sort(runs, {}, &OpenRun::name);

@@ -39,7 +39,7 @@ Found find_model(const Forest& forest, const std::string& name) {
   const ForestPaths& paths = forest.paths;
   if (name == kSeedName && forest.seed) return {*forest.seed, paths.seed()};
   if (const ExpertInfo* alive = forest.find(name)) return {*alive, paths.expert(name)};
-  if (name.find('/') == std::string::npos && fs::exists(paths.comparison(name) / "expert.json")) {
+  if (name.find('/') == std::string::npos && is_published(paths.comparison(name))) {
     return {load_expert(paths.comparison(name)), paths.comparison(name)};
   }
   for (auto at = forest.removed.rbegin(); at != forest.removed.rend(); ++at) {

@@ -19,11 +19,13 @@ void write(const fs::path& folder, const std::vector<FileSum>& sums) {
 
 }  // namespace
 
-void write_sums(const fs::path& folder) {
+void write_sums(const fs::path& folder, const std::vector<FileSum>& known) {
   std::vector<FileSum> sums;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     std::string file = entry.path().lexically_relative(folder).string();
-    if (entry.is_regular_file() && file != kSumsFile) sums.push_back({std::move(file), sha256_file(entry.path())});
+    if (!entry.is_regular_file() || file == kSumsFile) continue;
+    const auto there = std::ranges::find(known, file, &FileSum::file);
+    sums.push_back(there != known.end() ? *there : FileSum{file, sha256_file(entry.path())});
   }
   std::ranges::sort(sums, {}, &FileSum::file);
   write(folder, sums);

@@ -17,8 +17,8 @@ struct FileSum {
 };
 
 // Of every file in the folder and below, sealed (btm/core/seal.h). `cd FOLDER && sha256sum -c SHA256SUMS` checks them,
-// too.
-void write_sums(const fs::path& folder);
+// too. Files whose sum is `known` are not read again.
+void write_sums(const fs::path& folder, const std::vector<FileSum>& known = {});
 
 // Another hash for a file that was replaced; those of the others stay as they were written. Does nothing if there is no
 // SHA256SUMS.

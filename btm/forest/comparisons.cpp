@@ -18,7 +18,7 @@ std::vector<fs::path> folders_below(const fs::path& folder) {
 }
 
 void add(PublishedComparison& comparison, const std::string& name, const fs::path& folder) {
-  if (!fs::exists(folder / "expert.json")) return;
+  if (!is_published(folder)) return;
   comparison.models.push_back({name, folder, load_expert(folder)});
   comparison.demix = comparison.models.back().info.recipe.value("demix", false);
 }

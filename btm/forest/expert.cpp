@@ -70,6 +70,10 @@ ExpertInfo expert_from_json(Json json, const std::string& name) {
   return info;
 }
 
+bool is_published(const fs::path& folder) {
+  return fs::exists(folder / "expert.json");
+}
+
 ExpertInfo load_expert(const fs::path& folder) {
   fs::path path = folder / "expert.json";
   Json json;

@@ -97,6 +97,9 @@ std::string recipe_difference(const Json& there, const Json& here);
 Json expert_json(const ExpertInfo& info);
 ExpertInfo expert_from_json(Json json, const std::string& name);
 
+// Whether a model was published there: expert.json is written last.
+bool is_published(const std::filesystem::path& folder);
+
 // FOLDER/expert.json. Throws Error(input): missing or broken.
 ExpertInfo load_expert(const std::filesystem::path& folder);
 void save_expert(const std::filesystem::path& folder, const ExpertInfo& info);

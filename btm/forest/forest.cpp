@@ -40,7 +40,7 @@ ExpertInfo read_expert(const ForestPaths& paths, const ExpertInfo& logged) {
   fs::path folder = paths.expert(logged.name);
   std::string advice = fmt::format("restore the folder from a copy, or take the expert out: btm remove {} {}",
                                    paths.root.string(), logged.name);
-  if (!fs::exists(folder / "expert.json")) {
+  if (!is_published(folder)) {
     throw input_error("{}: missing or without expert.json, but the log says it was merged; {}", folder.string(),
                       advice);
   }
@@ -93,7 +93,7 @@ Forest replay_forest(const fs::path& root) {
   require_forest(ForestPaths{root});
   Forest forest;
   forest.paths.root = root;
-  if (fs::exists(forest.paths.seed() / "expert.json")) forest.seed = load_expert(forest.paths.seed());
+  if (is_published(forest.paths.seed())) forest.seed = load_expert(forest.paths.seed());
   int line = 0;
   for (const Edit& edit : read_edits(forest.paths.log())) {
     std::string where = fmt::format("{}: line {}", forest.paths.log().string(), ++line);

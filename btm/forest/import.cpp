@@ -123,7 +123,7 @@ void write_folder(const Forest& forest, const Bundle& bundle, const ExpertInfo& 
   map_model(folder.path());  // throws where numbers aren't finite
   write_file(folder.path() / "metrics.jsonl", bundle.metrics);
   save_expert(folder.path(), info);
-  write_sums(folder.path());
+  write_sums(folder.path(), {{kWeightsFile, hash}, {"tokenizer.json", info.tokenizer_sha256}});
   folder.publish();
 }
 
@@ -138,7 +138,7 @@ ImportOutcome import_expert(const ForestPaths& paths, const fs::path& file, cons
   const bool known = there != forest.experts.end();
   ExpertInfo info = bundle.manifest.expert;
   info.name = known ? there->name : name.empty() ? info.name : name;
-  if (known && fs::exists(paths.expert(info.name) / "expert.json")) return {load_expert(paths.expert(info.name)), true};
+  if (known && is_published(paths.expert(info.name))) return {load_expert(paths.expert(info.name)), true};
   if (known) {  // its folder is lost
     if (info.recipe_sha256 != there->recipe_sha256) {
       throw input_error("{}: the log has '{}' with these weights but another recipe", file.string(), info.name);

@@ -11,6 +11,7 @@
 #include "btm/forest/forest.h"
 #include "btm/forest/unfinished.h"
 #include "btm/model/checkpoint.h"
+#include "btm/model/weight_files.h"
 
 namespace btm {
 namespace {
@@ -42,7 +43,8 @@ void fill_model_folder(const fs::path& folder, const fs::path& model, const fs::
     write_file(folder / "metrics.jsonl", read_file(metrics));  // a copy: a log is appended to in place
   }
   save_expert(folder, info);
-  write_sums(folder);
+  // Of weights in one file, their identity is the hash of that file.
+  write_sums(folder, {{kWeightsFile, info.weights_sha256}, {"tokenizer.json", info.tokenizer_sha256}});
 }
 
 void write_model_folder(const fs::path& target, const fs::path& run, const ExpertInfo& info) {
@@ -108,7 +110,7 @@ void settle_parents(const Forest& forest, ExpertInfo& info) {
 // Puts the folder of a logged expert back, if it is lost and the run still has its weights.
 void restore_folder(const ForestPaths& paths, const fs::path& run, const ExpertInfo& info, const ExpertInfo& logged) {
   fs::path folder = paths.expert(info.name);
-  if (fs::exists(folder / "expert.json")) return;
+  if (is_published(folder)) return;
   require_model(run);
   ExpertInfo restored = with_hashes(info, run / "model");
   if (restored.weights_sha256 != logged.weights_sha256) {
@@ -130,7 +132,7 @@ void merge_expert(const ForestPaths& paths, const fs::path& run, const ExpertInf
   finish_removals(forest);
   fs::path folder = paths.expert(info.name);
   if (const ExpertInfo* logged = forest.find(info.name)) {
-    bool whole = fs::exists(folder / "expert.json");
+    bool whole = is_published(folder);
     require_same_recipe(
         folder, whole ? load_expert(folder) : *logged, info,
         fmt::format("take the old setting back, merge under another name, or remove it first: btm remove {} {}",
@@ -150,7 +152,7 @@ void merge_expert(const ForestPaths& paths, const fs::path& run, const ExpertInf
 }
 
 void publish_model(const fs::path& target, const fs::path& run, const ExpertInfo& info) {
-  if (fs::exists(target / "expert.json")) {
+  if (is_published(target)) {
     require_same_recipe(target, load_expert(target), info,
                         "take the old setting back, or delete this folder to have it made again");
     return;

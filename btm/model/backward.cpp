@@ -80,12 +80,18 @@ void back_through_attention(const Pass& p, int layer) {
   back_through_norm(p, at.attention_norm, b.input, b.attention_statistics, delta_bias);
 }
 
+int widest(const ModelConfig& c) {
+  return std::max(qkv_width(c), c.hidden);
+}
+
 }  // namespace
 
 ActivationGradients::ActivationGradients(const ModelConfig& c, int rows)
-    : stream(std::size_t(rows) * c.width),
-      narrow(std::size_t(rows) * c.width),
-      wide(std::size_t(rows) * std::max(qkv_width(c), c.hidden)) {}
+    : stream(std::size_t(rows) * c.width), narrow(std::size_t(rows) * c.width), wide(std::size_t(rows) * widest(c)) {}
+
+std::size_t ActivationGradients::floats(const ModelConfig& c, int rows) {
+  return std::size_t(rows) * (2 * c.width + widest(c));
+}
 
 void backward(const Engine& engine, const float* parameters, Rows rows, int length, const TokenId* tokens, Keep keep,
               Activations& a, ActivationGradients& d, float* gradients, const BlockDone& block_done) {

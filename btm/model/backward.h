@@ -10,7 +10,8 @@ namespace btm {
 // Gradients of activations, allocated once.
 struct ActivationGradients {
   ActivationGradients(const ModelConfig& config, int rows);
-  Buffer stream;  // [rows, width], of the residual stream
+  static std::size_t floats(const ModelConfig& config, int rows);  // of all of them
+  Buffer stream;                                                   // [rows, width], of the residual stream
   Buffer narrow;  // [rows, width], of what comes out of a norm or of the attention
   Buffer wide;    // [rows, max(qkv_width, hidden)]
 };

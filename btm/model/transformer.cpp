@@ -116,7 +116,7 @@ std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int len
   const int rows = pass_sequences(sequences, length) * length;
   std::size_t floats = activation_floats(c, rows, kept_for(use), attention_workspace(attention_shape(c, length))) +
                        Head::floats(weight_offsets(c).head, rows) + std::size_t(rows);
-  if (use != Use::scoring) floats += std::size_t(rows) * (2 * c.width + std::max(qkv_width(c), c.hidden));
+  if (use != Use::scoring) floats += ActivationGradients::floats(c, rows);
   return floats * sizeof(float);
 }
 

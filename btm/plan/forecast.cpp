@@ -1,9 +1,8 @@
 #include "btm/plan/forecast.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
+#include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/data/tokenizer.h"
@@ -54,16 +53,9 @@ Forest planned_forest(const Plan& plan) {
   return forest;
 }
 
-bool is_there(const fs::path& folder) {
-  return fs::exists(folder / "expert.json");
-}
-
 class Forecaster {
  public:
-  explicit Forecaster(const Plan& plan) : plan_(plan), paths_{plan.forest} {
-    result_.model = shape_of(plan);
-    result_.parameters = parameter_count(result_.model);
-  }
+  explicit Forecaster(const Plan& plan) : plan_(plan), paths_{plan.forest} { result_.model = shape_of(plan); }
 
   Forecast work() {
     ModelTask seed;
@@ -75,10 +67,7 @@ class Forecaster {
     for (const ComparisonSettings& comparison : plan_.compare) {
       const std::vector<ModelTask> tasks = comparison_tasks(comparison, forest);
       std::vector<fs::path> folders;
-      for (const ModelTask& task : tasks) {
-        const fs::path folder = comparison_folder(paths_, task);
-        folders.push_back(task.demix ? folder / task.domains.front() : folder);
-      }
+      for (const ModelTask& task : tasks) folders.push_back(first_model_folder(paths_, task));
       add(comparison_name(comparison), tasks, folders);
     }
     return std::move(result_);
@@ -99,7 +88,7 @@ class Forecaster {
   void add(const std::string& name, const std::vector<ModelTask>& tasks, const std::vector<fs::path>& folders) {
     ForecastStep step{name, 0, 0, 0, 0};
     for (std::size_t i = 0; i < tasks.size(); ++i) {
-      if (is_there(folders[i]) || tasks[i].tokens == 0) continue;
+      if (is_published(folders[i]) || tasks[i].tokens == 0) continue;
       ++step.models;
       step.tokens += tasks[i].tokens;
       step.updates += tasks[i].tokens / std::max<std::int64_t>(1, tasks[i].training.batch_tokens);
@@ -107,8 +96,6 @@ class Forecaster {
     }
     step.flops = 3 * forward_flops_per_token(result_.model) * static_cast<double>(step.tokens);
     if (step.models > 0) take_share(tasks.front(), step.models);
-    result_.tokens += static_cast<double>(step.tokens);
-    result_.flops += step.flops;
     result_.steps.push_back(std::move(step));
   }
 
@@ -141,7 +128,7 @@ double training_bytes(const ModelTask& task, const ModelConfig& model, int threa
       static_cast<double>(Learner::bytes(model, task.training, std::max(1, sequences), threads, threads * ranks));
   const double more = parameters_of(task, model) - static_cast<double>(parameter_count(model));  // of DEMix
   const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads));        // of dev losses
-  return kProcessBytes + plain + scoring + more * sizeof(float) * (3 + threads);
+  return ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (3 + threads));
 }
 
 double model_bytes(const ModelTask& task, const ModelConfig& model) {
@@ -154,12 +141,23 @@ double checkpoint_bytes(const ModelTask& task, const ModelConfig& model) {
   return kept * 3 * parameters_of(task, model) * sizeof(float);  // weights and two moments
 }
 
+ForecastStep sum_of(const std::vector<ForecastStep>& steps) {
+  ForecastStep all{"all", 0, 0, 0, 0};
+  for (const ForecastStep& step : steps) {
+    all.models += step.models;
+    all.tokens += step.tokens;
+    all.updates += step.updates;
+    all.flops += step.flops;
+  }
+  return all;
+}
+
 Forecast forecast(const Plan& plan) {
   return Forecaster(plan).work();
 }
 
 void require_memory(double bytes_each, int workers, bool recompute) {
-  const double there = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  const double there = memory_bytes();
   if (workers * bytes_each <= there) return;
   throw input_error(
       "training {} model{} at once takes {}B each, and this machine has {}B of memory; {}{}a smaller model", workers,

@@ -21,20 +21,20 @@ struct ForecastStep {
 
 struct Forecast {
   ModelConfig model;  // resolved
-  std::int64_t parameters = 0;
   std::vector<ForecastStep> steps;
-  double tokens = 0, flops = 0;  // of all steps
-  int workers = 1;               // models trained at once
-  int threads = 1;               // of each, over its ranks
-  double memory_bytes = 0;       // of one that trains
-  double disk_bytes = 0;         // of the models; text and tokens come to it
-  double checkpoint_bytes = 0;   // of those that train at once
+  int workers = 1;              // models trained at once
+  int threads = 1;              // of each, over its ranks
+  double memory_bytes = 0;      // of one that trains, over its ranks
+  double disk_bytes = 0;        // of the models; text and tokens come to it
+  double checkpoint_bytes = 0;  // of those that train at once
 };
+
+ForecastStep sum_of(const std::vector<ForecastStep>& steps);
 
 // Of what the forest of the plan does not have yet. Reads no text; the tokenizer only if it is there.
 Forecast forecast(const Plan& plan);
 
-// Of one process that trains the model; of its published folder; of the checkpoints that a run keeps.
+// Of the processes (ranks) that train the model; of its published folder; of the checkpoints that a run keeps.
 double training_bytes(const ModelTask& task, const ModelConfig& model, int threads, int ranks);
 double model_bytes(const ModelTask& task, const ModelConfig& model);
 double checkpoint_bytes(const ModelTask& task, const ModelConfig& model);

@@ -91,8 +91,6 @@ class Grower {
     return result;
   }
 
-  static bool is_published(const fs::path& folder) { return fs::exists(folder / "expert.json"); }
-
   // Throws if the published model is not what the plan asks for. Who its parents were was settled when it was branched.
   void check_unchanged(const ExpertInfo& published, ModelTask task, const std::string& remedy) const {
     task.parents = published.parents;
@@ -249,10 +247,8 @@ class Grower {
     }
   }
 
-  // Of a DEMix model, that of its first domain: all have one recipe.
   std::optional<ExpertInfo> published_comparison(const ModelTask& task) const {
-    const fs::path folder = comparison_folder(paths_, task);
-    const fs::path model = task.demix ? folder / task.domains.front() : folder;
+    const fs::path model = first_model_folder(paths_, task);
     return is_published(model) ? std::optional(load_expert(model)) : std::nullopt;
   }
 

@@ -24,15 +24,11 @@ void link_files(const fs::path& from, const fs::path& to) {
   });
 }
 
-bool is_model(const fs::path& folder) {
-  return fs::exists(folder / "expert.json");
-}
-
 }  // namespace
 
 Neighbours::Neighbours(const std::vector<fs::path>& forests) : forests_(forests) {
   auto add = [this](const fs::path& folder, const fs::path& found) {
-    if (!is_model(folder)) return;
+    if (!is_published(folder)) return;
     const ExpertInfo info = load_expert(folder);
     if (!info.imported) models_.emplace(info.recipe_sha256, found);  // that it was made so is its sender's word alone
   };
@@ -78,13 +74,13 @@ std::vector<fs::path> Neighbours::score_folders() const {
 
 void adopt_model(const fs::path& model, const fs::path& run) {
   FolderWriter folder(run);
-  if (is_model(model)) {
+  if (is_published(model)) {
     link_files(model, folder.path() / "model");
   } else {
     for_each_entry(model, [&](const fs::path& part) { link_files(part, folder.path() / "model" / part.filename()); });
   }
   const fs::path one =
-      is_model(model) ? folder.path() / "model" : fs::directory_iterator(folder.path() / "model")->path();
+      is_published(model) ? folder.path() / "model" : fs::directory_iterator(folder.path() / "model")->path();
   if (fs::exists(one / "metrics.jsonl")) fs::rename(one / "metrics.jsonl", folder.path() / "metrics.jsonl");
   folder.publish();
 }

@@ -215,7 +215,7 @@ void check_trainer(const Plan& plan) {
 }
 
 void check_launcher(const LauncherSettings& s) {
-  if (s.ranks > 1 && !has_mpi()) {
+  if (s.ranks > 1 && mpi_library().empty()) {
     throw input_error("launcher.ranks is {}, but this btm was built without MPI; install one and build it again",
                       s.ranks);
   }

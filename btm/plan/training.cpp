@@ -36,6 +36,11 @@ fs::path comparison_folder(const ForestPaths& paths, const ModelTask& task) {
   return paths.comparison(task.set) / task.name;
 }
 
+fs::path first_model_folder(const ForestPaths& paths, const ModelTask& task) {
+  const fs::path folder = comparison_folder(paths, task);
+  return task.demix ? folder / task.domains.front() : folder;
+}
+
 bool Training::train(const std::string& title, std::vector<PendingModel> models) {
   branch_first(models);
   if (models.empty()) return true;
@@ -76,7 +81,7 @@ void Training::require_room(const std::vector<PendingModel>& models, WorkerShare
   }
   disk += share.workers * checkpoint_bytes(models.front().task, base_.model);
   if (place_.launcher.kind == LauncherKind::local) {
-    require_memory(memory * place_.launcher.ranks, share.workers, models.front().task.training.recompute);
+    require_memory(memory, share.workers, models.front().task.training.recompute);
   }
   require_disk(base_.paths.root, disk);
 }

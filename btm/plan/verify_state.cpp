@@ -90,8 +90,11 @@ std::set<std::string> replay(VerifyWork& work) {
   std::set<std::string> removed;
   for (const Edit& edit : read_edits(work.paths.log())) {
     work.alive.erase(edit.expert);
-    if (edit.edit != "remove") work.alive.emplace(edit.expert, edit);
-    if (edit.edit == "remove") removed.insert(edit.expert);
+    if (edit.edit == "remove") {
+      removed.insert(edit.expert);
+    } else {
+      work.alive.emplace(edit.expert, edit);
+    }
   }
   return removed;
 }

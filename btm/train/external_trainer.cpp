@@ -90,13 +90,12 @@ class ExternalRun {
   }
 
   std::string command(const fs::path& init) const {
-    const std::int64_t tokens = update_count(job_) * batch_sequences(job_) * job_.model.context;
     return filled_in(job_.trainer, [&](const std::string& name) -> std::string {
       if (name == "init") return shell_word(init);
       if (name == "output") return shell_word(output());
       if (name == "tokens") return folders();
       if (name == "text") return texts();
-      if (name == "token_count") return std::to_string(tokens);
+      if (name == "token_count") return std::to_string(planned_result(job_).tokens);
       return std::to_string(job_.threads);
     });
   }
@@ -155,10 +154,7 @@ class ExternalRun {
       if (!std::isfinite(value)) throw input_error("{}: the weights are not all finite", output().string());
     }
     DevLoss dev(job_, team_);
-    TrainingResult result;
-    result.updates = update_count(job_);
-    result.tokens = result.updates * batch_sequences(job_) * job_.model.context;
-    result.flops = static_cast<double>(result.tokens) * 3 * forward_flops_per_token(job_.model);
+    TrainingResult result = planned_result(job_);
     result.dev_loss = dev.measure(model.parameters.data());
     result.threads = job_.threads;
     save_final_model(run_, job_, model);

@@ -53,6 +53,14 @@ void save_job(const fs::path& run, const TrainingJob& job) {
   write_sealed_file(run / "run.yaml", to_yaml(settings_json(job)));
 }
 
+TrainingResult planned_result(const TrainingJob& job) {
+  TrainingResult result;
+  result.updates = update_count(job);
+  result.tokens = result.updates * batch_sequences(job) * job.model.context;
+  result.flops = static_cast<double>(result.tokens) * 3 * forward_flops_per_token(job.model);
+  return result;
+}
+
 std::optional<TrainingResult> load_result(const fs::path& run) {
   if (!fs::exists(run / "result.json")) return std::nullopt;
   return load_yaml<TrainingResult>(run / "result.json");

@@ -84,6 +84,9 @@ void visit(TrainingResult& s, F&& f) {
 TrainingJob load_job(const std::filesystem::path& run);                   // throws Error(input)
 void save_job(const std::filesystem::path& run, const TrainingJob& job);  // makes the folder
 
+// Tokens, updates and FLOPs of the whole job; the rest is known when it has run.
+TrainingResult planned_result(const TrainingJob& job);
+
 std::optional<TrainingResult> load_result(const std::filesystem::path& run);  // nullopt: not done yet
 void save_result(const std::filesystem::path& run, const TrainingResult& result);
 

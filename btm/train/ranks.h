@@ -38,7 +38,6 @@ class Ranks {
   bool joined_ = false;
 };
 
-bool has_mpi();             // whether the program was built with it
-std::string mpi_library();  // its name and version; "" without
+std::string mpi_library();  // name and version; "": the program was built without
 
 }  // namespace btm

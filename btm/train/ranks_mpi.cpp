@@ -84,10 +84,6 @@ void Ranks::abort(int code) const {
   std::_Exit(code);
 }
 
-bool has_mpi() {
-  return true;
-}
-
 std::string mpi_library() {
   char text[MPI_MAX_LIBRARY_VERSION_STRING];
   int size = 0;

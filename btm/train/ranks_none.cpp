@@ -24,9 +24,6 @@ double Ranks::broadcast(double value) const {
 void Ranks::abort(int code) const {
   std::_Exit(code);
 }
-bool has_mpi() {
-  return false;
-}
 std::string mpi_library() {
   return "";
 }

@@ -231,10 +231,7 @@ TrainingResult Training::finish() {
   if (!ranks_.is_first()) return {};
   metrics_->flush();
   save_final_model(run_, job_, model_);
-  TrainingResult result;
-  result.updates = updates_;
-  result.tokens = updates_ * tokens_per_update_;
-  result.flops = static_cast<double>(result.tokens) * flops_per_token_;
+  TrainingResult result = planned_result(job_);
   result.dev_loss = dev_loss_;
   result.threads = threads();
   result.metrics_xxh3 = metrics_->xxh3();
