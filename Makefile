@@ -1,14 +1,16 @@
 # The commands of the project; `make` alone lists them. Each does what is missing first: packages, torch, configure, build.
 # Variables: TORCH_DIR=.../site-packages/torch  link this torch; WERROR=ON  warnings are errors; JOBS=N  compile N files at once;
-#            PREFIX=/usr/local  where install puts things; RUNS=N TARGET="a b"  how long to fuzz what
+#            PREFIX=/usr/local  where install puts things; RUNS=N TARGET="a b"  how long to fuzz what; KILLS=N SEED=N  faults
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo corpus bench format tidy asan tsan fuzz install clean
+.PHONY: help setup build test demo corpus bench format tidy asan tsan fuzz faults install clean
 .NOTPARALLEL:
 
 PREFIX ?= /usr/local
 RUNS ?= 1000000
+KILLS ?= 100
+SEED ?= 1
 WERROR ?= OFF
 CORES := $(shell nproc)
 # A file that includes LibTorch takes up to 2 GB to compile.
@@ -80,6 +82,12 @@ fuzz: ## fuzz what reads files (fuzz/), RUNS inputs for each TARGET; `make test`
 	@$(call compile,fuzz,fuzz_targets)
 	@LSAN_OPTIONS=$(options)/leak.supp UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:$(options)/undefined.supp \
 	  fuzz/run.sh build/fuzz $(RUNS) $(TARGET)
+
+faults: setup ## kill btm and slurmd KILLS times each, fill the disk, turn the clock; `make test` does some of it
+	@$(call configure,release)
+	@$(call compile,release,btm fault_injector)
+	@BTM=build/release/btm FAULT_INJECTOR=build/release/tests/e2e/libfault_injector.so KILLS=$(KILLS) SEED=$(SEED) \
+	  $(python) tests/e2e/faults_test.py
 
 install: build ## install the program and its documents under PREFIX
 	@cmake --install build/release --prefix "$(PREFIX)"

@@ -56,14 +56,14 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const btm::Error& e) {
-    fmt::print(stderr, "btm: {}\n", e.what());
+    btm::print_stderr(fmt::format("btm: {}\n", e.what()));
     return static_cast<int>(e.cause());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "btm: not enough memory; choose a smaller model, batch or number of workers\n");
+    btm::print_stderr("btm: not enough memory; choose a smaller model, batch or number of workers\n");
     return static_cast<int>(btm::Cause::input);
   } catch (const std::exception& e) {  // of a library: only the first line is for people, the rest is a backtrace
     std::string message = e.what();
-    fmt::print(stderr, "btm: {}\n", message.substr(0, message.find('\n')));
+    btm::print_stderr(fmt::format("btm: {}\n", message.substr(0, message.find('\n'))));
     return static_cast<int>(btm::Cause::failed);
   }
 }

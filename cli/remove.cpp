@@ -7,6 +7,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/format.h"
+#include "btm/core/log.h"
 #include "btm/forest/lineage.h"
 #include "cli/command.h"
 #include "cli/grow_options.h"
@@ -26,7 +27,7 @@ struct Options {
 // Asks only where a person can answer: a script that calls this has decided already.
 bool confirmed(const Options& options, const std::vector<std::string>& names) {
   if (options.yes || options.json || names.empty() || !::isatty(STDIN_FILENO)) return true;
-  fmt::print(stderr, "delete {} for good? [y/N] ", fmt::join(names, ", "));
+  print_stderr(fmt::format("delete {} for good? [y/N] ", fmt::join(names, ", ")));
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";

@@ -90,7 +90,7 @@ TrainingResult train_with(const Ranks& ranks, const TrainOptions& options, fs::p
     return run_training(run, {options.quiet, options.wait ? FileLock::Busy::wait : FileLock::Busy::refuse}, ranks);
   } catch (const Error& e) {
     if (ranks.size() == 1 || e.cause() == Cause::interrupted) throw;  // all ranks were interrupted together
-    fmt::print(stderr, "btm: {}\n", e.what());
+    print_stderr(fmt::format("btm: {}\n", e.what()));
     std::fflush(stderr);
     ranks.abort(static_cast<int>(e.cause()));
   }

@@ -16,6 +16,7 @@
 #include "btm/core/error.h"
 #include "btm/core/host.h"
 #include "btm/core/interrupt.h"
+#include "btm/core/write_error.h"
 
 namespace btm {
 namespace {
@@ -23,19 +24,11 @@ namespace {
 constexpr std::size_t kWriteBlock = 1 << 20;
 constexpr auto kLockPoll = std::chrono::milliseconds(500);
 
-std::string reason(int code) {
-  if (code == ENOSPC || code == EDQUOT) return "no space left on the device; free some and run the command again";
-  if (code == EROFS || code == EACCES || code == EPERM) {
-    return fmt::format("{}; choose a folder that can be written", std::strerror(code));
-  }
-  return std::strerror(code);
-}
-
 void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
     ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw input_error("{}: can't be written: {}", path.string(), reason(errno));
+    if (n < 0) throw write_error(path);
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
 }
@@ -50,7 +43,7 @@ void sync_folder(const fs::path& folder) {
 
 void rename_over(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) {
-    throw input_error("{}: can't be put in place: {}", to.string(), reason(errno));
+    throw input_error("{}: can't be put in place: {}", to.string(), write_reason(errno));
   }
   sync_folder(to.parent_path());
 }
@@ -104,7 +97,7 @@ void write_file(const fs::path& path, std::string_view bytes) {
 
 FileWriter::FileWriter(fs::path path) : path_(std::move(path)), temporary_(beside(path_)) {
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw input_error("{}: can't be written: {}", path_.string(), reason(errno));
+  if (descriptor_ < 0) throw write_error(path_);
 }
 
 FileWriter::~FileWriter() {
@@ -130,7 +123,7 @@ void FileWriter::write(std::string_view bytes) {
 
 void FileWriter::publish() {
   flush();
-  if (::fsync(descriptor_) != 0) throw input_error("{}: can't be written: {}", path_.string(), reason(errno));
+  if (::fsync(descriptor_) != 0) throw write_error(path_);
   ::close(std::exchange(descriptor_, -1));
   rename_over(temporary_, path_);
 }
@@ -149,7 +142,7 @@ void FolderWriter::publish() {
   sync_files_below(temporary_);
   if (fs::exists(target_)) {  // swapped in one step, so that there is a whole folder of that name at every moment
     if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
-      throw input_error("{}: can't be put in place: {}", target_.string(), reason(errno));
+      throw input_error("{}: can't be put in place: {}", target_.string(), write_reason(errno));
     }
     sync_folder(target_.parent_path());
     remove_folder(temporary_);
@@ -161,7 +154,7 @@ void FolderWriter::publish() {
 
 void append_line(const fs::path& path, std::string_view line) {
   int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (descriptor < 0) throw input_error("{}: can't be written: {}", path.string(), reason(errno));
+  if (descriptor < 0) throw write_error(path);
   off_t end = ::lseek(descriptor, 0, SEEK_END);
   try {
     write_all(descriptor, fmt::format("{}\n", line), path);
@@ -186,7 +179,7 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
 void make_folders(const fs::path& path) {
   std::error_code status;
   fs::create_directories(path, status);
-  if (status) throw input_error("{}: can't be made: {}", path.string(), reason(status.value()));
+  if (status) throw input_error("{}: can't be made: {}", path.string(), write_reason(status.value()));
 }
 
 void remove_folder(const fs::path& path) {
@@ -197,7 +190,7 @@ void remove_folder(const fs::path& path) {
     fs::rename(path, gone, status);
   }
   if (!status) fs::remove_all(gone, status);
-  if (status) throw input_error("{}: can't be removed: {}", path.string(), reason(status.value()));
+  if (status) throw input_error("{}: can't be removed: {}", path.string(), write_reason(status.value()));
 }
 
 void remove_leftovers(const fs::path& folder) {
@@ -211,7 +204,7 @@ void remove_leftovers(const fs::path& folder) {
 
 FileLock::FileLock(const fs::path& path, const std::string& what, Busy busy) {
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw input_error("{}: can't be written: {}", path.string(), reason(errno));
+  if (descriptor_ < 0) throw write_error(path);
   while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     const int code = errno;
     if (code == EWOULDBLOCK && busy == Busy::wait && !interrupted()) {
@@ -221,7 +214,7 @@ FileLock::FileLock(const fs::path& path, const std::string& what, Busy busy) {
     std::string holder = read_file(path);
     ::close(descriptor_);
     throw_if_interrupted();
-    if (code != EWOULDBLOCK) throw input_error("{}: can't be locked: {}", path.string(), reason(code));
+    if (code != EWOULDBLOCK) throw input_error("{}: can't be locked: {}", path.string(), write_reason(code));
     throw input_error("{} is already at work (process {}, lock {}); wait for it or stop it", what,
                       holder.empty() ? "unknown" : holder, path.string());
   }

@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdio>
 #include <memory>
 
 namespace btm {
@@ -44,6 +45,10 @@ void log_warning(const std::string& message) {
 }
 void log_detail(const std::string& message) {
   logger().debug(message);
+}
+
+void print_stderr(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
 }  // namespace btm

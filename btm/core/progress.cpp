@@ -39,7 +39,7 @@ Progress::Progress(std::string title, double total, bool quiet)
 }
 
 Progress::~Progress() {
-  if (drawn_ && terminal_) fmt::print(stderr, "\n");
+  if (drawn_ && terminal_) print_stderr("\n");
 }
 
 void Progress::update(double done, const std::string& note) {
@@ -60,9 +60,9 @@ void Progress::draw(double done, const std::string& note) {
   double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   std::string left = done > first_ ? format_duration(seconds * (total_ - done) / (done - first_)) : "?";
   if (terminal_) {
-    fmt::print(stderr, "\r\033[K{} {} {:3.0f}%  {}  {} left", title_, bar(share), 100 * share, note, left);
+    print_stderr(fmt::format("\r\033[K{} {} {:3.0f}%  {}  {} left", title_, bar(share), 100 * share, note, left));
   } else {
-    fmt::print(stderr, "{} {:3.0f}%  {}  {} left\n", title_, 100 * share, note, left);
+    print_stderr(fmt::format("{} {:3.0f}%  {}  {} left\n", title_, 100 * share, note, left));
   }
   std::fflush(stderr);
   drawn_ = true;

@@ -8,6 +8,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/process.h"
+#include "btm/core/write_error.h"
 
 namespace btm {
 namespace {
@@ -39,7 +40,7 @@ void LocalWorkers::start(const std::vector<const LaunchedRun*>& runs) {
 pid_t LocalWorkers::start(const LaunchedRun& run) const {
   const fs::path log = run.run / "log.txt";
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (output < 0) throw input_error("{}: can't be written", log.string());
+  if (output < 0) throw write_error(log);
   // The workers' threads don't spin while they wait, because the cores are shared.
   const ProcessOptions options{.output = output, .errors = output, .environment = {"OMP_WAIT_POLICY=passive"}};
   std::vector<std::string> words = worker_command(program_, settings_);

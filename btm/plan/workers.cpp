@@ -45,7 +45,7 @@ std::string last_line(const fs::path& log) {
   std::string text = fs::exists(log) ? read_file(log) : "";
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   std::string line = text.substr(text.rfind('\n') + 1);
-  return line.empty() ? "it printed nothing" : line;
+  return line.empty() ? "it could say nothing; is the disk full?" : line;
 }
 
 }  // namespace btm

@@ -4,22 +4,17 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
 #include "btm/core/files.h"
 #include "btm/core/settings.h"
+#include "btm/core/write_error.h"
 #include "btm/train/event_record.h"
 
 namespace btm {
 namespace {
 
 constexpr std::string_view kTags[] = {"loss", "dev_loss", "learning_rate", "gradient_norm", "tokens_per_second"};
-
-Error not_writable(const fs::path& path) {
-  return input_error("{}: can't be written: {}; make room and run the command again", path.string(),
-                     std::strerror(errno));
-}
 
 // With the record that a file begins with, if this is the begin.
 std::string records_of(std::string_view metrics, bool begin) {
@@ -43,7 +38,7 @@ void write_at(int descriptor, std::int64_t at, std::string_view bytes, const fs:
   while (!bytes.empty()) {
     ssize_t n = ::pwrite(descriptor, bytes.data(), bytes.size(), at);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw not_writable(path);
+    if (n < 0) throw write_error(path);
     bytes.remove_prefix(static_cast<std::size_t>(n));
     at += n;
   }
@@ -62,10 +57,10 @@ std::string events_of(std::string_view metrics) {
 EventFile::EventFile(const fs::path& folder, std::string_view metrics) : path_(event_file(folder)) {
   make_folders(folder);
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw not_writable(path_);
+  if (descriptor_ < 0) throw write_error(path_);
   try {
     add(metrics);
-    if (::ftruncate(descriptor_, size_) != 0) throw not_writable(path_);
+    if (::ftruncate(descriptor_, size_) != 0) throw write_error(path_);
   } catch (...) {
     ::close(descriptor_);
     throw;

@@ -3,20 +3,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 
 #include "btm/core/files.h"
 #include "btm/core/host.h"
 #include "btm/core/log.h"
+#include "btm/core/write_error.h"
 
 namespace btm {
 namespace {
-
-Error not_writable(const fs::path& path) {
-  return input_error("{}: can't be written: {}; make room and run the command again", path.string(),
-                     std::strerror(errno));
-}
 
 double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -28,12 +23,12 @@ MetricsFile::MetricsFile(const fs::path& path, std::int64_t bytes, const std::st
                          const fs::path& event_folder)
     : path_(path) {
   file_.reset(std::fopen(path.c_str(), "ae"));
-  if (!file_) throw not_writable(path);
+  if (!file_) throw write_error(path);
   std::setvbuf(file_.get(), nullptr, _IONBF, 0);  // lines_ is the buffer
   if (static_cast<std::int64_t>(fs::file_size(path)) < bytes) {
     log_warning(fmt::format("{}: lines are missing; those of the rest of the run follow", path.string()));
   } else if (::ftruncate(::fileno(file_.get()), bytes) != 0) {
-    throw not_writable(path);
+    throw write_error(path);
   }
   const std::string lines = read_file(path);
   hash_.update(lines);
@@ -59,8 +54,8 @@ void MetricsFile::add(std::int64_t update, std::int64_t tokens, const UpdateRepo
 
 std::int64_t MetricsFile::flush() {
   int descriptor = ::fileno(file_.get());
-  if (std::fwrite(lines_.data(), 1, lines_.size(), file_.get()) != lines_.size()) throw not_writable(path_);
-  if (::fsync(descriptor) != 0) throw not_writable(path_);
+  if (std::fwrite(lines_.data(), 1, lines_.size(), file_.get()) != lines_.size()) throw write_error(path_);
+  if (::fsync(descriptor) != 0) throw write_error(path_);
   hash_.update(lines_);
   events_->add(lines_);
   lines_.clear();

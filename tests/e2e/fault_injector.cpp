@@ -70,7 +70,7 @@ F* next(F*, const char* name) {
 
 }  // namespace
 
-#define NEXT(name)                                  \
+#define NEXT(name)                                   \
   static const auto original = next(&::name, #name); \
   return original
 
@@ -89,6 +89,11 @@ ssize_t writev(int descriptor, const iovec* parts, int count) {
 ssize_t pwrite(int descriptor, const void* bytes, size_t size, off_t offset) {
   if (full(descriptor)) return -1;
   NEXT(pwrite)(descriptor, bytes, size, offset);
+}
+
+size_t fwrite(const void* bytes, size_t size, size_t count, FILE* file) {
+  if (full(::fileno(file))) return 0;
+  NEXT(fwrite)(bytes, size, count, file);
 }
 
 int fsync(int descriptor) {
