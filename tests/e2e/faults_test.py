@@ -51,6 +51,12 @@ def command_lines():
     return found
 
 
+def age(process):
+    """Seconds since it was started."""
+    started = int(pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    return float(pathlib.Path("/proc/uptime").read_text().split()[0]) - started / os.sysconf("SC_CLK_TCK")
+
+
 class FaultCase(ForestCase):
     whole = None  # the fingerprint of an undisturbed forest
 
@@ -103,29 +109,31 @@ class FaultCase(ForestCase):
         return kinds
 
     def kill(self, kind):
-        """Kills one of the kind; what it worked on, or None if there is none."""
+        """Kills one of the kind; the seconds of training that are lost (at most: since its start), or None if there is none."""
         victims = self.victims()[kind]
         if not victims:
             return None
         process, work = self.random.choice(sorted(victims))
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(OSError):
+            lost = age(process)
             os.kill(process, signal.SIGKILL)
-            return work
+            saved = [time.time() - path.stat().st_mtime for path in work.glob("checkpoints/*[0-9]")]
+            return min([lost, *saved])
         return None
 
 
 class KillTest(FaultCase):
     def disturb(self, ways, longest=2.5):
-        """Kills in the ways {name: function that says what it hit}, anew whenever a forest is finished."""
+        """Kills in the ways {name: function that gives the seconds of training that it took, or None}, anew whenever a forest is finished."""
         hits, forests, lost = dict.fromkeys(ways, 0), 0, []
         grow = self.start()
         while sum(hits.values()) < KILLS:
             time.sleep(self.random.uniform(0, longest))
             way = self.random.choice(sorted(ways))
-            if work := ways[way]():
+            seconds = ways[way]()
+            if seconds is not None:
                 hits[way] += 1
-                saved = [path.stat().st_mtime for path in work.glob("checkpoints/*[0-9]")]
-                lost += [time.time() - max(saved)] if saved else []
+                lost += [seconds] if way == "train" else []
             if grow.poll() is not None:
                 errors = grow.stderr.read()
                 grow.stderr.close()
@@ -142,7 +150,8 @@ class KillTest(FaultCase):
         self.check()
         forests += 1
         print(f"\n{sum(hits.values())} kills {hits}, {forests} forests with the same bytes"
-              + (f"; newest checkpoint at most {max(lost):.2f} s old when a trainer was killed" if lost else ""), flush=True)
+              + (f"; at most {max(lost):.2f} s of training lost, checkpoints every {60 * CHECKPOINT_MINUTES:.1f} s" if lost else ""),
+              flush=True)
 
     def test_local(self):
         self.disturb({kind: lambda kind=kind: self.kill(kind) for kind in ("grow", "train")})
@@ -160,7 +169,7 @@ class KillTest(FaultCase):
                     cluster.kill_node(node)
                     time.sleep(self.random.uniform(0, 2))
                     cluster.start_node(node)
-                    return self.plan
+                    return 0.0
 
                 self.disturb({"grow": lambda: self.kill("grow"), "train": lambda: self.kill("train"), "slurmd": crash_node})
             finally:
