@@ -32,12 +32,10 @@ void collect(VerifyWork& work, Verification& result) {
   }
 }
 
-}  // namespace
-
-Verification verify_forest(const fs::path& root, int threads, bool quiet) {
-  VerifyWork work{.paths = {root}, .files = {}, .checks = {}, .findings = {}, .alive = {}, .curves = {}};
+// Lists the files, and for each what to check, or that it is no file of a forest. `work` is new.
+void survey(VerifyWork& work, Verification& result) {
   require_forest(work.paths);
-  Verification result;
+  result = {};
   collect(work, result);
   verify_plan_and_log(work);
   verify_published(work);
@@ -45,8 +43,21 @@ Verification verify_forest(const fs::path& root, int threads, bool quiet) {
   verify_event_files(work);
   verify_results(work);
   for (const auto& [file, bytes] : work.files) {
-    if (!fs::exists(root / file)) continue;  // removed meanwhile
+    if (!fs::exists(work.paths.root / file)) continue;  // removed meanwhile
     work.note(Verdict::unexpected, file, "no file of a forest", "move it elsewhere, or delete it");
+  }
+}
+
+}  // namespace
+
+Verification verify_forest(const fs::path& root, int threads, bool quiet) {
+  const VerifyWork nothing{.paths = {root}, .files = {}, .checks = {}, .findings = {}, .alive = {}, .curves = {}};
+  VerifyWork work = nothing;  // stays where it is: its checks refer to it
+  Verification result;
+  survey(work, result);
+  if (std::ranges::find(work.findings, Verdict::unexpected, &Finding::verdict) != work.findings.end()) {
+    work = nothing;  // once more: a model that was published while the folders were listed may have been seen in none
+    survey(work, result);
   }
   result.findings = run_checks(work, threads, quiet);
   result.findings.insert(result.findings.end(), work.findings.begin(), work.findings.end());
