@@ -195,7 +195,7 @@ class InjectedTest(FaultCase):
 
     def test_disk_that_fills_up_at_any_write(self):
         """Room for a few writes more each time: it stops at another place of the work, until the forest is whole."""
-        stops, room, steps = 0, 0, 0
+        stops, steps = 0, 0
         while True:
             room = self.random.randrange(1, (30 + stops) * max(1, 50 // KILLS))
             self.set_faults(room=room)
