@@ -1,7 +1,10 @@
 #include "btm/plan/verify.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <tuple>
+#include <utility>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
@@ -10,6 +13,17 @@
 
 namespace btm {
 namespace {
+
+constexpr auto kMerging = std::chrono::seconds(1);  // between a model's folder and its line in the log, at most
+
+bool is_wrong(const Finding& finding) {
+  return finding.verdict != Verdict::exempt && finding.verdict != Verdict::unchecked;
+}
+
+bool is_among(const std::vector<Finding>& findings, const Finding& finding) {
+  auto key = [](const Finding& f) { return std::tie(f.verdict, f.file, f.what); };
+  return std::ranges::any_of(findings, [&](const Finding& other) { return key(other) == key(finding); });
+}
 
 bool half_written(const fs::path& file) {
   return std::ranges::any_of(file, [](const fs::path& part) { return part.extension() == ".tmp"; });
@@ -55,9 +69,11 @@ Verification verify_forest(const fs::path& root, int threads, bool quiet) {
   VerifyWork work = nothing;  // stays where it is: its checks refer to it
   Verification result;
   survey(work, result);
-  if (std::ranges::find(work.findings, Verdict::unexpected, &Finding::verdict) != work.findings.end()) {
-    work = nothing;  // once more: a model that was published while the folders were listed may have been seen in none
+  if (std::ranges::any_of(work.findings, is_wrong)) {  // or a merge was at work while the folders were listed
+    const std::vector<Finding> before = std::exchange(work, nothing).findings;
+    std::this_thread::sleep_for(kMerging);
     survey(work, result);
+    std::erase_if(work.findings, [&before](const Finding& f) { return is_wrong(f) && !is_among(before, f); });
   }
   result.findings = run_checks(work, threads, quiet);
   result.findings.insert(result.findings.end(), work.findings.begin(), work.findings.end());

@@ -1,8 +1,5 @@
 // The files of the forest as a whole: its log, its plan, its results.
-#include <algorithm>
-#include <chrono>
 #include <set>
-#include <thread>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
@@ -16,7 +13,6 @@ namespace {
 
 constexpr const char* kLog = "log.jsonl";
 constexpr const char* kRestoreLog = "restore it from a copy";
-constexpr auto kMerging = std::chrono::seconds(1);  // a merge at work has written its line then
 
 // What no version wrote is damaged, also without a hash.
 void require_form(const std::string& bytes, const fs::path& file) {
@@ -110,11 +106,6 @@ void verify_log(VerifyWork& work) {
     }
     note_lines_without_hash(work, bytes);
     removed = replay(work);
-    auto is_logged = [&](const std::string& name) { return work.alive.contains(name) || removed.contains(name); };
-    if (!std::ranges::all_of(work.folders_in("experts"), is_logged)) {
-      std::this_thread::sleep_for(kMerging);
-      removed = replay(work);
-    }
   } catch (const Error& e) {
     return work.note(Verdict::damaged, kLog, e.what(), kRestoreLog);
   }
