@@ -42,12 +42,13 @@ Json examine() {
   json["cores"] = cores;
   json["memory_bytes"] = memory_bytes();
   json["instruction_sets"] = instruction_sets();
-  json["precision"] = "fp32";
+  const Operands operands = fastest_operands();
+  json["precision"] = to_word(operands);
   ThreadTeam one(1), all(cores);
   json["mpi"] = mpi_library();
-  json["gemm_library"] = gemm_library();
-  json["gemm_flops_one_thread"] = measure_gemm_peak(one);
-  json["gemm_flops_all_threads"] = measure_gemm_peak(all);
+  json["gemm_library"] = gemm_library(operands);
+  json["gemm_flops_one_thread"] = measure_gemm_peak(one, operands);
+  json["gemm_flops_all_threads"] = measure_gemm_peak(all, operands);
   return json;
 }
 

@@ -12,9 +12,9 @@ namespace {
 // Of the peak of matrix products, what training reaches (docs/benchmarks.md).
 constexpr double kTrainingShare = 0.75;
 
-double training_flops() {
+double training_flops(Precision precision) {
   ThreadTeam team(usable_cores());
-  return kTrainingShare * measure_gemm_peak(team);
+  return kTrainingShare * measure_gemm_peak(team, operands_of(precision));
 }
 
 Json forecast_json(const Forecast& f, double seconds) {
@@ -66,7 +66,7 @@ void print(const Forecast& f, double seconds, double speed) {
 
 void dry_run(const Plan& plan, bool json) {
   const Forecast f = forecast(plan);
-  const double speed = training_flops(), seconds = sum_of(f.steps).flops / speed;
+  const double speed = training_flops(plan.training.precision), seconds = sum_of(f.steps).flops / speed;
   if (json) {
     fmt::print("{}\n", forecast_json(f, seconds).dump(2));
   } else {

@@ -34,15 +34,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--shapes", default=",".join(SHAPES))
-    parser.add_argument("--precision", default="fp32", help="of the peers")
+    parser.add_argument("--precision", default="fp32,bf16")
     options = parser.parse_args()
     peer = [sys.executable, str(pathlib.Path(__file__).with_name("torch_peer.py"))]
     for shape in options.shapes.split(","):
         for threads in map(int, options.threads.split(",")):
             common = [f"--{key}={value}" for key, value in SHAPES[shape].items()]
             common += [f"--threads={threads}", f"--steps={options.steps}"]
-            commands = {"btm": [options.bench, *common]}
+            commands = {}
             for precision in options.precision.split(","):
+                commands[f"btm {precision}"] = [options.bench, *common, f"--precision={precision}"]
                 commands[f"eager {precision}"] = [*peer, *common, f"--precision={precision}"]
                 commands[f"compile {precision}"] = [*peer, *common, f"--precision={precision}", "--compile"]
             results = {name: [] for name in commands}
@@ -54,13 +55,14 @@ def main() -> None:
 
 def report(shape: str, threads: int, results: dict[str, list[dict]]) -> None:
     speeds = {name: [result["tokens_per_second"] for result in found] for name, found in results.items()}
-    best_peer = max((name for name in speeds if name != "btm"), key=lambda name: statistics.median(speeds[name]))
-    ratios = [ours / theirs for ours, theirs in zip(speeds["btm"], speeds[best_peer])]
-    own = results["btm"]
-    share = statistics.median(result["gflops"] / result["gemm_peak_gflops"] for result in own)
-    print(f"{shape}, {threads} thread{'s' * (threads > 1)}: {statistics.median(ratios):.2f} x {best_peer} "
-          f"({min(ratios):.2f} to {max(ratios):.2f}), {statistics.median(r['gflops'] for r in own):.0f} GFLOP/s, "
-          f"{share:.0%} of the GEMM peak")
+    peers = [name for name in speeds if not name.startswith("btm")]
+    best_peer = max(peers, key=lambda name: statistics.median(speeds[name]))
+    for name in speeds.keys() - peers:
+        ratios = [ours / theirs for ours, theirs in zip(speeds[name], speeds[best_peer])]
+        share = statistics.median(result["gflops"] / result["gemm_peak_gflops"] for result in results[name])
+        print(f"{shape}, {threads} thread{'s' * (threads > 1)}, {name}: {statistics.median(ratios):.2f} x {best_peer} "
+              f"({min(ratios):.2f} to {max(ratios):.2f}), {statistics.median(r['gflops'] for r in results[name]):.0f} "
+              f"GFLOP/s, {share:.0%} of the GEMM peak")
     for name, found in results.items():
         memory = max(result["peak_memory_bytes"] for result in found) / 1e6
         print(f"    {name:12} {statistics.median(speeds[name]):9.0f} tokens/s ({min(speeds[name])} to "

@@ -16,10 +16,14 @@ namespace {
 
 struct Options {
   btm::ModelConfig model;
-  std::string architecture = "gpt2";
+  std::string architecture = "gpt2", precision = "fp32";
   int sequences = 8, threads = 1, warmup = 2, steps = 10;
   bool score = false, recompute = false;
 };
+
+btm::Precision precision_of(const Options& options) {
+  return options.precision == "bf16" ? btm::Precision::bf16 : btm::Precision::fp32;
+}
 
 // Seconds of each step, in ascending order.
 template <class Step>
@@ -46,6 +50,7 @@ std::vector<double> measure_training(const Options& options, btm::Model& model, 
                                      const std::vector<btm::TokenId>& targets) {
   btm::TrainingSettings settings;
   settings.recompute = options.recompute;
+  settings.precision = precision_of(options);
   const btm::Ranks alone;
   btm::Learner learner(model, settings, options.sequences, 1'000'000, team, alone);
   std::int64_t update = 0;
@@ -74,7 +79,8 @@ void run(const Options& options) {
   const auto times = options.score ? measure_scoring(options, model, inputs, targets)
                                    : measure_training(options, model, team, inputs, targets);
   const double flops = (options.score ? 1 : 3) * btm::forward_flops_per_token(config) * static_cast<double>(count);
-  const double median = times[times.size() / 2], peak = btm::measure_gemm_peak(team);
+  const auto operands = btm::operands_of(precision_of(options));
+  const double median = times[times.size() / 2], peak = btm::measure_gemm_peak(team, operands);
   btm::Json json = {{"tokens_per_second", static_cast<std::int64_t>(static_cast<double>(count) / median)},
                     {"best", static_cast<std::int64_t>(static_cast<double>(count) / times.front())},
                     {"gflops", flops / median / 1e9},
@@ -102,6 +108,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads);
   app.add_option("--warmup", options.warmup);
   app.add_option("--steps", options.steps);
+  app.add_option("--precision", options.precision)->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_flag("--recompute", options.recompute, "training.recompute");
   app.add_flag("--score", options.score, "time scoring in one thread instead");
   CLI11_PARSE(app, argc, argv);

@@ -92,6 +92,7 @@ ExpertInfo expert_of(const Edit& merge) {
           .device_seconds = merge.device_seconds,
           .dev_loss = merge.dev_loss,
           .threads = 0,
+          .precision = {},
           .tool_version = merge.tool_version,
           .imported = merge.edit == "import" ? std::optional(merge.imported) : std::nullopt};
 }

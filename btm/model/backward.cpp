@@ -12,7 +12,7 @@ namespace {
 
 struct Pass {
   const Engine& engine;
-  const float* parameters;
+  const Weights& weights;
   Rows rows;
   int length;  // of a sequence
   Activations& a;
@@ -23,7 +23,7 @@ struct Pass {
 // Through a norm into the stream; `delta_bias` is the bias of the layer whose output the norm added to the stream.
 void back_through_norm(const Pass& p, const NormOffsets& at, const float* sum, const float* statistics,
                        std::int64_t delta_bias) {
-  norm_backward(p.engine.norm, p.rows.count, sum, p.parameters + at.gain, statistics, p.d.narrow.data(),
+  norm_backward(p.engine.norm, p.rows.count, sum, p.weights.parameters + at.gain, statistics, p.d.narrow.data(),
                 p.d.stream.data(), p.gradients + at.gain, find(p.gradients, at.shift), find(p.gradients, delta_bias));
 }
 
@@ -33,16 +33,16 @@ void back_through_feed_forward(const Pass& p, int layer) {
   const BlockActivations& b = p.a.blocks[layer];
   const int rows = p.rows.count;
   float* d_up = p.d.wide.data();
-  linear_backward_weight(at.down, rows, b.activated, p.d.stream.data(), p.gradients);
-  linear_backward_input(at.down, p.parameters, rows, p.d.stream.data(), d_up);
+  linear_backward_weight(at.down, p.weights.operands, rows, b.activated, p.d.stream.data(), p.gradients);
+  linear_backward_input(at.down, p.weights, rows, p.d.stream.data(), d_up);
   if (c.architecture == Architecture::gpt2) {
     gelu_backward(rows, c.hidden, b.up, d_up, p.gradients + at.up.bias);
   } else {
     swiglu_backward(rows, c.hidden, b.up, d_up, b.up);
     d_up = b.up;
   }
-  linear_backward_weight(at.up, rows, b.mlp_normed, d_up, p.gradients);
-  linear_backward_input(at.up, p.parameters, rows, d_up, p.d.narrow.data());
+  linear_backward_weight(at.up, p.weights.operands, rows, b.mlp_normed, d_up, p.gradients);
+  linear_backward_input(at.up, p.weights, rows, d_up, p.d.narrow.data());
   back_through_norm(p, at.mlp_norm, b.middle, b.mlp_statistics, at.project.bias);
 }
 
@@ -67,15 +67,15 @@ void back_through_attention(const Pass& p, int layer) {
   const BlockActivations& b = p.a.blocks[layer];
   const int rows = p.rows.count;
   float* d_qkv = p.d.wide.data();
-  linear_backward_weight(at.project, rows, b.attended, p.d.stream.data(), p.gradients);
-  linear_backward_input(at.project, p.parameters, rows, p.d.stream.data(), p.d.narrow.data());
+  linear_backward_weight(at.project, p.weights.operands, rows, b.attended, p.d.stream.data(), p.gradients);
+  linear_backward_input(at.project, p.weights, rows, p.d.stream.data(), p.d.narrow.data());
   attend_backward(p, b);
   if (p.engine.rope.size() != 0) {
     rope(p.engine.rope, Turn::backward, rows, p.rows.positions, c.heads + c.kv_heads, head_dim(c), d_qkv, qkv_width(c));
   }
   if (at.qkv.bias != kAbsent) bias_backward(rows, at.qkv.out, d_qkv, p.gradients + at.qkv.bias);
-  linear_backward_weight(at.qkv, rows, b.attention_normed, d_qkv, p.gradients);
-  linear_backward_input(at.qkv, p.parameters, rows, d_qkv, p.d.narrow.data());
+  linear_backward_weight(at.qkv, p.weights.operands, rows, b.attention_normed, d_qkv, p.gradients);
+  linear_backward_input(at.qkv, p.weights, rows, d_qkv, p.d.narrow.data());
   const std::int64_t delta_bias = layer == 0 ? kAbsent : p.engine.offsets.blocks[layer - 1].down.bias;
   back_through_norm(p, at.attention_norm, b.input, b.attention_statistics, delta_bias);
 }
@@ -93,15 +93,15 @@ std::size_t ActivationGradients::floats(const ModelConfig& c, int rows) {
   return std::size_t(rows) * (2 * c.width + widest(c));
 }
 
-void backward(const Engine& engine, const float* parameters, Rows rows, int length, const TokenId* tokens, Keep keep,
+void backward(const Engine& engine, const Weights& weights, Rows rows, int length, const TokenId* tokens, Keep keep,
               Activations& a, ActivationGradients& d, float* gradients, const BlockDone& block_done) {
-  const Pass pass{engine, parameters, rows, length, a, d, gradients};
+  const Pass pass{engine, weights, rows, length, a, d, gradients};
   const WeightOffsets& at = engine.offsets;
   std::fill_n(d.stream.data(), std::size_t(rows.count) * engine.config.width, 0.0f);
   back_through_norm(pass, at.final_norm, a.final_sum, a.final_statistics, at.blocks.back().down.bias);
   const int last = engine.config.layers - 1;
   for (int layer = last; layer >= 0; --layer) {
-    if (keep == Keep::inputs && layer < last) recompute(engine, {parameters}, layer, rows, length, a);
+    if (keep == Keep::inputs && layer < last) recompute(engine, weights, layer, rows, length, a);
     back_through_feed_forward(pass, layer);
     back_through_attention(pass, layer);
     if (block_done) block_done(layer);

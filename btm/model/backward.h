@@ -21,7 +21,7 @@ using BlockDone = std::function<void(int block)>;
 // After a forward pass with Keep::all or Keep::inputs over whole sequences of `length` tokens and with d.narrow =
 // d(final_normed): adds the gradients of everything but the head to `gradients`. Spoils a.blocks[i].up. `block_done`,
 // if any, is called behind each block.
-void backward(const Engine& engine, const float* parameters, Rows rows, int length, const TokenId* tokens, Keep keep,
+void backward(const Engine& engine, const Weights& weights, Rows rows, int length, const TokenId* tokens, Keep keep,
               Activations& a, ActivationGradients& d, float* gradients, const BlockDone& block_done);
 
 }  // namespace btm

@@ -18,7 +18,7 @@ class Head {
 
   // The same; also writes d_hidden [rows, width] and adds to `gradients` (as the parameters) the gradients of
   // -scale x sum(log_probs).
-  void train(const float* parameters, int rows, const float* hidden, const TokenId* targets, float scale,
+  void train(const Weights& weights, int rows, const float* hidden, const TokenId* targets, float scale,
              float* log_probs, float* d_hidden, float* gradients);
 
  private:

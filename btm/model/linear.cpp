@@ -8,20 +8,21 @@ MatrixView linear_view(const LinearOffsets& l, const float* parameters) {
 
 void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, const float* x, float* y) {
   if (weights.narrow) return weights.narrow->at(l.weight).multiply(rows, x, y);
-  gemm(rows, l.out, l.in, 1, {x, l.in}, linear_view(l, weights.parameters), 0, y, l.out);
+  gemm(rows, l.out, l.in, 1, {x, l.in}, linear_view(l, weights.parameters), 0, y, l.out, weights.operands);
 }
 
-void linear_backward_input(const LinearOffsets& l, const float* parameters, int rows, const float* dy, float* dx) {
-  MatrixView weight = linear_view(l, parameters);
+void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, const float* dy, float* dx) {
+  MatrixView weight = linear_view(l, weights.parameters);
   weight.op = weight.op == Op::none ? Op::transposed : Op::none;
-  gemm(rows, l.in, l.out, 1, {dy, l.out}, weight, 0, dx, l.in);
+  gemm(rows, l.in, l.out, 1, {dy, l.out}, weight, 0, dx, l.in, weights.operands);
 }
 
-void linear_backward_weight(const LinearOffsets& l, int rows, const float* x, const float* dy, float* gradients) {
+void linear_backward_weight(const LinearOffsets& l, Operands operands, int rows, const float* x, const float* dy,
+                            float* gradients) {
   if (l.op == Op::none) {
-    gemm(l.in, l.out, rows, 1, transposed(x, l.in), {dy, l.out}, 1, gradients + l.weight, l.out);
+    gemm(l.in, l.out, rows, 1, transposed(x, l.in), {dy, l.out}, 1, gradients + l.weight, l.out, operands);
   } else {
-    gemm(l.out, l.in, rows, 1, transposed(dy, l.out), {x, l.in}, 1, gradients + l.weight, l.in);
+    gemm(l.out, l.in, rows, 1, transposed(dy, l.out), {x, l.in}, 1, gradients + l.weight, l.in, operands);
   }
 }
 

@@ -12,8 +12,9 @@ MatrixView linear_view(const LinearOffsets& l, const float* parameters);
 // y [rows, out] = x [rows, in] w; the bias is left to what follows.
 void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, const float* x, float* y);
 // dx [rows, in] = dy [rows, out] w^T
-void linear_backward_input(const LinearOffsets& l, const float* parameters, int rows, const float* dy, float* dx);
+void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, const float* dy, float* dx);
 // dw += x^T dy
-void linear_backward_weight(const LinearOffsets& l, int rows, const float* x, const float* dy, float* gradients);
+void linear_backward_weight(const LinearOffsets& l, Operands operands, int rows, const float* x, const float* dy,
+                            float* gradients);
 
 }  // namespace btm

@@ -23,10 +23,11 @@ class NarrowWeights {
   std::unordered_map<std::int64_t, PackedMatrix> matrices_;
 };
 
-// What a forward pass multiplies by.
+// What a pass multiplies by.
 struct Weights {
   const float* parameters;
-  const NarrowWeights* narrow = nullptr;  // in place of the matrices in `parameters`
+  const NarrowWeights* narrow = nullptr;  // in place of the matrices in `parameters`; forward alone
+  Operands operands = Operands::fp32;     // of the products with the matrices in `parameters`
 };
 
 }  // namespace btm

@@ -40,12 +40,13 @@ Keep kept_for(Transformer::Use use) {
 }  // namespace
 
 struct Transformer::Impl {
-  Impl(const ModelConfig& config, int sequences_at_once, int tokens, Use use)
+  Impl(const ModelConfig& config, int sequences_at_once, int tokens, Use use, Operands rounded)
       : engine(config),
         sequences(sequences_at_once),
         length(tokens),
         pass(pass_sequences(sequences, length) * length),
         keep(kept_for(use)),
+        operands(rounded),
         activations(engine.config, pass, keep, attention_workspace(attention_shape(engine.config, length))),
         head(engine.offsets.head, pass),
         log_probs(pass) {
@@ -72,6 +73,8 @@ struct Transformer::Impl {
     }
   }
 
+  Weights weights(const float* parameters) const { return {parameters, nullptr, operands}; }
+
   // Calls body(rows, first) for pieces of the batch, after their forward pass.
   template <class Body>
   void for_each_pass(const float* parameters, std::span<const TokenId> tokens, Body&& body) {
@@ -83,12 +86,12 @@ struct Transformer::Impl {
   }
 
   void forward(const float* parameters, Rows rows, const TokenId* tokens) {
-    const Weights weights{parameters};
+    const Weights w = weights(parameters);
     embed(engine, parameters, rows, tokens, activations);
     for (int layer = 0; layer < engine.config.layers; ++layer) {
-      before_attention(engine, weights, layer, rows, activations);
+      before_attention(engine, w, layer, rows, activations);
       attend(engine, layer, rows, length, activations);
-      after_attention(engine, weights, layer, rows, activations);
+      after_attention(engine, w, layer, rows, activations);
     }
     final_norm(engine, parameters, rows, activations);
   }
@@ -97,6 +100,7 @@ struct Transformer::Impl {
   int sequences, length;
   int pass;  // rows
   Keep keep;
+  Operands operands;
   std::vector<int> positions;  // [pass]
   Activations activations;
   std::optional<ActivationGradients> gradients;
@@ -104,9 +108,9 @@ struct Transformer::Impl {
   Buffer log_probs;  // [pass]
 };
 
-Transformer::Transformer(const ModelConfig& config, int sequences, int length, Use use) {
+Transformer::Transformer(const ModelConfig& config, int sequences, int length, Use use, Operands operands) {
   check_extent(config, sequences, length);
-  impl_ = std::make_unique<Impl>(config, sequences, length, use);
+  impl_ = std::make_unique<Impl>(config, sequences, length, use, operands);
 }
 Transformer::~Transformer() = default;
 Transformer::Transformer(Transformer&&) noexcept = default;
@@ -132,13 +136,14 @@ double Transformer::train(const float* parameters, std::span<const TokenId> toke
     throw failure("Transformer: {} targets for {} tokens", targets.size(), tokens.size());
   m.check(tokens, targets);
   SerialBlas serial;
+  const Weights weights = m.weights(parameters);
   double loss = 0;
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
-    m.head.train(parameters, rows.count, m.activations.final_normed, targets.data() + first, scale, m.log_probs.data(),
+    m.head.train(weights, rows.count, m.activations.final_normed, targets.data() + first, scale, m.log_probs.data(),
                  m.gradients->narrow.data(), gradients);
     const bool last = first + static_cast<std::size_t>(rows.count) == tokens.size();
-    backward(m.engine, parameters, rows, m.length, tokens.data() + first, m.keep, m.activations, *m.gradients,
-             gradients, last ? block_done : nullptr);
+    backward(m.engine, weights, rows, m.length, tokens.data() + first, m.keep, m.activations, *m.gradients, gradients,
+             last ? block_done : nullptr);
     for (int row = 0; row < rows.count; ++row) loss -= m.log_probs.data()[row];
   });
   return loss;
@@ -153,7 +158,7 @@ void Transformer::score(const float* parameters, std::span<const TokenId> tokens
   m.check(tokens, targets);
   SerialBlas serial;
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
-    m.head.score({parameters}, rows.count, m.activations.final_normed, targets.data() + first,
+    m.head.score(m.weights(parameters), rows.count, m.activations.final_normed, targets.data() + first,
                  log_probs.data() + first);
   });
 }
@@ -168,7 +173,7 @@ void Transformer::logits(const float* parameters, std::span<const TokenId> token
   m.check(tokens, {});
   SerialBlas serial;
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
-    linear_forward(head, {parameters}, rows.count, m.activations.final_normed, logits.data() + first * vocab);
+    linear_forward(head, m.weights(parameters), rows.count, m.activations.final_normed, logits.data() + first * vocab);
   });
 }
 

@@ -118,7 +118,8 @@ bool Training::take_over(const ModelTask& task) const {
   if (!found) return false;
   const ExpertInfo there = load_expert(task.demix ? *found / task.domains.front() : *found);
   adopt_model(*found, base_.paths.run(run_name(task)));
-  publish(task, {there.tokens, there.updates, there.flops, there.device_seconds, there.dev_loss, there.threads});
+  publish(task, {there.tokens, there.updates, there.flops, there.device_seconds, there.dev_loss, there.threads,
+                 there.precision});
   log_detail(fmt::format("{}: taken over from {}", run_name(task), found->string()));
   return true;
 }

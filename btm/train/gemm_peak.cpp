@@ -6,7 +6,6 @@
 
 #include "btm/core/buffer.h"
 #include "btm/core/cpu_clock.h"
-#include "btm/model/kernels/gemm.h"
 
 namespace btm {
 namespace {
@@ -15,10 +14,12 @@ constexpr int kSize = 512;  // rows and columns: three of them fit a core's shar
 constexpr double kSeconds = 0.05;
 
 // FLOP/s of the best product among those of 50 ms; the first one, which sets up buffers, is not among them.
-double best_of_one_thread() {
+double best_of_one_thread(Operands operands) {
   SerialBlas serial;
   Buffer a(kSize * kSize), b(kSize * kSize), c(kSize * kSize);
-  auto product = [&] { gemm(kSize, kSize, kSize, 1, {a.data(), kSize}, {b.data(), kSize}, 0, c.data(), kSize); };
+  auto product = [&] {
+    gemm(kSize, kSize, kSize, 1, {a.data(), kSize}, {b.data(), kSize}, 0, c.data(), kSize, operands);
+  };
   product();
   double best = 0;
   const double start = thread_cpu_seconds();
@@ -32,9 +33,9 @@ double best_of_one_thread() {
 
 }  // namespace
 
-double measure_gemm_peak(ThreadTeam& team) {
+double measure_gemm_peak(ThreadTeam& team, Operands operands) {
   std::vector<double> speeds(static_cast<std::size_t>(team.size()));
-  team.run([&](int thread) { speeds[static_cast<std::size_t>(thread)] = best_of_one_thread(); });
+  team.run([&](int thread) { speeds[static_cast<std::size_t>(thread)] = best_of_one_thread(operands); });
   return std::accumulate(speeds.begin(), speeds.end(), 0.0);
 }
 

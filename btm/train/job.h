@@ -68,6 +68,7 @@ struct TrainingResult {
   double device_seconds = 0;  // over all starts of the run, lost work included; threads x wall seconds
   double dev_loss = 0;        // nats per token at the end, mean over the domains
   int threads = 1;
+  std::string precision = {};     // of the products, resolved; "": not known
   std::string metrics_xxh3 = {};  // of RUN/metrics.jsonl; "": not known (written before it was kept)
 };
 template <class F>
@@ -78,6 +79,7 @@ void visit(TrainingResult& s, F&& f) {
   f("device_seconds", s.device_seconds, "threads x wall seconds, lost work included");
   f("dev_loss", s.dev_loss, "nats per token at the end");
   f("threads", s.threads, "of the run");
+  f("precision", s.precision, "of the products");
   f("metrics_xxh3", s.metrics_xxh3, "of metrics.jsonl");
 }
 

@@ -50,9 +50,10 @@ Learner::Learner(Model& model, const TrainingSettings& settings, int sequences, 
       optimiser_(demix ? demix->slices : parameter_layout(model.config), settings, team) {
   std::vector<std::optional<Replica>> made(static_cast<std::size_t>(team.size()));
   team.run([&](int thread) {  // on its own thread, so that its memory lies near its core
-    made[static_cast<std::size_t>(thread)].emplace(Replica{
-        Transformer(model.config, static_cast<int>(sequences_per_call_), model.config.context, use_of(settings)),
-        Buffer(model.parameters.size()), 0});
+    made[static_cast<std::size_t>(thread)].emplace(
+        Replica{Transformer(model.config, static_cast<int>(sequences_per_call_), model.config.context, use_of(settings),
+                            operands_of(settings.precision)),
+                Buffer(model.parameters.size()), 0});
   });
   for (auto& replica : made) {
     replicas_.push_back(std::move(*replica));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "btm/core/settings.h"
+#include "btm/model/kernels/gemm.h"
 
 namespace btm {
 
@@ -18,9 +19,14 @@ inline std::array<std::pair<ScheduleKind, std::string_view>, 4> names(ScheduleKi
            {ScheduleKind::polynomial, "polynomial"}}};
 }
 
-enum class Precision { automatic, fp32 };
-inline std::array<std::pair<Precision, std::string_view>, 2> names(Precision) {
-  return {{{Precision::automatic, "auto"}, {Precision::fp32, "fp32"}}};
+enum class Precision { automatic, fp32, bf16 };
+inline std::array<std::pair<Precision, std::string_view>, 3> names(Precision) {
+  return {{{Precision::automatic, "auto"}, {Precision::fp32, "fp32"}, {Precision::bf16, "bf16"}}};
+}
+
+inline Operands operands_of(Precision precision) {
+  if (precision == Precision::automatic) return fastest_operands();
+  return precision == Precision::bf16 ? Operands::bf16 : Operands::fp32;
 }
 
 struct TrainingSettings {
@@ -57,7 +63,10 @@ void visit(TrainingSettings& s, F&& f) {
   f("beta2", s.beta2, "AdamW: decay of the gradient's square");
   f("epsilon", s.epsilon, "AdamW: added to the root of the square");
   f("clip", s.clip, "largest norm of the gradient; 0: no clipping");
-  f("precision", s.precision, "auto or fp32");
+  f("precision", s.precision,
+    "of what products with weights multiply: fp32, bf16 (sums and master weights stay fp32), or auto: bf16 on CPUs "
+    "where "
+    "that is faster");
   f("recompute", s.recompute,
     "keep only the blocks' inputs for the backward pass and compute the rest again: less memory, a sixth more time");
   f("random_seed", s.random_seed, "of the initial weights and of the order of the data");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "btm/core/settings.h"
+#include "btm/model/kernels/gemm.h"
 
 namespace btm {
 
@@ -19,8 +20,9 @@ struct RunState {
   double device_seconds = 0;
   std::int64_t metrics_bytes = 0;  // of metrics.jsonl up to here
   int threads = 1;
-  std::string job_sha256;         // of all that the weights depend on
-  std::string metrics_xxh3 = {};  // of metrics.jsonl up to here; "": not known (written before it was kept)
+  std::string job_sha256;               // of all that the weights depend on
+  std::string metrics_xxh3 = {};        // of metrics.jsonl up to here; "": not known (written before it was kept)
+  Operands precision = Operands::fp32;  // also of what was written before it was kept
 };
 template <class F>
 void visit(RunState& s, F&& f) {
@@ -28,6 +30,7 @@ void visit(RunState& s, F&& f) {
   f("device_seconds", s.device_seconds, "spent so far");
   f("metrics_bytes", s.metrics_bytes, "of metrics.jsonl up to here");
   f("threads", s.threads, "replicas");
+  f("precision", s.precision, "of the products, resolved");
   f("job_sha256", s.job_sha256, "identity of the job");
   f("metrics_xxh3", s.metrics_xxh3, "of metrics.jsonl up to here");
 }

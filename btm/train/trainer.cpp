@@ -98,7 +98,7 @@ Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks
       dev_interval_(dev_interval(job_, dev_.tokens())),
       learner_(model_, job_.training, batch_sequences(job_), updates_, team_, ranks_, demix_ ? &*demix_ : nullptr),
       flops_per_token_(3 * forward_flops_per_token(job_.model)),
-      peak_(quiet ? 0 : measure_gemm_peak(team_)),
+      peak_(quiet ? 0 : measure_gemm_peak(team_, operands_of(job_.training.precision))),
       progress_(job_.name, static_cast<double>(updates_), quiet) {
   check_tokenizer(job_);
   resume();
@@ -106,17 +106,19 @@ Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks
 
 void Training::resume() {
   state_.threads = threads();
+  state_.precision = operands_of(job_.training.precision);
   state_.job_sha256 = job_sha256(job_);
   if (ranks_.is_first()) {  // it holds the lock, so nobody is at work on what is half-written
     remove_leftovers(run_);
     remove_leftovers(checkpoints());
     if (auto found = read_snapshot(checkpoints(), arrays(), state_.job_sha256)) {
-      if (found->threads != threads()) {
-        log_warning(
-            fmt::format("{}: began with {} threads and goes on with {}: right, but not the same bytes at the end",
-                        run_.string(), found->threads, threads()));
+      auto way = [](const RunState& s) { return fmt::format("{} threads in {}", s.threads, to_word(s.precision)); };
+      if (way(*found) != way(state_)) {
+        log_warning(fmt::format("{}: began with {} and goes on with {}: right, but not the same bytes at the end",
+                                run_.string(), way(*found), way(state_)));
       }
-      found->threads = threads();
+      found->threads = state_.threads;
+      found->precision = state_.precision;
       state_ = *found;
     }
   }
@@ -234,6 +236,7 @@ TrainingResult Training::finish() {
   TrainingResult result = planned_result(job_);
   result.dev_loss = dev_loss_;
   result.threads = threads();
+  result.precision = to_word(state_.precision);
   result.metrics_xxh3 = metrics_->xxh3();
   status_.state = "done";
   status_.device_seconds = result.device_seconds = device_seconds();

@@ -22,7 +22,8 @@ class RanksTest(ForestCase):
                          self.forest / "tokens/cpp", "--threads", "1"]
         for setting in ("layers=2", "width=32", "heads=2", "context=32"):
             self.settings += ["--set", f"model.{setting}"]
-        self.settings += ["--set", "training.batch_tokens=512", "--set", "training.dev_tokens=512"]
+        self.settings += ["--set", "training.batch_tokens=512", "--set", "training.dev_tokens=512",
+                          "--set", "training.precision=fp32"]  # bf16 would round what other orders of sums differ in
 
     def start(self, ranks, *args):
         command = ["mpirun", "-np", ranks, "--bind-to", "none", BTM, "train", *args, "--quiet", "--mpi"]

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
+#include "btm/model/kernels/bf16_gemm.h"
 #include "btm/model/kernels/blocked_gemm.h"
 #include "tests/model/kernel_values.h"
 
@@ -20,9 +23,22 @@ struct Case {
   float alpha = 1;
 };
 
+float as_it_is(float x) {
+  return x;
+}
+
+// To nearest, ties to even, by way of the neighbours' distances.
+float to_bf16(float x) {
+  const auto low = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffff0000);  // towards zero
+  const auto high = std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) & 0xffff0000) + 0x10000);
+  const double below = std::abs(double(x) - low), above = std::abs(double(high) - x);
+  if (below != above) return below < above ? low : high;
+  return std::bit_cast<std::uint32_t>(low) & 0x10000 ? high : low;
+}
+
 // Compares with the plain formula in double precision; strides are wider than rows, and what lies between stays.
 template <class Product>
-void expect_product(const Case& x, Product&& product) {
+void expect_product(const Case& x, float (*rounded)(float), Product&& product) {
   SCOPED_TRACE(testing::Message() << x.m << " x " << x.n << " x " << x.k << (x.a == Op::none ? " N" : " T")
                                   << (x.b == Op::none ? "N" : "T") << (x.add ? " added" : ""));
   constexpr int kGap = 3;
@@ -33,8 +49,10 @@ void expect_product(const Case& x, Product&& product) {
   const auto before = random_floats(std::size_t(x.m) * c_stride, 1, 3);
   auto c = before;
   product(MatrixView{a.data(), a_stride, x.a}, MatrixView{b.data(), b_stride, x.b}, c.data(), c_stride);
-  auto at = [](const std::vector<float>& values, int stride, Op op, int row, int column) {
-    return double(values[op == Op::none ? std::size_t(row) * stride + column : std::size_t(column) * stride + row]);
+  auto at = [&](const std::vector<float>& values, int stride, Op op, int row, int column) {
+    const float value =
+        values[op == Op::none ? std::size_t(row) * stride + column : std::size_t(column) * stride + row];
+    return double(rounded(value));
   };
   for (int i = 0; i < x.m; ++i) {
     for (int j = 0; j < x.n; ++j) {
@@ -51,7 +69,7 @@ void expect_product(const Case& x, Product&& product) {
 }
 
 template <class Product>
-void expect_products(Product&& product) {
+void expect_products(Product&& product, float (*rounded)(float) = as_it_is) {
   // Around the sizes of tiles, panels and blocks, with every remainder of rows.
   const int shapes[][3] = {{1, 1, 1},     {1, 40, 30},   {2, 3, 5},     {6, 16, 4},    {8, 48, 7},
                            {7, 49, 3},    {13, 33, 256}, {128, 96, 32}, {193, 50, 40}, {200, 47, 9},
@@ -61,7 +79,7 @@ void expect_products(Product&& product) {
       for (Op b : {Op::none, Op::transposed}) {
         for (bool add : {false, true}) {
           const Case x{m, n, k, a, b, add, add ? 0.5f : 1.0f};
-          expect_product(x, [&](MatrixView av, MatrixView bv, float* c, int stride) {
+          expect_product(x, rounded, [&](MatrixView av, MatrixView bv, float* c, int stride) {
             product(m, n, k, x.alpha, av, bv, add, c, stride);
           });
         }
@@ -78,6 +96,10 @@ TEST(Gemm, IsTheProduct) {
 
 TEST(Gemm, IsTheProductByOurOwnKernel) {
   expect_products(blocked_gemm);
+}
+
+TEST(Gemm, IsTheProductOfRoundedOperands) {
+  expect_products(bf16_gemm, to_bf16);
 }
 
 TEST(Gemm, OverwritesWhatIsNotANumber) {

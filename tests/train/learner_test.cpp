@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,7 @@ constexpr std::size_t kAlike = 20;  // steps; after that rounding errors have gr
 
 TEST_P(LearnerTest, LearnsAsPyTorchDoes) {
   Case c = read_case(std::get<0>(GetParam()));
+  c.settings.precision = Precision::fp32;
   std::vector<UpdateReport> reports = train(c, std::get<1>(GetParam()));
   ASSERT_EQ(reports.size(), 300u);
   for (std::size_t i = 0; i < reports.size(); ++i) {
@@ -66,6 +68,28 @@ TEST_P(LearnerTest, LearnsAsPyTorchDoes) {
     EXPECT_NEAR(reports[i].learning_rate, c.steps[i]["learning_rate"], 1e-9) << "step " << i;
     const double norm = c.steps[i]["gradient_norm"];
     EXPECT_NEAR(reports[i].gradient_norm, norm, i < kAlike ? 1e-2 : 0.1 * norm) << "step " << i;
+  }
+}
+
+constexpr std::size_t kWindow = 20;  // steps, 2880 tokens
+
+double mean_loss(const std::vector<UpdateReport>& reports, std::size_t begin) {
+  double sum = 0;
+  for (std::size_t i = begin; i < begin + kWindow; ++i) sum += reports[i].loss;
+  return sum / kWindow;
+}
+
+// bfloat16 keeps 8 bits of an operand, yet the curve stays that of float32.
+TEST_P(LearnerTest, LearnsAsPyTorchDoesWithProductsInBf16) {
+  Case c = read_case(std::get<0>(GetParam()));
+  c.settings.precision = Precision::bf16;
+  std::vector<UpdateReport> reports = train(c, std::get<1>(GetParam()));
+  ASSERT_EQ(reports.size(), 300u);
+  EXPECT_GT(std::abs(reports[0].loss - c.steps[0]["loss"].get<double>()), 1e-6) << "nothing was rounded";
+  for (std::size_t begin = 0; begin < reports.size(); begin += kWindow) {
+    double expected = 0;
+    for (std::size_t i = begin; i < begin + kWindow; ++i) expected += c.steps[i]["loss"].get<double>() / kWindow;
+    EXPECT_NEAR(mean_loss(reports, begin), expected, 0.005 * expected) << "from step " << begin;
   }
 }
 

@@ -3,31 +3,14 @@
 #include <algorithm>
 #include <cstring>
 
-#include "btm/core/buffer.h"
 #include "btm/model/kernels/blocked_gemm.h"
+#include "btm/model/kernels/blocked_loops.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "btm/model/kernels/blocked_gemm_cpu.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 
 #include "btm/model/kernels/vector-inl.h"
-
-#ifndef BTM_MODEL_KERNELS_BLOCKED_GEMM_BLOCKS
-#define BTM_MODEL_KERNELS_BLOCKED_GEMM_BLOCKS
-namespace btm {
-
-// The loops around the innermost one are those of Goto and van de Geijn 2008 (Anatomy of High-Performance Matrix
-// Multiplication): a block of b in the third-level cache, of a in the second, a panel of b in the first.
-constexpr int kBlockRows = 192;      // of a: 288 KiB with the largest depth
-constexpr int kBlockColumns = 1920;  // of b: 2.8 MiB
-constexpr int kLargestDepth = 384;
-
-struct GemmBuffers {
-  Buffer a{std::size_t(kBlockRows) * kLargestDepth}, b{std::size_t(kBlockColumns) * kLargestDepth};
-};
-
-}  // namespace btm
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace btm {
@@ -40,21 +23,11 @@ constexpr int kRows = 8, kVectors = 3, kDepth = kLargestDepth;
 constexpr int kRows = 6, kVectors = 2, kDepth = 256;
 #endif
 constexpr int kColumns = kVectors * kLanes;  // of a panel of b
-static_assert(kBlockRows % kRows == 0 && kBlockColumns % kColumns == 0);
 
-// One tile's share of the product: a is either packed, [depth][kRows], or lies as it does in memory, `stride` floats
-// from row to row; `panel` is [depth][kColumns].
-struct Tile {
-  int depth, stride;
-  const float *a, *panel;
-  float alpha;
-  bool add;
-  float* c;
-  int c_stride, columns;
-};
-
+// The sums of a tile: a is either packed, [depth][kRows], or lies as it does in memory, `stride` floats from row to
+// row; `panel` is [depth][kColumns].
 template <int kTileRows, int kTileVectors, bool kPacked>
-HWY_INLINE void multiply_tile(const Tile& t) {
+HWY_INLINE void multiply_tile(const Tile& t, const float* a, std::size_t stride, const float* panel) {
   const Lane d;
   V sums[kTileRows][kTileVectors];
   HWY_UNROLL(16)
@@ -63,8 +36,6 @@ HWY_INLINE void multiply_tile(const Tile& t) {
     for (int v = 0; v < kTileVectors; ++v) sums[r][v] = hn::Zero(d);
     hwy::Prefetch(t.c + std::size_t(r) * t.c_stride);
   }
-  const float *a = t.a, *panel = t.panel;
-  const std::size_t stride = t.stride;
   for (int p = 0; p < t.depth; ++p) {
     V w[kTileVectors];
     HWY_UNROLL(16)
@@ -96,23 +67,13 @@ HWY_INLINE void multiply_tile(const Tile& t) {
   }
 }
 
-// As many vectors as the columns fill.
-template <int kTileRows, bool kPacked, int kTileVectors = kVectors>
-void multiply_columns(const Tile& tile) {
-  if constexpr (kTileVectors > 1) {
-    if (tile.columns <= (kTileVectors - 1) * kLanes) {
-      return multiply_columns<kTileRows, kPacked, kTileVectors - 1>(tile);
-    }
-  }
-  multiply_tile<kTileRows, kTileVectors, kPacked>(tile);
-}
-
-template <bool kPacked, int kTileRows = kRows>
-void multiply_rows(int rows, const Tile& tile) {
-  if constexpr (kTileRows > 1) {
-    if (rows < kTileRows) return multiply_rows<kPacked, kTileRows - 1>(rows, tile);
-  }
-  multiply_columns<kTileRows, kPacked>(tile);
+template <bool kPacked>
+void multiply_any(const Tile& tile, const float* a, std::size_t stride, const float* panel) {
+  with_constant<kRows>(tile.rows, [&](auto rows) HWY_ATTR {
+    with_constant<kVectors>((tile.columns + kLanes - 1) / kLanes, [&](auto vectors) HWY_ATTR {
+      multiply_tile<rows(), vectors(), kPacked>(tile, a, stride, panel);
+    });
+  });
 }
 
 // columns of b -> [depth][kColumns], zeros behind them
@@ -179,12 +140,6 @@ void pack_rows(int rows, int depth, MatrixView a, float* packed) {
   for (int p = 0; p < depth; ++p, x += a.stride, packed += kRows) std::copy_n(x, rows - r, packed);
 }
 
-// op(x) from that row and column on.
-MatrixView part(MatrixView x, int row, int column) {
-  const bool plain = x.op == Op::none;
-  return {x.data + std::size_t(plain ? row : column) * x.stride + (plain ? column : row), x.stride, x.op};
-}
-
 void pack_block(int depth, int columns, MatrixView b, float* packed) {
   for (int j = 0; j < columns; j += kColumns, packed += std::size_t(depth) * kColumns) {
     const int count = std::min(kColumns, columns - j);
@@ -198,43 +153,30 @@ void pack_block(int depth, int columns, MatrixView b, float* packed) {
   }
 }
 
-// A block of a times the packed block of b.
-void multiply_block(int rows, int columns, int depth, float alpha, MatrixView a, bool add, float* c, int c_stride,
-                    GemmBuffers& buffers) {
-  const bool packed = a.op == Op::transposed;
-  if (packed) pack_rows(rows, depth, a, buffers.a.data());
-  const float* panel = buffers.b.data();
-  for (int j = 0; j < columns; j += kColumns, panel += std::size_t(depth) * kColumns) {
-    for (int r = 0; r < rows; r += kRows) {
-      const float* x = packed ? buffers.a.data() + std::size_t(r) * depth : a.data + std::size_t(r) * a.stride;
-      const Tile tile{depth,
-                      a.stride,
-                      x,
-                      panel,
-                      alpha,
-                      add,
-                      c + std::size_t(r) * c_stride + j,
-                      c_stride,
-                      std::min(kColumns, columns - j)};
-      const int count = std::min(kRows, rows - r);
-      packed ? multiply_rows<true>(count, tile) : multiply_rows<false>(count, tile);
+struct Kernel {
+  static constexpr int kRows = HWY_NAMESPACE::kRows, kColumns = HWY_NAMESPACE::kColumns, kDepth = HWY_NAMESPACE::kDepth;
+
+  void pack_b(int depth, int columns, MatrixView b) const { pack_block(depth, columns, b, blocks.b.data()); }
+  void pack_a(int rows, int depth, MatrixView block) {
+    a = block;
+    if (a.op == Op::transposed) pack_rows(rows, depth, a, blocks.a.data());
+  }
+  void multiply(const Tile& t) const {
+    const float* panel = blocks.b.data() + std::size_t(t.column) * t.depth;
+    if (a.op == Op::transposed) {
+      multiply_any<true>(t, blocks.a.data() + std::size_t(t.row) * t.depth, a.stride, panel);
+    } else {
+      multiply_any<false>(t, a.data + std::size_t(t.row) * a.stride, a.stride, panel);
     }
   }
-}
+
+  PackedBlocks& blocks;
+  MatrixView a;
+};
 
 void multiply(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride,
-              GemmBuffers& buffers) {
-  for (int j = 0; j < n; j += kBlockColumns) {
-    const int columns = std::min(kBlockColumns, n - j);
-    for (int p = 0; p < k; p += kDepth) {
-      const int depth = std::min(kDepth, k - p);
-      pack_block(depth, columns, part(b, p, j), buffers.b.data());
-      for (int i = 0; i < m; i += kBlockRows) {
-        multiply_block(std::min(kBlockRows, m - i), columns, depth, alpha, part(a, i, p), add || p > 0,
-                       c + std::size_t(i) * c_stride + j, c_stride, buffers);
-      }
-    }
-  }
+              PackedBlocks& blocks) {
+  multiply_blocks(Kernel{blocks, a}, m, n, k, alpha, a, b, add, c, c_stride);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -247,8 +189,8 @@ namespace btm {
 HWY_EXPORT(multiply);
 
 void blocked_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride) {
-  thread_local GemmBuffers buffers;
-  HWY_DYNAMIC_DISPATCH(multiply)(m, n, k, alpha, a, b, add, c, c_stride, buffers);
+  thread_local PackedBlocks blocks;
+  HWY_DYNAMIC_DISPATCH(multiply)(m, n, k, alpha, a, b, add, c, c_stride, blocks);
 }
 
 }  // namespace btm

@@ -1,5 +1,6 @@
 #include "btm/model/kernels/gemm.h"
 
+#include "btm/model/kernels/bf16_gemm.h"
 #include "btm/model/kernels/blocked_gemm.h"
 
 extern "C" {
@@ -34,13 +35,29 @@ bool blas_is_slow() {
 
 }  // namespace
 
-void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride) {
+void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
+          Operands operands) {
+  if (operands == Operands::bf16) return bf16_gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
   if (m >= kManyRows && blas_is_slow()) return blocked_gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
   blas_gemm(m, n, k, alpha, a, b, beta, c, c_stride);
 }
 
-const char* gemm_library() {
-  return blas_is_slow() ? "btm" : "MKL";
+const char* gemm_library(Operands operands) {
+  return blas_is_slow() || operands == Operands::bf16 ? "btm" : "MKL";
+}
+
+bool cpu_multiplies_bf16() {
+#if defined(__x86_64__)
+  static const bool does = __builtin_cpu_supports("avx512bf16");
+  return does;
+#else
+  return false;
+#endif
+}
+
+// Intel's cores multiply pairs of bfloat16 no faster than float32 outside of AMX.
+Operands fastest_operands() {
+  return cpu_multiplies_bf16() && blas_is_slow() ? Operands::bf16 : Operands::fp32;
 }
 
 // A row-major matrix is its transpose in BLAS's eyes, so c^T = op(b)^T op(a)^T.

@@ -3,6 +3,10 @@
 // symbols that it exports (at::native::cpublas::gemm is not exported), so no header of it is needed.
 #pragma once
 
+#include <array>
+#include <string_view>
+#include <utility>
+
 namespace btm {
 
 enum class Op { none, transposed };
@@ -18,15 +22,26 @@ inline MatrixView transposed(const float* data, int stride) {
   return {data, stride, Op::transposed};
 }
 
+// What the numbers of op(a) and op(b) are rounded to before they are multiplied; sums are float32.
+enum class Operands { fp32, bf16 };
+inline std::array<std::pair<Operands, std::string_view>, 2> names(Operands) {
+  return {{{Operands::fp32, "fp32"}, {Operands::bf16, "bf16"}}};
+}
+
 // c [m, n] = alpha x op(a) [m, k] op(b) [k, n] + beta x c, beta being 0 or 1. One row (m = 1) runs at the speed of
-// memory. Which library does it depends on the CPU and the shape alone.
-void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride);
+// memory. Which library does it depends on the CPU, the operands and the shape alone.
+void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
+          Operands operands = Operands::fp32);
 
 // The same by the BLAS, whatever the CPU.
 void blas_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride);
 
 // Of the library that large products are left to: "MKL" or "btm".
-const char* gemm_library();
+const char* gemm_library(Operands operands);
+
+bool cpu_multiplies_bf16();  // by instructions of its own
+// What trains fastest: bf16 where the CPU multiplies it at twice the speed of float32.
+Operands fastest_operands();
 
 // While one lives, products called from this thread run on this thread alone: replicas bring their own parallelism, be
 // it std::thread or OpenMP. (MKL would otherwise start a team of OMP_NUM_THREADS for each product on a std::thread;
