@@ -17,7 +17,7 @@
 #endif
 #include <immintrin.h>
 
-HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512bf16")
+HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")
 namespace btm {
 namespace {
 
@@ -102,21 +102,26 @@ void pack_panel(int depth, int columns, MatrixView b, float* panel) {
   }
 }
 
-// The same of a transposed b, whose columns lie along memory: 4 columns by 4 pairs at a time.
+// The same of a transposed b, whose columns lie along memory: 4 columns by 8 pairs at a time.
 void pack_transposed_panel(int depth, int columns, MatrixView b, float* panel) {
   for (int j = 0; j < kColumns; j += 4) {
-    for (int p = 0; p < depth; p += 8) {
-      const auto there = static_cast<__mmask8>(first_lanes(std::min(8, depth - p)));
-      __m128i r[4] = {};
+    for (int p = 0; p < depth; p += kLanes) {
+      __m256i r[4] = {};
       for (int i = 0; i < 4 && j + i < columns; ++i) {
-        r[i] = (__m128i)_mm256_cvtneps_pbh(_mm256_maskz_loadu_ps(there, b.data + std::size_t(j + i) * b.stride + p));
+        r[i] = rounded(b.data + std::size_t(j + i) * b.stride + p, first_lanes(depth - p));
       }
-      const __m128i low01 = _mm_unpacklo_epi32(r[0], r[1]), high01 = _mm_unpackhi_epi32(r[0], r[1]);
-      const __m128i low23 = _mm_unpacklo_epi32(r[2], r[3]), high23 = _mm_unpackhi_epi32(r[2], r[3]);
-      const __m128i by_pair[4] = {_mm_unpacklo_epi64(low01, low23), _mm_unpackhi_epi64(low01, low23),
-                                  _mm_unpacklo_epi64(high01, high23), _mm_unpackhi_epi64(high01, high23)};
+      const __m256i low01 = _mm256_unpacklo_epi32(r[0], r[1]), high01 = _mm256_unpackhi_epi32(r[0], r[1]);
+      const __m256i low23 = _mm256_unpacklo_epi32(r[2], r[3]), high23 = _mm256_unpackhi_epi32(r[2], r[3]);
+      // Each holds one pair of the first four and one of the last four.
+      const __m256i by_pair[4] = {_mm256_unpacklo_epi64(low01, low23), _mm256_unpackhi_epi64(low01, low23),
+                                  _mm256_unpacklo_epi64(high01, high23), _mm256_unpackhi_epi64(high01, high23)};
       float* to = panel + std::size_t(p / 2) * kColumns + j;
-      for (int i = 0; i < 4 && p + 2 * i < depth; ++i, to += kColumns) _mm_store_ps(to, _mm_castsi128_ps(by_pair[i]));
+      const int count = pairs(std::min(kLanes, depth - p));
+      for (int i = 0; i < count; ++i) {
+        const __m256i both = by_pair[i % 4];
+        const __m128i one = i < 4 ? _mm256_castsi256_si128(both) : _mm256_extracti128_si256(both, 1);
+        _mm_store_ps(to + std::size_t(i) * kColumns, _mm_castsi128_ps(one));
+      }
     }
   }
 }
@@ -132,15 +137,18 @@ void pack_rows(int rows, int depth, MatrixView a, float* packed) {
   }
 }
 
-// columns of a, which is transposed -> groups of kRows, [pairs][kRows] each, zeros behind the last
+// columns of a, which is transposed -> groups of kRows, [pairs][kRows] each, zeros behind the last; two at a time
 void pack_transposed_rows(int rows, int depth, MatrixView a, float* packed) {
   static_assert(kRows == 8);
-  for (int r = 0; r < rows; r += kRows) {
+  const std::size_t group = std::size_t(pairs(depth)) * kRows;
+  for (int r = 0; r < rows; r += 2 * kRows, packed += 2 * group) {
     const float* x = a.data + r;
-    for (int p = 0; p < depth; p += 2, x += std::size_t(2) * a.stride, packed += kRows) {
-      const float* below = p + 1 < depth ? x + a.stride : nullptr;
-      const __mmask16 there = first_lanes(std::min(kRows, rows - r));
-      _mm256_storeu_ps(packed, _mm512_castps512_ps256(interleaved(x, below, there)));
+    for (int p = 0; p < pairs(depth); ++p, x += std::size_t(2) * a.stride) {
+      const float* below = 2 * p + 1 < depth ? x + a.stride : nullptr;
+      const __m512 both = interleaved(x, below, first_lanes(rows - r));
+      float* to = packed + std::size_t(p) * kRows;
+      _mm256_store_ps(to, _mm512_castps512_ps256(both));
+      if (rows - r > kRows) _mm256_store_ps(to + group, _mm512_extractf32x8_ps(both, 1));
     }
   }
 }
