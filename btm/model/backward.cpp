@@ -49,7 +49,7 @@ void back_through_feed_forward(const Pass& p, int layer) {
 void attend_backward(const Pass& p, const BlockActivations& b) {
   const ModelConfig& c = p.engine.config;
   const int wide = qkv_width(c), keys_at = c.width, values_at = c.width + kv_width(c);
-  const AttentionShape shape = attention_shape(c, p.length);
+  const AttentionShape shape = attention_shape(c, p.length, p.weights.operands);
   for (int first = 0; first < p.rows.count; first += p.length) {
     const float* qkv = b.qkv + std::size_t(first) * wide;
     float* d_qkv = p.d.wide.data() + std::size_t(first) * wide;

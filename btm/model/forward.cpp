@@ -77,17 +77,17 @@ void after_attention(const Engine& engine, const Weights& weights, int layer, Ro
   linear_forward(engine.offsets.blocks[layer].down, weights, rows.count, a.blocks[layer].activated, a.projected);
 }
 
-AttentionShape attention_shape(const ModelConfig& c, int length) {
-  return {length, 0, c.heads, c.kv_heads, head_dim(c)};
+AttentionShape attention_shape(const ModelConfig& c, int length, Operands operands) {
+  return {length, 0, c.heads, c.kv_heads, head_dim(c), operands};
 }
 
-void attend(const Engine& engine, int layer, Rows rows, int length, Activations& a) {
+void attend(const Engine& engine, Operands operands, int layer, Rows rows, int length, Activations& a) {
   const ModelConfig& c = engine.config;
   const BlockActivations& b = a.blocks[layer];
   const int wide = qkv_width(c);
   for (int first = 0; first < rows.count; first += length) {
     const float* qkv = b.qkv + std::size_t(first) * wide;
-    attention_forward(attention_shape(c, length), {qkv, wide}, {qkv + c.width, wide},
+    attention_forward(attention_shape(c, length, operands), {qkv, wide}, {qkv + c.width, wide},
                       {qkv + c.width + kv_width(c), wide}, {b.attended + std::size_t(first) * c.width, c.width},
                       b.log_sums + std::size_t(first) * c.heads, a.workspace);
   }
@@ -96,7 +96,7 @@ void attend(const Engine& engine, int layer, Rows rows, int length, Activations&
 void recompute(const Engine& engine, const Weights& weights, int layer, Rows rows, int length, Activations& a) {
   BlockActivations& b = a.blocks[layer];
   sum_to_qkv(engine, weights, layer, rows, {b.input, nullptr, nullptr}, b);
-  attend(engine, layer, rows, length, a);
+  attend(engine, weights.operands, layer, rows, length, a);
   attended_to_activated(engine, weights, layer, rows, a);
 }
 

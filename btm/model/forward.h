@@ -32,8 +32,8 @@ void before_attention(const Engine& engine, const Weights& weights, int layer, R
 void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a);
 
 // The attention of block `layer` over whole sequences of `length` tokens.
-AttentionShape attention_shape(const ModelConfig& config, int length);
-void attend(const Engine& engine, int layer, Rows rows, int length, Activations& a);
+AttentionShape attention_shape(const ModelConfig& config, int length, Operands operands);
+void attend(const Engine& engine, Operands operands, int layer, Rows rows, int length, Activations& a);
 
 // All activations of block `layer` once more, from its input.
 void recompute(const Engine& engine, const Weights& weights, int layer, Rows rows, int length, Activations& a);

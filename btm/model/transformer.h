@@ -20,8 +20,8 @@ class Transformer {
     scoring,      // keeps nothing for a backward pass
   };
 
-  // Buffers for `sequences` x `length` tokens at once; length <= config.context. `operands`: of the products with
-  // weights, forward and backward; all else, attention included, is float32.
+  // Buffers for `sequences` x `length` tokens at once; length <= config.context. `operands`: of all
+  // products, forward and backward; what is no product is float32.
   Transformer(const ModelConfig& config, int sequences, int length, Use use, Operands operands = Operands::fp32);
   ~Transformer();
   static std::size_t bytes(const ModelConfig& config, int sequences, int length, Use use);  // of those buffers

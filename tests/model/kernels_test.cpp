@@ -237,6 +237,9 @@ TEST(CrossEntropy, MatchesTheFormulaAndItsGradient) {
   expect_near(logits, d_expected, 1e-6, "gradient");
 }
 
+// Of outputs and gradients about 1: float32 sums, and operands of 8 significant bits.
+constexpr std::pair<Operands, double> kAttentionErrors[] = {{Operands::fp32, 1e-5}, {Operands::bf16, 0.03}};
+
 struct AttentionCase {
   AttentionShape s;
 
@@ -269,9 +272,12 @@ TEST(Attention, MatchesTheFormula) {
     const int keys = s.past + s.queries, kv = s.kv_heads * s.head_dim, width = s.heads * s.head_dim;
     const Floats x = random_floats(s.queries * width + 2 * keys * kv, 1, 1);
     const float *q = x.data(), *k = q + s.queries * width, *v = k + keys * kv;
-    Floats out(s.queries * width), workspace(attention_workspace(s));
-    attention_forward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, nullptr, workspace.data());
-    expect_near(out, AttentionCase{s}(Doubles(x.begin(), x.end())), 1e-5, "attention");
+    for (const auto& [operands, error] : kAttentionErrors) {
+      s.operands = operands;
+      Floats out(s.queries * width), workspace(attention_workspace(s));
+      attention_forward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, nullptr, workspace.data());
+      expect_near(out, AttentionCase{s}(Doubles(x.begin(), x.end())), error, "attention");
+    }
   }
 }
 
@@ -281,11 +287,16 @@ TEST(Attention, HasTheFormulasGradient) {
     const int q_size = s.queries * width, kv_size = s.queries * kv;
     const Floats x = random_floats(q_size + 2 * kv_size, 1, 1), d_out = random_floats(q_size, 1, 2);
     const float *q = x.data(), *k = q + q_size, *v = k + kv_size;
-    Floats out(q_size), log_sums(s.heads * s.queries), workspace(attention_workspace(s)), d(x.size(), 9.0f);
-    attention_forward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, log_sums.data(), workspace.data());
-    attention_backward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, log_sums.data(), {d_out.data(), width},
-                       {d.data(), width}, {d.data() + q_size, kv}, {d.data() + q_size + kv_size, kv}, workspace.data());
-    expect_near(d, numeric_gradient(AttentionCase{s}, x, d_out), 1e-5, "d");
+    const auto expected = numeric_gradient(AttentionCase{s}, x, d_out);
+    for (const auto& [operands, error] : kAttentionErrors) {
+      s.operands = operands;
+      Floats out(q_size), log_sums(s.heads * s.queries), workspace(attention_workspace(s)), d(x.size(), 9.0f);
+      attention_forward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, log_sums.data(), workspace.data());
+      attention_backward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, log_sums.data(), {d_out.data(), width},
+                         {d.data(), width}, {d.data() + q_size, kv}, {d.data() + q_size + kv_size, kv},
+                         workspace.data());
+      expect_near(d, expected, error, "d");
+    }
   }
 }
 

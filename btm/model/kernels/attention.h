@@ -1,7 +1,9 @@
-// Causal softmax attention of one sequence, in float32, in blocks that fit a core's cache.
+// Causal softmax attention of one sequence in blocks that fit a core's cache.
 #pragma once
 
 #include <cstddef>
+
+#include "btm/model/kernels/gemm.h"
 
 namespace btm {
 
@@ -12,6 +14,7 @@ struct AttentionShape {
   int heads;
   int kv_heads;  // divides heads: each serves heads / kv_heads query heads
   int head_dim;
+  Operands operands = Operands::fp32;  // of the products; softmax and sums are float32
 };
 
 // Rows of heads side by side, `stride` floats from row to row.

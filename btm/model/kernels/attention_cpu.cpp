@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "btm/model/kernels/attention.h"
-#include "btm/model/kernels/gemm.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "btm/model/kernels/attention_cpu.cpp"
@@ -126,10 +125,11 @@ void forward_head(const AttentionShape& s, Heads q, Heads k, Heads v, MutableHea
     const int rows = std::min(kBlock, s.queries - begin), keys = s.past + begin + rows;
     const float* q_block = q.data + std::size_t(begin) * q.stride;
     float* out_block = out.data + std::size_t(begin) * out.stride;
-    gemm(rows, keys, s.head_dim, score_scale(s), {q_block, q.stride}, transposed(k.data, k.stride), 0, scores, keys);
+    gemm(rows, keys, s.head_dim, score_scale(s), {q_block, q.stride}, transposed(k.data, k.stride), 0, scores, keys,
+         s.operands);
     HWY_DYNAMIC_DISPATCH(softmax_block)
     (rows, keys, s.past + begin + 1, scores, sums, log_sums ? log_sums + begin : nullptr);
-    gemm(rows, s.head_dim, keys, 1, {scores, keys}, {v.data, v.stride}, 0, out_block, out.stride);
+    gemm(rows, s.head_dim, keys, 1, {scores, keys}, {v.data, v.stride}, 0, out_block, out.stride, s.operands);
     HWY_DYNAMIC_DISPATCH(divide_rows)(rows, s.head_dim, sums, out_block, out.stride);
   }
 }
@@ -147,13 +147,15 @@ void backward_head(const AttentionShape& s, Heads q, Heads k, Heads v, Heads out
     const int rows = std::min(kBlock, s.queries - begin), keys = begin + rows;
     auto at = [begin](auto heads) { return heads.data + std::size_t(begin) * heads.stride; };
     HWY_DYNAMIC_DISPATCH(dot_rows)(rows, width, at(out), out.stride, at(d_out), d_out.stride, means);
-    gemm(rows, keys, width, score_scale(s), {at(q), q.stride}, transposed(k.data, k.stride), 0, scores, keys);
-    gemm(rows, keys, width, 1, {at(d_out), d_out.stride}, transposed(v.data, v.stride), 0, d_scores, keys);
+    gemm(rows, keys, width, score_scale(s), {at(q), q.stride}, transposed(k.data, k.stride), 0, scores, keys,
+         s.operands);
+    gemm(rows, keys, width, 1, {at(d_out), d_out.stride}, transposed(v.data, v.stride), 0, d_scores, keys, s.operands);
     HWY_DYNAMIC_DISPATCH(softmax_backward_block)
     (rows, keys, begin + 1, log_sums + begin, means, score_scale(s), scores, d_scores);
-    gemm(keys, width, rows, 1, transposed(scores, keys), {at(d_out), d_out.stride}, 1, d.v.data, d.v.stride);
-    gemm(keys, width, rows, 1, transposed(d_scores, keys), {at(q), q.stride}, 1, d.k.data, d.k.stride);
-    gemm(rows, width, keys, 1, {d_scores, keys}, {k.data, k.stride}, 0, at(d.q), d.q.stride);
+    gemm(keys, width, rows, 1, transposed(scores, keys), {at(d_out), d_out.stride}, 1, d.v.data, d.v.stride,
+         s.operands);
+    gemm(keys, width, rows, 1, transposed(d_scores, keys), {at(q), q.stride}, 1, d.k.data, d.k.stride, s.operands);
+    gemm(rows, width, keys, 1, {d_scores, keys}, {k.data, k.stride}, 0, at(d.q), d.q.stride, s.operands);
   }
 }
 
