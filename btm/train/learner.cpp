@@ -108,7 +108,8 @@ void Learner::accumulate(int thread, std::span<const TokenId> inputs, std::span<
 }
 
 UpdateReport Learner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,
-                            std::span<const int> domains, std::int64_t update) {
+                            std::span<const int> domains, std::int64_t update,
+                            const std::function<void()>& before_change) {
   team_.run([&](int thread) { accumulate(thread, inputs, targets, domains); });
   UpdateReport report;
   for (const Replica& replica : replicas_) report.loss += replica.loss;
@@ -118,6 +119,7 @@ UpdateReport Learner::learn(std::span<const TokenId> inputs, std::span<const Tok
     gradients = gradients.first(1);
     report.loss = ranks_.sum(report.loss);
   }
+  if (before_change) before_change();
   report.loss /= static_cast<double>(inputs.size());
   report.learning_rate = learning_rate(settings_, update, updates_);
   report.gradient_norm = optimiser_.update(model_.parameters.data(), gradients, report.learning_rate, update);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -40,9 +41,10 @@ class Learner {
 
   // Update number `update` (from 0) on inputs and targets [sequences, context]; `domains` [sequences] says for DEMix
   // whose each is, those of a domain standing together. With a loss or norm that is not finite the parameters stay as
-  // they are; the caller looks.
+  // they are; the caller looks. `before_change`, if any, is called when the gradients are there: up to then the
+  // parameters and the optimiser's moments are only read.
   UpdateReport learn(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::span<const int> domains,
-                     std::int64_t update);
+                     std::int64_t update, const std::function<void()>& before_change = nullptr);
 
   AdamW& optimiser() { return optimiser_; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <future>
 #include <optional>
 #include <utility>
 
@@ -53,7 +54,9 @@ class Training {
   void begin_files();
   void update();
   void report(const UpdateReport& done, double seconds, std::optional<double> dev_loss);
-  void save_checkpoint();
+  void begin_checkpoint();
+  void end_checkpoint();
+  Error checkpoint_error(const Error& e) const;
   void stop_if_asked();
   void check_ranks_agree() const;
   TrainingResult finish();
@@ -82,6 +85,7 @@ class Training {
   double dev_loss_ = 0;  // after the last update
   std::optional<MetricsFile> metrics_;
   Progress progress_;
+  std::future<void> checkpoint_;  // being written; waited for before the rest goes
 };
 
 Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks)
@@ -163,7 +167,8 @@ TrainingResult Training::work() {
 void Training::update() {
   auto begin = Clock::now();
   batches_.read(state_.update);
-  UpdateReport done = learner_.learn(batches_.inputs(), batches_.targets(), batches_.domains(), state_.update);
+  UpdateReport done = learner_.learn(batches_.inputs(), batches_.targets(), batches_.domains(), state_.update,
+                                     [this] { end_checkpoint(); });
   if (!std::isfinite(done.loss) || !std::isfinite(done.gradient_norm)) {
     throw input_error(
         "{}: the loss is not finite at update {} of {} (loss {}, gradient norm {}); lower "
@@ -179,7 +184,7 @@ void Training::update() {
   }
   report(done, seconds, dev_loss);
   bool due = seconds_since(last_checkpoint_) >= 60 * job_.training.checkpoint_minutes;
-  if (due && state_.update < updates_) save_checkpoint();
+  if (due && state_.update < updates_) begin_checkpoint();
 }
 
 void Training::report(const UpdateReport& done, double seconds, std::optional<double> dev_loss) {
@@ -200,24 +205,42 @@ void Training::report(const UpdateReport& done, double seconds, std::optional<do
   progress_.update(static_cast<double>(state_.update), note);
 }
 
-void Training::save_checkpoint() {
+Error Training::checkpoint_error(const Error& e) const {
+  return Error(e.cause(), fmt::format("checkpoint at update {}: {} (training will go on from update {})", state_.update,
+                                      e.what(), saved_update_));
+}
+
+// Writes while the next batch goes forward and backward, which only reads what is written.
+void Training::begin_checkpoint() {
+  last_checkpoint_ = Clock::now();
   try {
     state_.metrics_bytes = metrics_->flush();
-    state_.metrics_xxh3 = metrics_->xxh3();
-    state_.device_seconds = device_seconds();
-    write_snapshot(checkpoints(), state_, arrays(), job_.training.keep_checkpoints);
   } catch (const Error& e) {
-    throw Error(e.cause(), fmt::format("checkpoint at update {}: {} (training will go on from update {})",
-                                       state_.update, e.what(), saved_update_));
+    throw checkpoint_error(e);
+  }
+  state_.metrics_xxh3 = metrics_->xxh3();
+  state_.device_seconds = device_seconds();
+  checkpoint_ = std::async(std::launch::async, [this, state = state_] {
+    write_snapshot(checkpoints(), state, arrays(), job_.training.keep_checkpoints);
+  });
+}
+
+void Training::end_checkpoint() {
+  if (!checkpoint_.valid()) return;
+  try {
+    checkpoint_.get();
+  } catch (const Error& e) {
+    throw checkpoint_error(e);
   }
   saved_update_ = state_.update;
-  last_checkpoint_ = Clock::now();
 }
 
 void Training::stop_if_asked() {
   if (ranks_.sum(interrupted() ? 1.0 : 0.0) == 0) return;  // all stop at the same update
   if (ranks_.is_first()) {
-    if (state_.update > saved_update_) save_checkpoint();
+    end_checkpoint();
+    if (state_.update > saved_update_) begin_checkpoint();
+    end_checkpoint();
     status_.state = "interrupted";
     status_.device_seconds = device_seconds();
     save_status(run_, status_);
