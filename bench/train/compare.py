@@ -57,7 +57,7 @@ def report(shape: str, threads: int, results: dict[str, list[dict]]) -> None:
     speeds = {name: [result["tokens_per_second"] for result in found] for name, found in results.items()}
     peers = [name for name in speeds if not name.startswith("btm")]
     best_peer = max(peers, key=lambda name: statistics.median(speeds[name]))
-    for name in speeds.keys() - peers:
+    for name in (name for name in speeds if name not in peers):
         ratios = [ours / theirs for ours, theirs in zip(speeds[name], speeds[best_peer])]
         share = statistics.median(result["gflops"] / result["gemm_peak_gflops"] for result in results[name])
         print(f"{shape}, {threads} thread{'s' * (threads > 1)}, {name}: {statistics.median(ratios):.2f} x {best_peer} "

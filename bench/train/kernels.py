@@ -18,9 +18,8 @@ import numpy
 from compare import SHAPES
 
 KERNELS = {  # name: symbols
-    "products with weights": r"\(anonymous namespace\)::multiply_any|N_\w+::multiply_any|::Kernel::multiply|bf16_gemm",
-    "packing their operands": r"pack_(panel|transposed_panel|rows|transposed_rows|block)|round_copy",
-    "products of attention (MKL)": r"mkl_blas",
+    "packing of operands": r"pack_(panel|transposed_panel|rows|transposed_rows|block)|round_copy|mkl_blas\w*copy",
+    "matrix products": r"multiply_any|::Kernel::multiply|bf16_gemm|mkl_blas",
     "softmax of attention": r"softmax_block|softmax_backward_block|divide_rows|dot_rows",
     "cross-entropy": r"cross_entropy_rows|largest|scale_rows",
     "GELU": r"gelu_",
@@ -41,10 +40,10 @@ def costs(s: dict) -> dict[str, tuple[float, float]]:
         flops += times * 6.0 * rows * inner * outer
         bytes_ += times * 3 * 4.0 * (rows * inner + inner * outer + rows * outer)
     scores = tokens * context / 2 * s["heads"] * layers  # of causal attention
+    flops += 7 * 2 * scores * width / s["heads"]  # two products forward, five backward
     parameters = layers * 12 * width * width + (vocab + context) * width
     return {
-        "products with weights": (flops, bytes_),
-        "products of attention (MKL)": (7 * 2 * scores * width / s["heads"], 0),
+        "matrix products": (flops, bytes_),
         "softmax of attention": (0, 4 * scores * (2 + 4)),
         "cross-entropy": (0, 4.0 * tokens * vocab * 2),
         "GELU": (0, 4.0 * tokens * hidden * layers * 5),
