@@ -13,6 +13,8 @@ namespace {
 
 constexpr const char* kLog = "log.jsonl";
 constexpr const char* kRestoreLog = "restore it from a copy";
+constexpr const char* kRestoreOrMerge =
+    "restore it from a copy, or, if a merge was cut off, finish that: btm grow or btm merge";
 
 // What no version wrote is damaged, also without a hash.
 void require_form(const std::string& bytes, const fs::path& file) {
@@ -47,8 +49,7 @@ void compare_with_folders(VerifyWork& work, const std::set<std::string>& removed
       work.note(Verdict::unexpected, "experts/" + name, "removed from the forest, says log.jsonl",
                 "none needed: the next command deletes it");
     } else {
-      work.note(Verdict::missing, kLog, fmt::format("has no line that merges experts/{}", name),
-                "restore it from a copy, or, if a merge was cut off, finish that: btm grow or btm merge");
+      work.note(Verdict::missing, kLog, fmt::format("has no line that merges experts/{}", name), kRestoreOrMerge);
     }
   }
 }
@@ -96,7 +97,7 @@ std::set<std::string> replay(VerifyWork& work) {
 }
 
 void verify_log(VerifyWork& work) {
-  if (!work.claim(kLog)) return work.note(Verdict::missing, kLog, "not there, but experts are", kRestoreLog);
+  if (!work.claim(kLog)) return work.note(Verdict::missing, kLog, "not there, but experts are", kRestoreOrMerge);
   std::set<std::string> removed;
   try {
     const std::string bytes = read_file(work.paths.log());
