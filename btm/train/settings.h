@@ -64,7 +64,7 @@ void visit(TrainingSettings& s, F&& f) {
   f("epsilon", s.epsilon, "AdamW: added to the root of the square");
   f("clip", s.clip, "largest norm of the gradient; 0: no clipping");
   f("precision", s.precision,
-    "what matrix products round their operands to: fp32, bf16 (weights and sums stay fp32), or auto: bf16 where faster");
+    "that operands of matrix products are rounded to: fp32, bf16 (weights and sums stay fp32) or auto, the faster");
   f("recompute", s.recompute,
     "keep only the blocks' inputs for the backward pass and compute the rest again: less memory, a sixth more time");
   f("random_seed", s.random_seed, "of the initial weights and of the order of the data");
