@@ -47,7 +47,7 @@ struct Transformer::Impl {
         pass(pass_sequences(sequences, length) * length),
         keep(kept_for(use)),
         operands(rounded),
-        activations(engine.config, pass, keep, attention_workspace(attention_shape(engine.config, length, operands))),
+        activations(engine.config, pass, keep, attention_workspace(attention_shape(engine.config, length))),
         head(engine.offsets.head, pass),
         log_probs(pass) {
     for (int row = 0; row < pass; ++row) positions.push_back(row % length);
@@ -118,9 +118,8 @@ Transformer::Transformer(Transformer&&) noexcept = default;
 std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int length, Use use) {
   const ModelConfig c = resolve(config);
   const int rows = pass_sequences(sequences, length) * length;
-  std::size_t floats =
-      activation_floats(c, rows, kept_for(use), attention_workspace(attention_shape(c, length, Operands::fp32))) +
-      Head::floats(weight_offsets(c).head, rows) + std::size_t(rows);
+  std::size_t floats = activation_floats(c, rows, kept_for(use), attention_workspace(attention_shape(c, length))) +
+                       Head::floats(weight_offsets(c).head, rows) + std::size_t(rows);
   if (use != Use::scoring) floats += ActivationGradients::floats(c, rows);
   return floats * sizeof(float);
 }

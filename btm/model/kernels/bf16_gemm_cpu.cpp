@@ -33,8 +33,7 @@ constexpr __mmask16 first_lanes(int count) {
   return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1u << count) - 1);
 }
 
-// The sums of a tile. a is packed: [kRows][pairs], `stride` pairs from row to row, or kTransposed, [pairs][kRows];
-// `panel` is [pairs][kColumns].
+// The sums of a tile. a is packed, [kRows][pairs] or, kTransposed, [pairs][kRows]; `panel` is [pairs][kColumns].
 template <int kTileRows, int kTileVectors, bool kTransposed>
 HWY_INLINE void multiply_tile(const Tile& t, const float* a, const float* panel) {
   __m512 sums[kTileRows][kTileVectors];
