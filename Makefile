@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo corpus bench format tidy asan tsan fuzz faults install clean
+.PHONY: help setup build test cuda demo corpus bench format tidy asan tsan fuzz faults install clean
 .NOTPARALLEL:
 
 PREFIX ?= /usr/local
@@ -40,6 +40,13 @@ test: setup ## set up, build and run all tests
 	@$(call configure,release)
 	@$(call compile,release)
 	@$(call run_tests,release)
+
+# With a torch for CPUs it compiles and links, so that every machine can check it; to run it takes a CUDA build of torch.
+cuda: ## build the program for GPUs, build/cuda/btm; needs nvcc and a CUDA build of torch (TORCH_DIR)
+	@tools/setup.sh build
+	@command -v nvcc >/dev/null || { echo "make cuda: no nvcc in PATH; it comes with NVIDIA's CUDA toolkit" >&2; exit 2; }
+	@$(call configure,cuda)
+	@$(call compile,cuda,btm test_cuda)
 
 demo: build ## get real text, grow a small forest from it, compare it with a dense model
 	@tools/text/get_text.sh tools/demo/domains.tsv data/demo

@@ -9,6 +9,7 @@
 #include "btm/core/format.h"
 #include "btm/core/settings.h"
 #include "btm/model/kernels/gemm.h"
+#include "btm/train/device.h"
 #include "btm/train/gemm_peak.h"
 #include "btm/train/ranks.h"
 #include "btm/version.h"
@@ -49,6 +50,13 @@ Json examine() {
   json["gemm_library"] = gemm_library(operands);
   json["gemm_flops_one_thread"] = measure_gemm_peak(one, operands);
   json["gemm_flops_all_threads"] = measure_gemm_peak(all, operands);
+  json["gpu"] = nullptr;
+  if (const auto gpu = find_gpu()) {
+    json["gpu"] = {{"name", gpu->name},
+                   {"count", gpu->count},
+                   {"memory_bytes", gpu->memory_bytes},
+                   {"gemm_flops", measure_gpu_peak()}};
+  }
   return json;
 }
 
@@ -69,6 +77,13 @@ void run(bool as_json) {
   fmt::print("matrix products   {}FLOP/s on one thread, {}FLOP/s on all, by {}\n",
              format_count(json["gemm_flops_one_thread"].get<double>()),
              format_count(json["gemm_flops_all_threads"].get<double>()), json["gemm_library"].get<std::string>());
+  if (const Json& gpu = json["gpu"]; gpu.is_null()) {
+    fmt::print("GPU               none, or built without CUDA (make cuda)\n");
+  } else {
+    fmt::print("GPU               {} x {}, {}B of memory, matrix products {}FLOP/s in bf16\n", gpu["count"].get<int>(),
+               gpu["name"].get<std::string>(), format_count(gpu["memory_bytes"].get<double>()),
+               format_count(gpu["gemm_flops"].get<double>()));
+  }
 }
 
 }  // namespace

@@ -9,9 +9,10 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")  # kernels ask for more themselves
 
 add_library(btm_options INTERFACE)
 target_include_directories(btm_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
-target_compile_options(btm_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+set(btm_cxx "$<COMPILE_LANGUAGE:CXX>")  # nvcc has options of its own
+target_compile_options(btm_options INTERFACE "$<${btm_cxx}:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wnon-virtual-dtor>")
 if(BTM_WERROR)
-  target_compile_options(btm_options INTERFACE -Werror)
+  target_compile_options(btm_options INTERFACE "$<${btm_cxx}:-Werror>")
 endif()
 if(BTM_SANITIZE)
   target_compile_options(btm_options INTERFACE -fsanitize=${BTM_SANITIZE} -fno-omit-frame-pointer -g1)

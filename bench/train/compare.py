@@ -1,6 +1,7 @@
 """Training by btm and by PyTorch (eager and torch.compile), in one run, in turn.
 
 Usage: compare.py BENCH_TRAIN [--rounds N] [--steps N] [--threads 1,2] [--shapes NAME,...] [--precision fp32,bf16]
+                                [--device cpu|cuda]
 Prints, for each shape and number of threads, tokens per second (median over the rounds of each round's median, and the
 range), the ratio to the best of the peers, model FLOP/s as a share of the GEMM peak that was measured beside, and memory.
 """
@@ -17,6 +18,7 @@ SHAPES = {  # layers, width, heads, context, vocabulary, sequences
     "4x192": dict(layers=4, width=192, heads=6, context=256, vocab=8192, sequences=32),
     "6x384": dict(layers=6, width=384, heads=6, context=512, vocab=8192, sequences=8),
     "12x768": dict(layers=12, width=768, heads=12, context=1024, vocab=32000, sequences=2),
+    "124M": dict(layers=12, width=768, heads=12, context=1024, vocab=50304, sequences=32),  # for GPUs
     "llama": dict(architecture="llama", layers=6, width=384, heads=6, hidden=1024, context=512, vocab=8192, sequences=8),
 }
 
@@ -33,14 +35,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--shapes", default=",".join(SHAPES))
+    parser.add_argument("--shapes", default="4x192,6x384,12x768,llama")
     parser.add_argument("--precision", default="fp32,bf16")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     options = parser.parse_args()
+    if options.device == "cuda" and options.precision != "bf16":
+        parser.error("on a GPU btm trains with --precision bf16")
     peer = [sys.executable, str(pathlib.Path(__file__).with_name("torch_peer.py"))]
     for shape in options.shapes.split(","):
         for threads in map(int, options.threads.split(",")):
             common = [f"--{key}={value}" for key, value in SHAPES[shape].items()]
-            common += [f"--threads={threads}", f"--steps={options.steps}"]
+            common += [f"--threads={threads}", f"--steps={options.steps}", f"--device={options.device}"]
             commands = {}
             for precision in options.precision.split(","):
                 commands[f"btm {precision}"] = [options.bench, *common, f"--precision={precision}"]

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "btm/core/random.h"
+#include "btm/model/transformer.h"
 #include "btm/train/gemm_peak.h"
 #include "btm/train/learner.h"
 
@@ -16,13 +17,18 @@ namespace {
 
 struct Options {
   btm::ModelConfig model;
-  std::string architecture = "gpt2", precision = "fp32";
+  std::string architecture = "gpt2", precision = "fp32", device = "cpu";
   int sequences = 8, threads = 1, warmup = 2, steps = 10;
   bool score = false, recompute = false;
 };
 
 btm::Precision precision_of(const Options& options) {
   return options.precision == "bf16" ? btm::Precision::bf16 : btm::Precision::fp32;
+}
+
+btm::Device device_of(const Options& options) {
+  if (options.device == "cpu") return btm::Device::cpu;
+  return btm::device_for(btm::Device::cuda, precision_of(options), 1);
 }
 
 // Seconds of each step, in ascending order.
@@ -52,9 +58,10 @@ std::vector<double> measure_training(const Options& options, btm::Model& model, 
   settings.recompute = options.recompute;
   settings.precision = precision_of(options);
   const btm::Ranks alone;
-  btm::Learner learner(model, settings, options.sequences, 1'000'000, team, alone);
+  const auto learner =
+      btm::make_learner(model, settings, {device_of(options), options.sequences, 1'000'000}, team, alone);
   std::int64_t update = 0;
-  return measure(options, [&] { learner.learn(inputs, targets, {}, update++); });
+  return measure(options, [&] { learner->learn(inputs, targets, {}, update++); });
 }
 
 std::vector<double> measure_scoring(const Options& options, const btm::Model& model,
@@ -80,7 +87,8 @@ void run(const Options& options) {
                                    : measure_training(options, model, team, inputs, targets);
   const double flops = (options.score ? 1 : 3) * btm::forward_flops_per_token(config) * static_cast<double>(count);
   const auto operands = btm::operands_of(precision_of(options));
-  const double median = times[times.size() / 2], peak = btm::measure_gemm_peak(team, operands);
+  const double median = times[times.size() / 2];
+  const double peak = options.device == "cuda" ? btm::measure_gpu_peak() : btm::measure_gemm_peak(team, operands);
   btm::Json json = {{"tokens_per_second", static_cast<std::int64_t>(static_cast<double>(count) / median)},
                     {"best", static_cast<std::int64_t>(static_cast<double>(count) / times.front())},
                     {"gflops", flops / median / 1e9},
@@ -109,6 +117,7 @@ int main(int argc, char** argv) {
   app.add_option("--warmup", options.warmup);
   app.add_option("--steps", options.steps);
   app.add_option("--precision", options.precision)->check(CLI::IsMember({"fp32", "bf16"}));
+  app.add_option("--device", options.device)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_flag("--recompute", options.recompute, "training.recompute");
   app.add_flag("--score", options.score, "time scoring in one thread instead");
   CLI11_PARSE(app, argc, argv);

@@ -93,6 +93,7 @@ ExpertInfo expert_of(const Edit& merge) {
           .dev_loss = merge.dev_loss,
           .threads = 0,
           .precision = {},
+          .device = {},
           .tool_version = merge.tool_version,
           .imported = merge.edit == "import" ? std::optional(merge.imported) : std::nullopt};
 }

@@ -63,6 +63,7 @@ struct ExpertInfo {
   double flops = 0, device_seconds = 0, dev_loss = 0;
   int threads = 0;             // of the training; 0: not known (written before they were kept)
   std::string precision = {};  // of the training's products, resolved; "": not known, likewise
+  std::string device = {};     // that trained it: cpu or cuda; "": likewise
   std::string tool_version;
   std::optional<Origin> imported = {};  // nullopt: trained in this forest
 };
@@ -84,6 +85,7 @@ void visit(ExpertInfo& s, F&& f) {
   f("device_seconds", s.device_seconds, "threads x wall seconds of training");
   f("threads", s.threads, "of the training");
   f("precision", s.precision, "of the training's products");
+  f("device", s.device, "that trained it");
   f("dev_loss", s.dev_loss, "nats per token at the end");
   f("tool_version", s.tool_version, "of the program that trained it");
 }

@@ -10,14 +10,14 @@
 #include "btm/model/demix.h"
 #include "btm/plan/comparisons.h"
 #include "btm/plan/training.h"
-#include "btm/plan/workers.h"
-#include "btm/train/learner.h"
 #include "btm/train/score.h"
+#include "btm/train/thread_learner.h"
 
 namespace btm {
 namespace {
 
-constexpr double kProcessBytes = 150e6;  // program and libraries, tokens read from mapped files not counted
+constexpr double kProcessBytes = 150e6;   // program and libraries, tokens read from mapped files not counted
+constexpr double kGpuProcessBytes = 3e9;  // with those of CUDA
 
 // The shape with its vocabulary: the plan's, that of a tokenizer that is there, or the one to be trained.
 ModelConfig shape_of(const Plan& plan) {
@@ -101,12 +101,13 @@ class Forecaster {
 
   // The step that takes the most memory and room for checkpoints is the one to tell of.
   void take_share(const ModelTask& task, int models) {
-    const WorkerShare share = share_of(plan_.launcher, models);
-    const double memory = training_bytes(task, result_.model, share.threads, plan_.launcher.ranks);
+    const WorkerShare share = share_of(plan_.launcher, task.training.precision, models);
+    const double memory = training_bytes(task, result_.model, share, plan_.launcher.ranks);
     if (share.workers * memory <= result_.workers * result_.memory_bytes) return;
     result_.memory_bytes = memory;
     result_.workers = share.workers;
     result_.threads = share.threads * plan_.launcher.ranks;
+    result_.on_gpu = share.on_gpu;
     result_.checkpoint_bytes = share.workers * checkpoint_bytes(task, result_.model);
   }
 
@@ -122,10 +123,12 @@ double parameters_of(const ModelTask& task, const ModelConfig& model) {
 
 }  // namespace
 
-double training_bytes(const ModelTask& task, const ModelConfig& model, int threads, int ranks) {
+double training_bytes(const ModelTask& task, const ModelConfig& model, const WorkerShare& share, int ranks) {
+  const int threads = share.threads;
+  if (share.on_gpu) return kGpuProcessBytes + 3 * parameters_of(task, model) * sizeof(float);  // what checkpoints hold
   const auto sequences = static_cast<int>(task.training.batch_tokens / model.context);
   const auto plain =
-      static_cast<double>(Learner::bytes(model, task.training, std::max(1, sequences), threads, threads * ranks));
+      static_cast<double>(ThreadLearner::bytes(model, task.training, std::max(1, sequences), threads, threads * ranks));
   const double more = parameters_of(task, model) - static_cast<double>(parameter_count(model));  // of DEMix
   const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads));        // of dev losses
   return ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (3 + threads));

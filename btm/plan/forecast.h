@@ -8,6 +8,7 @@
 
 #include "btm/plan/jobs.h"
 #include "btm/plan/plan.h"
+#include "btm/plan/workers.h"
 
 namespace btm {
 
@@ -22,8 +23,9 @@ struct ForecastStep {
 struct Forecast {
   ModelConfig model;  // resolved
   std::vector<ForecastStep> steps;
-  int workers = 1;              // models trained at once
-  int threads = 1;              // of each, over its ranks
+  int workers = 1;  // models trained at once
+  int threads = 1;  // of each, over its ranks
+  bool on_gpu = false;
   double memory_bytes = 0;      // of one that trains, over its ranks
   double disk_bytes = 0;        // of the models; text and tokens come to it
   double checkpoint_bytes = 0;  // of those that train at once
@@ -34,8 +36,9 @@ ForecastStep sum_of(const std::vector<ForecastStep>& steps);
 // Of what the forest of the plan does not have yet. Reads no text; the tokenizer only if it is there.
 Forecast forecast(const Plan& plan);
 
-// Of the processes (ranks) that train the model; of its published folder; of the checkpoints that a run keeps.
-double training_bytes(const ModelTask& task, const ModelConfig& model, int threads, int ranks);
+// Of this machine's memory, for the processes (ranks) that train the model; of its published folder; of the checkpoints
+// that a run keeps.
+double training_bytes(const ModelTask& task, const ModelConfig& model, const WorkerShare& share, int ranks);
 double model_bytes(const ModelTask& task, const ModelConfig& model);
 double checkpoint_bytes(const ModelTask& task, const ModelConfig& model);
 

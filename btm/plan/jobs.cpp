@@ -82,6 +82,7 @@ ExpertInfo info_of(const ModelTask& task, const ForestBase& base, const Training
   info.device_seconds = result.device_seconds;
   info.threads = result.threads;
   info.precision = result.precision;
+  info.device = result.device;
   info.dev_loss = result.dev_loss;
   info.tool_version = kVersion;
   return info;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "btm/core/settings.h"
+#include "btm/train/device.h"
 
 namespace btm {
 
@@ -19,6 +20,7 @@ inline std::array<std::pair<LauncherKind, std::string_view>, 2> names(LauncherKi
 
 struct LauncherSettings {
   LauncherKind kind = LauncherKind::local;
+  Device device = Device::automatic;
   std::optional<int> workers, threads;
   std::string partition, account, gres, time;
   int nodes = 1, ranks = 1;
@@ -29,7 +31,9 @@ struct LauncherSettings {
 template <class F>
 void visit(LauncherSettings& s, F&& f) {
   f("kind", s.kind, "local: processes on this machine; slurm: jobs of a cluster, see docs/cluster.md");
-  f("workers", s.workers, "experts trained at once; auto: local: as many as cores, which they split; slurm: no limit");
+  f("device", s.device, "cpu, cuda or auto: a GPU where there is one (and btm was built with `make cuda`)");
+  f("workers", s.workers,
+    "experts trained at once; auto: local: as many as cores, which they split, or as GPUs; slurm: no limit");
   f("threads", s.threads, "of each expert; auto: local: its share of the cores; slurm: 1");
   f("partition", s.partition, "slurm: where jobs go; empty: the cluster's default");
   f("account", s.account, "slurm: who pays");

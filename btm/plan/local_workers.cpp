@@ -5,6 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/process.h"
@@ -25,24 +29,54 @@ Error worker_error(const LaunchedRun& run, int status) {
   return {cause, fmt::format("{}: {} (log: {})", run.name, last_line(log), log.string())};
 }
 
+// As this process may use them, in the words of CUDA_VISIBLE_DEVICES.
+std::vector<std::string> gpu_names() {
+  const auto gpu = find_gpu();
+  const int count = gpu ? gpu->count : 0;
+  std::vector<std::string> names;
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) {
+    std::istringstream list(visible);
+    for (std::string name; std::getline(list, name, ',');) names.push_back(name);
+  } else {
+    for (int i = 0; i < count; ++i) names.push_back(std::to_string(i));
+  }
+  names.resize(std::min(names.size(), static_cast<std::size_t>(count)));
+  return names;
+}
+
 }  // namespace
+
+LocalWorkers::LocalWorkers(fs::path program, const LauncherSettings& settings, int count)
+    : program_(std::move(program)), settings_(settings), count_(count) {
+  if (settings.device != Device::cpu) gpus_ = gpu_names();
+}
 
 LocalWorkers::~LocalWorkers() {
   // mpirun hands SIGUSR1 on to its ranks; at SIGTERM it would kill them before they have saved.
-  for (const auto& [process, run] : alive_) ::kill(process, SIGUSR1);
-  for (const auto& [process, run] : alive_) ::waitpid(process, nullptr, 0);
+  for (const auto& [process, worker] : alive_) ::kill(process, SIGUSR1);
+  for (const auto& [process, worker] : alive_) ::waitpid(process, nullptr, 0);
 }
 
 void LocalWorkers::start(const std::vector<const LaunchedRun*>& runs) {
-  for (const LaunchedRun* run : runs) alive_[start(*run)] = run;
+  for (const LaunchedRun* run : runs) {
+    const std::size_t gpu = least_used_gpu();
+    alive_[start(*run, gpu)] = {run, gpu};
+  }
 }
 
-pid_t LocalWorkers::start(const LaunchedRun& run) const {
+std::size_t LocalWorkers::least_used_gpu() const {
+  std::vector<int> workers(std::max<std::size_t>(1, gpus_.size()));
+  for (const auto& [process, worker] : alive_) ++workers[worker.gpu];
+  return static_cast<std::size_t>(std::ranges::min_element(workers) - workers.begin());
+}
+
+pid_t LocalWorkers::start(const LaunchedRun& run, std::size_t gpu) const {
   const fs::path log = run.run / "log.txt";
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (output < 0) throw write_error(log);
   // The workers' threads don't spin while they wait, because the cores are shared.
-  const ProcessOptions options{.output = output, .errors = output, .environment = {"OMP_WAIT_POLICY=passive"}};
+  ProcessOptions options{.output = output, .errors = output, .environment = {"OMP_WAIT_POLICY=passive"}};
+  if (gpus_.size() > 1) options.environment.push_back("CUDA_VISIBLE_DEVICES=" + gpus_[gpu]);
   std::vector<std::string> words = worker_command(program_, settings_);
   words.insert(words.end(), {"train", run.run});
   const std::vector<std::string> behind = worker_options(settings_);
@@ -60,7 +94,7 @@ std::vector<const LaunchedRun*> LocalWorkers::ended() {
       ++at;
       continue;
     }
-    const LaunchedRun* run = at->second;
+    const LaunchedRun* run = at->second.run;
     at = alive_.erase(at);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw worker_error(*run, status);
     well.push_back(run);

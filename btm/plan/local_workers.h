@@ -10,11 +10,10 @@
 namespace btm {
 
 // Runs `program train RUN` for each, at most `count` at once; what a worker prints goes to RUN/log.txt. Destruction
-// tells the workers to save and waits for them. They die with this process.
+// tells the workers to save and waits for them. They die with this process. Several GPUs are dealt out to them.
 class LocalWorkers : public Workers {
  public:
-  LocalWorkers(std::filesystem::path program, const LauncherSettings& settings, int count)
-      : program_(std::move(program)), settings_(settings), count_(count) {}
+  LocalWorkers(std::filesystem::path program, const LauncherSettings& settings, int count);
   ~LocalWorkers() override;
   LocalWorkers(const LocalWorkers&) = delete;
   LocalWorkers& operator=(const LocalWorkers&) = delete;
@@ -24,12 +23,18 @@ class LocalWorkers : public Workers {
   std::vector<const LaunchedRun*> ended() override;
 
  private:
-  pid_t start(const LaunchedRun& run) const;
+  struct Worker {
+    const LaunchedRun* run;
+    std::size_t gpu;  // index in gpus_
+  };
+  pid_t start(const LaunchedRun& run, std::size_t gpu) const;
+  std::size_t least_used_gpu() const;
 
   std::filesystem::path program_;
   LauncherSettings settings_;
   int count_;
-  std::map<pid_t, const LaunchedRun*> alive_;
+  std::vector<std::string> gpus_;  // names for CUDA_VISIBLE_DEVICES; empty with one or none
+  std::map<pid_t, Worker> alive_;
 };
 
 }  // namespace btm

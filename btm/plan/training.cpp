@@ -20,13 +20,14 @@ bool waits(const PendingModel& model, const std::vector<PendingModel>& for_these
   });
 }
 
-std::string description(const std::vector<PendingModel>& models, const ModelConfig& config, bool local, int workers,
-                        int threads) {
-  const std::string at_once = local ? fmt::format("{} at once", workers) : "as Slurm jobs";
-  return fmt::format("training {} model{} of {} parameters on {} tokens each, {}, {} thread{} each", models.size(),
+std::string description(const std::vector<PendingModel>& models, const ModelConfig& config, bool local,
+                        WorkerShare share) {
+  const std::string at_once = local ? fmt::format("{} at once", share.workers) : "as Slurm jobs";
+  const std::string each =
+      share.on_gpu ? "on a GPU" : fmt::format("{} thread{} each", share.threads, share.threads == 1 ? "" : "s");
+  return fmt::format("training {} model{} of {} parameters on {} tokens each, {}, {}", models.size(),
                      models.size() == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(config))),
-                     format_count(static_cast<double>(models.front().task.tokens)), at_once, threads,
-                     threads == 1 ? "" : "s");
+                     format_count(static_cast<double>(models.front().task.tokens)), at_once, each);
 }
 
 }  // namespace
@@ -44,7 +45,8 @@ fs::path first_model_folder(const ForestPaths& paths, const ModelTask& task) {
 bool Training::train(const std::string& title, std::vector<PendingModel> models) {
   branch_first(models);
   if (models.empty()) return true;
-  const WorkerShare share = share_of(place_.launcher, static_cast<int>(models.size()));
+  const WorkerShare share =
+      share_of(place_.launcher, models.front().task.training.precision, static_cast<int>(models.size()));
   require_room(models, share);
   std::vector<LaunchedRun> runs;
   for (const PendingModel& model : models) {
@@ -52,7 +54,7 @@ bool Training::train(const std::string& title, std::vector<PendingModel> models)
     runs.push_back({run_name(model.task), base_.paths.run(run_name(model.task)), model.after});
   }
   const bool local = place_.launcher.kind == LauncherKind::local;
-  log_info(fmt::format("{}: {}", title, description(models, base_.model, local, share.workers, share.threads)));
+  log_info(fmt::format("{}: {}", title, description(models, base_.model, local, share)));
   auto model_of = [&](const LaunchedRun& run) -> PendingModel& {
     return models[static_cast<std::size_t>(&run - runs.data())];
   };
@@ -76,7 +78,7 @@ bool Training::train(const std::string& title, std::vector<PendingModel> models)
 void Training::require_room(const std::vector<PendingModel>& models, WorkerShare share) const {
   double memory = 0, disk = 0;
   for (const PendingModel& model : models) {
-    memory = std::max(memory, training_bytes(model.task, base_.model, share.threads, place_.launcher.ranks));
+    memory = std::max(memory, training_bytes(model.task, base_.model, share, place_.launcher.ranks));
     disk += model_bytes(model.task, base_.model);
   }
   disk += share.workers * checkpoint_bytes(models.front().task, base_.model);
@@ -119,7 +121,7 @@ bool Training::take_over(const ModelTask& task) const {
   const ExpertInfo there = load_expert(task.demix ? *found / task.domains.front() : *found);
   adopt_model(*found, base_.paths.run(run_name(task)));
   publish(task, {there.tokens, there.updates, there.flops, there.device_seconds, there.dev_loss, there.threads,
-                 there.precision});
+                 there.precision, there.device});
   log_detail(fmt::format("{}: taken over from {}", run_name(task), found->string()));
   return true;
 }
@@ -129,10 +131,12 @@ void Training::prepare_run(const PendingModel& model, int threads) const {
   const std::string name = run_name(model.task);
   const fs::path run = base_.paths.run(name);
   TrainingJob job = job_of(model.task, base_, model.init, model.init_sha256, threads);
+  job.device = place_.launcher.device;
   if (fs::exists(run / "run.yaml")) {
     TrainingJob there = load_job(run);
     job.threads = there.threads;          // the bytes of the weights depend on it
     there.tensorboard = job.tensorboard;  // the weights don't
+    there.device = job.device;            // a run that changes it says so
     if (settings_json(there) == settings_json(job)) return save_job(run, job);
     const FileLock lock(run / "lock", fmt::format("training in {} with other settings", run.string()));
     log_info(fmt::format("{}: its settings have changed, training starts anew", name));

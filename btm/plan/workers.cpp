@@ -5,6 +5,7 @@
 
 #include "btm/core/cores.h"
 #include "btm/core/files.h"
+#include "btm/train/learner.h"
 
 namespace btm {
 namespace {
@@ -16,10 +17,14 @@ std::string default_starter(const LauncherSettings& settings) {
 
 }  // namespace
 
-// Models on this machine split its cores.
-WorkerShare share_of(const LauncherSettings& settings, int models) {
+// Models on this machine split its cores, or its GPUs.
+WorkerShare share_of(const LauncherSettings& settings, Precision precision, int models) {
   if (settings.kind == LauncherKind::slurm) {
     return {std::min(models, settings.workers.value_or(models)), settings.threads.value_or(1)};
+  }
+  if (device_for(settings.device, precision, settings.ranks) == Device::cuda) {
+    const int gpus = find_gpu().value_or(Gpu{}).count;
+    return {std::min(models, settings.workers.value_or(gpus)), settings.threads.value_or(1), true};
   }
   const int workers = std::min(models, settings.workers.value_or(std::max(1, usable_cores() / settings.ranks)));
   return {workers, settings.threads.value_or(std::max(1, usable_cores() / (workers * settings.ranks)))};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "btm/plan/launcher_settings.h"
+#include "btm/train/settings.h"
 
 namespace btm {
 
@@ -34,8 +35,9 @@ class Workers {
 // How many models are trained at once, and the threads of each rank of each.
 struct WorkerShare {
   int workers, threads;
+  bool on_gpu = false;  // as far as is known here: a cluster's nodes may have one
 };
-WorkerShare share_of(const LauncherSettings& settings, int models);
+WorkerShare share_of(const LauncherSettings& settings, Precision precision, int models);
 
 // The words before `train RUN ...` that start the workers of a run: the program alone, or under MPI's starter.
 std::vector<std::string> worker_command(const std::filesystem::path& program, const LauncherSettings& settings);

@@ -19,6 +19,19 @@ std::size_t total_size(const std::vector<ParameterSlice>& layout) {
 
 }  // namespace
 
+AdamwScalars adamw_scalars(const TrainingSettings& settings, double learning_rate, std::int64_t update) {
+  const auto t = static_cast<double>(update + 1);
+  AdamwScalars scalars;
+  scalars.decay = static_cast<float>(1 - learning_rate * settings.weight_decay);
+  scalars.beta1_rest = static_cast<float>(1 - settings.beta1);
+  scalars.beta2 = static_cast<float>(settings.beta2);
+  scalars.beta2_rest = static_cast<float>(1 - settings.beta2);
+  scalars.step = static_cast<float>(learning_rate / (1 - std::pow(settings.beta1, t)));
+  scalars.inverse_root = static_cast<float>(1 / std::sqrt(1 - std::pow(settings.beta2, t)));
+  scalars.epsilon = static_cast<float>(settings.epsilon);
+  return scalars;
+}
+
 AdamW::AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& settings, ThreadTeam& team)
     : settings_(settings), team_(team), mean_(total_size(layout)), square_(total_size(layout)) {
   for (const auto& slice : layout) {
@@ -52,19 +65,12 @@ double AdamW::update(float* parameters, std::span<float* const> gradients, doubl
   double norm = reduce(gradients);
   if (!std::isfinite(norm)) return norm;
 
-  auto t = static_cast<double>(update + 1);
-  AdamwScalars scalars;
+  AdamwScalars decayed = adamw_scalars(settings_, learning_rate, update);
   if (settings_.clip > 0) {
-    scalars.gradient_scale = static_cast<float>(std::min(1.0, settings_.clip / (norm + kClipEpsilon)));
+    decayed.gradient_scale = static_cast<float>(std::min(1.0, settings_.clip / (norm + kClipEpsilon)));
   }
-  scalars.beta1_rest = static_cast<float>(1 - settings_.beta1);
-  scalars.beta2 = static_cast<float>(settings_.beta2);
-  scalars.beta2_rest = static_cast<float>(1 - settings_.beta2);
-  scalars.step = static_cast<float>(learning_rate / (1 - std::pow(settings_.beta1, t)));
-  scalars.inverse_root = static_cast<float>(1 / std::sqrt(1 - std::pow(settings_.beta2, t)));
-  scalars.epsilon = static_cast<float>(settings_.epsilon);
-  AdamwScalars decayed = scalars;
-  decayed.decay = static_cast<float>(1 - learning_rate * settings_.weight_decay);
+  AdamwScalars scalars = decayed;
+  scalars.decay = 1;
 
   team_.run([&](int thread) {
     for (const Block& block : share(thread)) {

@@ -7,10 +7,14 @@
 
 #include "btm/core/buffer.h"
 #include "btm/model/parameters.h"
+#include "btm/train/adamw_kernels.h"
 #include "btm/train/settings.h"
 #include "btm/train/thread_team.h"
 
 namespace btm {
+
+// Of update number `update` (from 0), for parameters that decay, without clipping.
+AdamwScalars adamw_scalars(const TrainingSettings& settings, double learning_rate, std::int64_t update);
 
 // As torch.nn.utils.clip_grad_norm_ (factor clip / (norm + 1e-6) where that is below 1; a clip of 0 is none) followed
 // by torch.optim.AdamW with two groups of parameters: weight decay where the slice says so, none elsewhere.

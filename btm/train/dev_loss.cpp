@@ -5,10 +5,11 @@
 
 #include "btm/core/files.h"
 #include "btm/data/token_store.h"
+#include "btm/train/score.h"
 
 namespace btm {
 
-DevLoss::DevLoss(const TrainingJob& job, ThreadTeam& team) {
+DevLoss::DevLoss(const TrainingJob& job) {
   std::size_t longest = 0;
   for (const auto& data : job.data) {
     TokenStore store(fs::path(data.folder) / "dev");
@@ -22,20 +23,18 @@ DevLoss::DevLoss(const TrainingJob& job, ThreadTeam& team) {
     store.copy_stream(0, domain.tokens);
     check_tokens(domain.tokens, job.model.vocab_size, data.domain);
     domain.window = static_cast<int>(std::min<std::int64_t>(job.model.context, size - 1));
-    scorers_.try_emplace(domain.window, job.model, domain.window, team);
     longest = std::max(longest, domain.tokens.size());
   }
   log_probs_.resize(longest);
 }
 
-double DevLoss::measure(const float* parameters, const DemixLayout* demix) {
+double DevLoss::measure(const DomainScore& score) {
   double sum = 0;
   for (std::size_t i = 0; i < domains_.size(); ++i) {
     const Domain& domain = domains_[i];
-    if (demix) scorers_.at(domain.window).use(demix->offsets[i]);
     auto size = scored_windows(domain.tokens.size(), domain.window) * static_cast<std::size_t>(domain.window);
     std::span<float> log_probs(log_probs_.data(), size);
-    scorers_.at(domain.window).score(parameters, domain.tokens, log_probs);
+    score(static_cast<int>(i), domain.window, domain.tokens, log_probs);
     sum -= std::accumulate(log_probs.begin(), log_probs.end(), 0.0) / static_cast<double>(size);
   }
   return sum / static_cast<double>(domains_.size());

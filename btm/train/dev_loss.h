@@ -2,25 +2,26 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "btm/core/token.h"
-#include "btm/model/demix.h"
 #include "btm/train/job.h"
-#include "btm/train/score.h"
 
 namespace btm {
 
+// As Scorer::score for windows of `window` inputs, under the model that domain number `domain` of the job sees.
+using DomainScore =
+    std::function<void(int domain, int window, std::span<const TokenId> tokens, std::span<float> log_probs)>;
+
 class DevLoss {
  public:
-  // Reads the tokens. The team outlives this. Throws Error(input).
-  DevLoss(const TrainingJob& job, ThreadTeam& team);
+  explicit DevLoss(const TrainingJob& job);  // reads the tokens; throws Error(input)
 
   // Nats per token, mean over the domains, each with the first training.dev_tokens of its dev tokens in windows of the
   // model's context (shorter where a domain has fewer).
-  // With `demix`, each domain under the model that it sees.
-  double measure(const float* parameters, const DemixLayout* demix = nullptr);
+  double measure(const DomainScore& score);
 
   std::int64_t tokens() const;  // that one call scores
 
@@ -30,7 +31,6 @@ class DevLoss {
     int window = 0;
   };
   std::vector<Domain> domains_;
-  std::map<int, Scorer> scorers_;  // by window
   std::vector<float> log_probs_;
 };
 

@@ -19,6 +19,7 @@
 #include "btm/train/dev_loss.h"
 #include "btm/train/endpoints.h"
 #include "btm/train/metrics.h"
+#include "btm/train/score.h"
 
 namespace btm {
 namespace {
@@ -153,9 +154,11 @@ class ExternalRun {
     for (const float value : model.parameters.span()) {
       if (!std::isfinite(value)) throw input_error("{}: the weights are not all finite", output().string());
     }
-    DevLoss dev(job_, team_);
+    WindowScorers scorers(model.config, team_);
     TrainingResult result = planned_result(job_);
-    result.dev_loss = dev.measure(model.parameters.data());
+    result.dev_loss = DevLoss(job_).measure([&](int, int window, auto tokens, auto log_probs) {
+      scorers.of(window).score(model.parameters.data(), tokens, log_probs);
+    });
     result.threads = job_.threads;
     save_final_model(run_, job_, model);
     write_file(run_ / "metrics.jsonl", "");  // there is no curve

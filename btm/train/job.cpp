@@ -87,7 +87,7 @@ void check_job(const TrainingJob& job) {
 
 std::string job_sha256(const TrainingJob& job) {
   Json json = settings_json(job);
-  for (const char* key : {"name", "threads", "tokenizer", "init", "trainer", "tensorboard"}) json.erase(key);
+  for (const char* key : {"name", "threads", "device", "tokenizer", "init", "trainer", "tensorboard"}) json.erase(key);
   for (const char* key : {"dev_every", "dev_tokens", "checkpoint_minutes", "keep_checkpoints"}) {
     json["training"].erase(key);
   }

@@ -10,6 +10,7 @@
 
 #include "btm/core/token.h"
 #include "btm/model/config.h"
+#include "btm/train/device.h"
 #include "btm/train/settings.h"
 
 namespace btm {
@@ -39,6 +40,7 @@ struct TrainingJob {
   int part = 0, parts = 1;
   bool demix = false;
   int threads = 1;
+  Device device = Device::automatic;
   std::string trainer;      // a command that trains instead of btm, see external_trainer.h; "": none
   std::string tensorboard;  // folder for the event file; "": the run's
 };
@@ -56,6 +58,7 @@ void visit(TrainingJob& s, F&& f) {
   f("parts", s.parts, "1: all of the data");
   f("demix", s.demix, "a feed-forward network per domain in each layer, all else shared; leaves a model per domain");
   f("threads", s.threads, "replicas, each on its own thread");
+  f("device", s.device, "cpu, cuda or auto");
   f("trainer", s.trainer,
     "command that trains instead, with {init}, {tokens}, {text}, {output} filled in; empty: none");
   f("tensorboard", s.tensorboard, "folder for TensorBoard's event file; empty: beside metrics.jsonl");
@@ -69,6 +72,7 @@ struct TrainingResult {
   double dev_loss = 0;        // nats per token at the end, mean over the domains
   int threads = 1;
   std::string precision = {};     // of the products, resolved; "": not known
+  std::string device = "cpu";     // or cuda, where it is the GPU's time that counts
   std::string metrics_xxh3 = {};  // of RUN/metrics.jsonl; "": not known (written before it was kept)
 };
 template <class F>
@@ -80,6 +84,7 @@ void visit(TrainingResult& s, F&& f) {
   f("dev_loss", s.dev_loss, "nats per token at the end");
   f("threads", s.threads, "of the run");
   f("precision", s.precision, "of the products");
+  f("device", s.device, "cpu or cuda");
   f("metrics_xxh3", s.metrics_xxh3, "of metrics.jsonl");
 }
 
@@ -95,7 +100,7 @@ void save_result(const std::filesystem::path& run, const TrainingResult& result)
 // Throws Error(input) naming the first setting that can't be.
 void check_job(const TrainingJob& job);
 
-// SHA-256 of all that the final weights depend on, but for the number of threads.
+// SHA-256 of all that the final weights depend on, but for the device and the number of threads.
 std::string job_sha256(const TrainingJob& job);
 
 // Sequences of an update, and updates of the whole job.

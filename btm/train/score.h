@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -33,6 +34,18 @@ class Scorer {
   int length_, windows_per_call_;
   ThreadTeam& team_;
   std::vector<Transformer> replicas_;
+};
+
+// Scorers for windows of any length, made when they are first asked for. The team outlives them.
+class WindowScorers {
+ public:
+  WindowScorers(const ModelConfig& config, ThreadTeam& team) : config_(config), team_(team) {}
+  Scorer& of(int window) { return scorers_.try_emplace(window, config_, window, team_).first->second; }
+
+ private:
+  ModelConfig config_;
+  ThreadTeam& team_;
+  std::map<int, Scorer> scorers_;
 };
 
 std::size_t scored_windows(std::size_t tokens, int length);  // floor((tokens - 1) / length)

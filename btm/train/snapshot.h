@@ -12,6 +12,7 @@
 
 #include "btm/core/settings.h"
 #include "btm/model/kernels/gemm.h"
+#include "btm/train/device.h"
 
 namespace btm {
 
@@ -23,6 +24,7 @@ struct RunState {
   std::string job_sha256;               // of all that the weights depend on
   std::string metrics_xxh3 = {};        // of metrics.jsonl up to here; "": not known (written before it was kept)
   Operands precision = Operands::fp32;  // also of what was written before it was kept
+  Device device = Device::cpu;          // likewise
 };
 template <class F>
 void visit(RunState& s, F&& f) {
@@ -31,6 +33,7 @@ void visit(RunState& s, F&& f) {
   f("metrics_bytes", s.metrics_bytes, "of metrics.jsonl up to here");
   f("threads", s.threads, "replicas");
   f("precision", s.precision, "of the products, resolved");
+  f("device", s.device, "cpu or cuda");
   f("job_sha256", s.job_sha256, "identity of the job");
   f("metrics_xxh3", s.metrics_xxh3, "of metrics.jsonl up to here");
 }

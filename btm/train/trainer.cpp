@@ -61,7 +61,7 @@ class Training {
   void check_ranks_agree() const;
   TrainingResult finish();
   std::vector<SnapshotArray> arrays();
-  int threads() const { return job_.threads * ranks_.size(); }
+  int threads() const { return device_ == Device::cuda ? 1 : job_.threads * ranks_.size(); }
   double device_seconds() const { return spent_ + seconds_since(start_) * threads(); }
   fs::path checkpoints() const { return run_ / "checkpoints"; }
 
@@ -75,7 +75,8 @@ class Training {
   Model model_;
   DevLoss dev_;
   std::int64_t updates_, tokens_per_update_, dev_interval_;
-  Learner learner_;
+  Device device_;
+  std::unique_ptr<Learner> learner_;
   double flops_per_token_;
   double peak_;                    // FLOP/s; 0: not measured, because nobody looks
   double spent_ = 0;               // device seconds of earlier starts
@@ -96,13 +97,15 @@ Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks
       batches_(job_),
       demix_(demix_layout(job_)),
       model_(initial_model(job_)),
-      dev_(job_, team_),
+      dev_(job_),
       updates_(update_count(job_)),
       tokens_per_update_(static_cast<std::int64_t>(batch_sequences(job_)) * job_.model.context),
       dev_interval_(dev_interval(job_, dev_.tokens())),
-      learner_(model_, job_.training, batch_sequences(job_), updates_, team_, ranks_, demix_ ? &*demix_ : nullptr),
+      device_(device_for(job_.device, job_.training.precision, ranks_.size())),
+      learner_(make_learner(model_, job_.training, {device_, batch_sequences(job_), updates_}, team_, ranks_,
+                            demix_ ? &*demix_ : nullptr)),
       flops_per_token_(3 * forward_flops_per_token(job_.model)),
-      peak_(quiet ? 0 : measure_gemm_peak(team_, operands_of(job_.training.precision))),
+      peak_(quiet || device_ == Device::cuda ? 0 : measure_gemm_peak(team_, operands_of(job_.training.precision))),
       progress_(job_.name, static_cast<double>(updates_), quiet) {
   check_tokenizer(job_);
   resume();
@@ -110,23 +113,29 @@ Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks
 
 void Training::resume() {
   state_.threads = threads();
-  state_.precision = operands_of(job_.training.precision);
+  state_.device = device_;
+  state_.precision = device_ == Device::cuda ? Operands::bf16 : operands_of(job_.training.precision);
   state_.job_sha256 = job_sha256(job_);
   if (ranks_.is_first()) {  // it holds the lock, so nobody is at work on what is half-written
     remove_leftovers(run_);
     remove_leftovers(checkpoints());
     if (auto found = read_snapshot(checkpoints(), arrays(), state_.job_sha256)) {
-      auto way = [](const RunState& s) { return fmt::format("{} threads in {}", s.threads, to_word(s.precision)); };
+      auto way = [](const RunState& s) {
+        if (s.device == Device::cuda) return std::string("a GPU");
+        return fmt::format("{} threads in {}", s.threads, to_word(s.precision));
+      };
       if (way(*found) != way(state_)) {
         log_warning(fmt::format("{}: began with {} and goes on with {}: right, but not the same bytes at the end",
                                 run_.string(), way(*found), way(state_)));
       }
       found->threads = state_.threads;
       found->precision = state_.precision;
+      found->device = state_.device;
       state_ = *found;
     }
   }
   share_state();
+  learner_->from_host();
   if (ranks_.is_first()) begin_files();
 }
 
@@ -152,8 +161,8 @@ void Training::begin_files() {
 
 std::vector<SnapshotArray> Training::arrays() {
   return {{"parameters.bin", model_.parameters.span()},
-          {"adam_mean.bin", learner_.optimiser().mean().span()},
-          {"adam_square.bin", learner_.optimiser().square().span()}};
+          {"adam_mean.bin", learner_->mean()},
+          {"adam_square.bin", learner_->square()}};
 }
 
 TrainingResult Training::work() {
@@ -167,8 +176,8 @@ TrainingResult Training::work() {
 void Training::update() {
   auto begin = Clock::now();
   batches_.read(state_.update);
-  UpdateReport done = learner_.learn(batches_.inputs(), batches_.targets(), batches_.domains(), state_.update,
-                                     [this] { end_checkpoint(); });
+  UpdateReport done = learner_->learn(batches_.inputs(), batches_.targets(), batches_.domains(), state_.update,
+                                      [this] { end_checkpoint(); });
   if (!std::isfinite(done.loss) || !std::isfinite(done.gradient_norm)) {
     throw input_error(
         "{}: the loss is not finite at update {} of {} (loss {}, gradient norm {}); lower "
@@ -180,7 +189,9 @@ void Training::update() {
   if (!ranks_.is_first()) return;
   std::optional<double> dev_loss;
   if (state_.update % dev_interval_ == 0 || state_.update == updates_) {
-    dev_loss = dev_loss_ = dev_.measure(model_.parameters.data(), demix_ ? &*demix_ : nullptr);
+    dev_loss = dev_loss_ = dev_.measure([this](int domain, int window, auto tokens, auto log_probs) {
+      learner_->score(domain, window, tokens, log_probs);
+    });
   }
   report(done, seconds, dev_loss);
   bool due = seconds_since(last_checkpoint_) >= 60 * job_.training.checkpoint_minutes;
@@ -220,6 +231,7 @@ void Training::begin_checkpoint() {
   }
   state_.metrics_xxh3 = metrics_->xxh3();
   state_.device_seconds = device_seconds();
+  learner_->to_host();
   checkpoint_ = std::async(std::launch::async, [this, state = state_] {
     write_snapshot(checkpoints(), state, arrays(), job_.training.keep_checkpoints);
   });
@@ -252,6 +264,7 @@ void Training::stop_if_asked() {
 }
 
 TrainingResult Training::finish() {
+  learner_->to_host();
   check_ranks_agree();
   if (!ranks_.is_first()) return {};
   metrics_->flush();
@@ -260,6 +273,7 @@ TrainingResult Training::finish() {
   result.dev_loss = dev_loss_;
   result.threads = threads();
   result.precision = to_word(state_.precision);
+  result.device = to_word(device_);
   result.metrics_xxh3 = metrics_->xxh3();
   status_.state = "done";
   status_.device_seconds = result.device_seconds = device_seconds();

@@ -1,8 +1,6 @@
 // LayerNorm and RMSNorm, fused with the residual addition before them.
 #pragma once
 
-#include "btm/model/config.h"
-
 namespace btm {
 
 struct NormShape {

@@ -1,0 +1,86 @@
+#include "btm/model/cuda/device.cuh"
+#include "btm/model/cuda/loss.h"
+
+namespace btm::cuda {
+namespace {
+
+constexpr int kThreads = 512;  // of a block, all on one row, at most
+constexpr int kStep = 8;       // numbers that a thread takes at once
+
+// From column c of a row on; behind its end there is nothing, whose exponential is 0.
+__device__ inline void load_logits(const bf16* x, int c, int vocab, float* v) {
+  const Pack<bf16, kStep> pack = load<kStep>(x + c);
+  for (int i = 0; i < kStep; ++i) v[i] = c + i < vocab ? to_float(pack.v[i]) : -INFINITY;
+}
+
+template <bool gradient>
+__global__ void cross_entropy_kernel(int vocab, int stride, bf16* logits, const TokenId* targets, float scale,
+                                     float* log_probs) {
+  __shared__ float scratch[2][kWarp];
+  const int row = blockIdx.x, first = threadIdx.x * kStep, step = blockDim.x * kStep;
+  const TokenId target = targets[row];
+  bf16* x = logits + std::size_t(row) * stride;
+  if (target == kNoToken) {
+    if (threadIdx.x == 0) log_probs[row] = 0;
+    if (gradient) {
+      for (int c = first; c < vocab; c += step) store(x + c, Pack<bf16, kStep>{});
+    }
+    return;
+  }
+  float most = -INFINITY, sum = 0;  // of this thread: the largest, and the sum of exp(x - largest)
+  for (int c = first; c < vocab; c += step) {
+    float v[kStep];
+    load_logits(x, c, vocab, v);
+    float largest = v[0];
+    for (int i = 1; i < kStep; ++i) largest = fmaxf(largest, v[i]);
+    if (largest > most) {
+      sum *= expf(most - largest);
+      most = largest;
+    }
+    for (int i = 0; i < kStep; ++i) sum += expf(v[i] - most);
+  }
+  const float top = over_block(most, -INFINITY, scratch[0], Max());
+  // A thread without numbers has most = -infinity and sum = 0.
+  const float log_total = top + logf(over_block(sum * expf(most - top), 0, scratch[1], Sum()));
+  if (threadIdx.x == 0) log_probs[row] = to_float(x[target]) - log_total;
+  if (!gradient) return;
+  __syncthreads();  // the target's logit has been read
+  for (int c = first; c < vocab; c += step) {
+    float v[kStep];
+    load_logits(x, c, vocab, v);
+    Pack<bf16, kStep> d;
+    for (int i = 0; i < kStep; ++i) {
+      const float p = expf(v[i] - log_total);
+      d.v[i] = to_bf16(scale * (c + i == target ? p - 1 : p));
+    }
+    store(x + c, d);
+  }
+}
+
+__global__ void subtract_sum_kernel(int count, const float* log_probs, double* total) {
+  __shared__ float scratch[kWarp];
+  float sum = 0;
+  for (int i = threadIdx.x; i < count; i += blockDim.x) sum += log_probs[i];
+  sum = over_block(sum, 0, scratch, Sum());
+  if (threadIdx.x == 0) *total -= sum;
+}
+
+}  // namespace
+
+void log_probabilities(cudaStream_t stream, int rows, int vocab, const bf16* logits, const TokenId* targets,
+                       float* log_probs) {
+  launch(cross_entropy_kernel<false>, rows, threads_for(padded(vocab) / kStep, kThreads), 0, stream, vocab,
+         padded(vocab), const_cast<bf16*>(logits), targets, 0.0f, log_probs);
+}
+
+void cross_entropy(cudaStream_t stream, int rows, int vocab, bf16* logits, const TokenId* targets, float scale,
+                   float* log_probs) {
+  launch(cross_entropy_kernel<true>, rows, threads_for(padded(vocab) / kStep, kThreads), 0, stream, vocab,
+         padded(vocab), logits, targets, scale, log_probs);
+}
+
+void subtract_sum(cudaStream_t stream, int count, const float* log_probs, double* sum) {
+  launch(subtract_sum_kernel, 1, kThreads, 0, stream, count, log_probs, sum);
+}
+
+}  // namespace btm::cuda

@@ -1,0 +1,235 @@
+#include "btm/train/cuda_learner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "btm/core/error.h"
+#include "btm/model/cuda/graph.h"
+#include "btm/model/cuda/memory.h"
+#include "btm/model/cuda/products.h"
+#include "btm/model/cuda/transformer.h"
+#include "btm/train/adamw.h"
+#include "btm/train/adamw_cuda.h"
+#include "btm/train/schedule.h"
+#include "btm/train/score.h"
+
+namespace btm {
+namespace {
+
+constexpr int kTokensPerCall = 32768;     // enough rows to fill the largest GPUs
+constexpr double kActivationShare = 0.3;  // of the GPU's memory, at most
+
+cuda::Transformer::Use use_of(const TrainingSettings& settings) {
+  return settings.recompute ? cuda::Transformer::Use::recomputing : cuda::Transformer::Use::training;
+}
+
+// Sequences of a call. It depends on the GPU's memory as built in, not as free: equal recipes give equal bytes.
+int per_call(const ModelConfig& config, int sequences, cuda::Transformer::Use use) {
+  cuda::check_shape(config);
+  const double memory = kActivationShare * find_gpu().value_or(Gpu{}).memory_bytes;
+  int calls = std::max(1, static_cast<int>(std::int64_t(sequences) * config.context / kTokensPerCall));
+  while (true) {
+    const int count = (sequences + calls - 1) / calls;
+    if (count == 1 || static_cast<double>(cuda::Transformer::bytes(config, count, use)) <= memory) return count;
+    ++calls;
+  }
+}
+
+std::vector<cuda::AdamwBlock> adamw_blocks(const std::vector<ParameterSlice>& slices) {
+  std::vector<cuda::AdamwBlock> blocks;
+  for (const ParameterSlice& slice : slices) {
+    for (std::int64_t at = 0; at < slice.size; at += cuda::kAdamwBlock) {
+      const auto size = static_cast<int>(std::min<std::int64_t>(cuda::kAdamwBlock, slice.size - at));
+      blocks.push_back({static_cast<std::size_t>(slice.offset + at), size, slice.decay});
+    }
+  }
+  return blocks;
+}
+
+class CudaLearner : public Learner {
+ public:
+  CudaLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates,
+              const DemixLayout* demix);
+
+  UpdateReport learn(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::span<const int> domains,
+                     std::int64_t update, const std::function<void()>& before_change) override;
+  void score(int domain, int window, std::span<const TokenId> tokens, std::span<float> log_probs) override;
+
+  void to_host() override;
+  void from_host() override;
+  std::span<float> mean() override { return host_mean_.span(); }
+  std::span<float> square() override { return host_square_.span(); }
+
+ private:
+  // A call's sequences on the host; what is no sequence has no targets.
+  struct Staged {
+    Staged(std::size_t rows) : tokens(rows), targets(rows), order(rows), starts(rows + 1) {}
+    cuda::PinnedArray<TokenId> tokens, targets;
+    cuda::PinnedArray<int> order, starts;
+  };
+  std::size_t rows() const { return static_cast<std::size_t>(per_call_) * static_cast<std::size_t>(length_); }
+  std::size_t call_size(std::size_t at, std::size_t end, std::span<const int> domains) const;
+  void stage(Staged& staged, std::span<const TokenId> tokens, std::span<const TokenId> targets, std::size_t window);
+  void select(int domain);
+  void wait() { cuda::check_cuda(cudaStreamSynchronize(stream_), "its work"); }
+  template <class T>
+  void copy(T* to, const T* from, std::size_t count, cudaMemcpyKind kind) {
+    cuda::check_cuda(cudaMemcpyAsync(to, from, count * sizeof(T), kind, stream_), "a copy");
+  }
+  cuda::Parameters parameters() const { return {masters_.data(), rounded_.data()}; }
+
+  Model& model_;
+  TrainingSettings settings_;
+  std::int64_t updates_;
+  const DemixLayout* demix_;
+  int length_, per_call_;
+  cuda::ProductStream products_;
+  cudaStream_t stream_ = products_.get();
+  std::size_t size_;  // parameters
+  Buffer host_mean_, host_square_;
+  cuda::DeviceArray<float> masters_, gradients_, mean_, square_;
+  cuda::DeviceArray<cuda::bf16> rounded_;
+  cuda::DeviceArray<double> scalars_, norm_parts_;  // loss, norm
+  cuda::PinnedArray<double> read_;                  // the same, here
+  std::vector<cuda::AdamwBlock> host_blocks_;
+  cuda::DeviceArray<cuda::AdamwBlock> blocks_;
+  cuda::Transformer transformer_;
+  std::vector<Staged> staged_;  // one for each call of a batch
+  std::vector<int> sort_scratch_;
+  std::map<int, cuda::Graph> training_, scoring_;  // by domain
+  const float* scored_ = nullptr;                  // what the last scoring left on the GPU
+  cuda::PinnedArray<float> log_probs_;
+};
+
+CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates,
+                         const DemixLayout* demix)
+    : model_(model),
+      settings_(settings),
+      updates_(updates),
+      demix_(demix),
+      length_(model.config.context),
+      per_call_(per_call(model.config, sequences, use_of(settings))),
+      size_(model.parameters.size()),
+      host_mean_(size_),
+      host_square_(size_),
+      masters_(size_),
+      gradients_(size_),
+      mean_(size_),
+      square_(size_),
+      rounded_(size_),
+      scalars_(2),
+      norm_parts_(cuda::kNormParts),
+      read_(2),
+      host_blocks_(adamw_blocks(demix ? demix->slices : parameter_layout(model.config))),
+      blocks_(host_blocks_.size()),
+      transformer_(model.config, per_call_, use_of(settings), stream_),
+      sort_scratch_(static_cast<std::size_t>(model.config.vocab_size)),
+      log_probs_(rows()) {
+  copy(blocks_.data(), host_blocks_.data(), host_blocks_.size(), cudaMemcpyHostToDevice);
+  from_host();
+}
+
+void CudaLearner::from_host() {
+  copy(masters_.data(), model_.parameters.data(), size_, cudaMemcpyHostToDevice);
+  copy(mean_.data(), host_mean_.data(), size_, cudaMemcpyHostToDevice);
+  copy(square_.data(), host_square_.data(), size_, cudaMemcpyHostToDevice);
+  cuda::round_parameters(stream_, size_, masters_.data(), rounded_.data());
+  wait();
+}
+
+void CudaLearner::to_host() {
+  copy(model_.parameters.data(), masters_.data(), size_, cudaMemcpyDeviceToHost);
+  copy(host_mean_.data(), mean_.data(), size_, cudaMemcpyDeviceToHost);
+  copy(host_square_.data(), square_.data(), size_, cudaMemcpyDeviceToHost);
+  wait();
+}
+
+// Sequences from `at` on for one call: of one domain, for DEMix.
+std::size_t CudaLearner::call_size(std::size_t at, std::size_t end, std::span<const int> domains) const {
+  end = std::min(end, at + static_cast<std::size_t>(per_call_));
+  std::size_t next = at + 1;
+  while (next < end && (!demix_ || domains[next] == domains[at])) ++next;
+  return next - at;
+}
+
+// Windows of `window` tokens at the beginning of sequences; the rest of the call counts for nothing.
+void CudaLearner::stage(Staged& staged, std::span<const TokenId> tokens, std::span<const TokenId> targets,
+                        std::size_t window) {
+  const auto length = static_cast<std::size_t>(length_);
+  std::fill_n(staged.tokens.data(), rows(), 0);
+  std::fill_n(staged.targets.data(), rows(), kNoToken);
+  for (std::size_t from = 0, to = 0; from < targets.size(); from += window, to += length) {
+    std::copy_n(tokens.data() + from, window, staged.tokens.data() + to);
+    std::copy_n(targets.data() + from, window, staged.targets.data() + to);
+  }
+}
+
+void CudaLearner::select(int domain) {
+  if (demix_) transformer_.use(demix_->offsets[static_cast<std::size_t>(domain)]);
+}
+
+UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,
+                                std::span<const int> domains, std::int64_t update,
+                                const std::function<void()>& before_change) {
+  const auto length = static_cast<std::size_t>(length_);
+  const std::size_t sequences = inputs.size() / length;
+  const auto scale = static_cast<float>(1.0 / static_cast<double>(inputs.size()));
+  cuda::check_cuda(cudaMemsetAsync(scalars_.data(), 0, 2 * sizeof(double), stream_), "to clear");
+  std::size_t count = 0, call = 0;
+  for (std::size_t at = 0; at < sequences; at += count, ++call) {
+    count = call_size(at, sequences, domains);
+    if (call == staged_.size()) staged_.emplace_back(rows());
+    Staged& s = staged_[call];
+    stage(s, inputs.subspan(at * length, count * length), targets.subspan(at * length, count * length), length);
+    cuda::sort_by_token(static_cast<int>(rows()), s.tokens.data(), s.order.data(), s.starts.data(),
+                        sort_scratch_.data());
+    const int domain = demix_ ? domains[at] : 0;
+    select(domain);
+    transformer_.load({s.tokens.data(), s.targets.data(), s.order.data(), s.starts.data()});
+    training_[domain].run(stream_,
+                          [&] { transformer_.train(parameters(), scale, gradients_.data(), scalars_.data()); });
+  }
+  UpdateReport report;
+  report.learning_rate = learning_rate(settings_, update, updates_);
+  cuda::gradient_norm(stream_, size_, gradients_.data(), norm_parts_.data(), scalars_.data() + 1);
+  cuda::adamw_update(stream_, adamw_scalars(settings_, report.learning_rate, update),
+                     static_cast<float>(settings_.clip), scalars_.data() + 1, static_cast<int>(blocks_.size()),
+                     blocks_.data(), masters_.data(), rounded_.data(), mean_.data(), square_.data(), gradients_.data());
+  copy(read_.data(), scalars_.data(), 2, cudaMemcpyDeviceToHost);
+  if (before_change) before_change();
+  wait();
+  report.loss = read_.data()[0] / static_cast<double>(inputs.size());
+  report.gradient_norm = read_.data()[1];
+  return report;
+}
+
+void CudaLearner::score(int domain, int window, std::span<const TokenId> tokens, std::span<float> log_probs) {
+  const auto length = static_cast<std::size_t>(window), group = static_cast<std::size_t>(per_call_);
+  const std::size_t windows = scored_windows(tokens.size(), window);
+  if (staged_.empty()) staged_.emplace_back(rows());
+  Staged& s = staged_.front();
+  select(domain);
+  for (std::size_t first = 0; first < windows; first += group) {
+    const std::size_t start = first * length, count = std::min(group, windows - first), size = count * length;
+    stage(s, tokens.subspan(start, size), tokens.subspan(start + 1, size), length);
+    transformer_.load({s.tokens.data(), s.targets.data(), nullptr, nullptr});
+    scoring_[domain].run(stream_, [&] { scored_ = transformer_.score(parameters()); });
+    copy(log_probs_.data(), scored_, rows(), cudaMemcpyDeviceToHost);
+    wait();
+    for (std::size_t w = 0; w < count; ++w) {
+      std::copy_n(log_probs_.data() + w * static_cast<std::size_t>(length_), length,
+                  log_probs.data() + start + w * length);
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Learner> make_cuda_learner(Model& model, const TrainingSettings& settings, int sequences,
+                                           std::int64_t updates, const DemixLayout* demix) {
+  return std::make_unique<CudaLearner>(model, settings, sequences, updates, demix);
+}
+
+}  // namespace btm

@@ -1,0 +1,18 @@
+#include "btm/core/error.h"
+#include "btm/train/cuda_learner.h"
+
+namespace btm {
+
+std::optional<Gpu> find_gpu() {
+  return std::nullopt;
+}
+
+double measure_gpu_peak() {
+  return 0;
+}
+
+std::unique_ptr<Learner> make_cuda_learner(Model&, const TrainingSettings&, int, std::int64_t, const DemixLayout*) {
+  throw input_error("this btm was built without CUDA; `make cuda` builds one with it");
+}
+
+}  // namespace btm

@@ -1,0 +1,136 @@
+#include "btm/train/thread_learner.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "btm/train/schedule.h"
+
+namespace btm {
+namespace {
+
+constexpr std::size_t kTokensPerCall =
+    2048;  // enough rows for the GEMMs; the activations of more only leave the caches
+
+// The largest part of a batch, cut into calls of nearly equal size.
+std::size_t per_call(std::size_t sequences, std::size_t length, int threads) {
+  auto n = static_cast<std::size_t>(threads);
+  std::size_t part = (sequences + n - 1) / n;
+  std::size_t limit = std::max<std::size_t>(1, kTokensPerCall / length);
+  std::size_t calls = (part + limit - 1) / limit;
+  return (part + calls - 1) / calls;
+}
+
+Transformer::Use use_of(const TrainingSettings& settings) {
+  return settings.recompute ? Transformer::Use::recomputing : Transformer::Use::training;
+}
+
+}  // namespace
+
+std::size_t ThreadLearner::bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences,
+                                 int threads, int replicas) {
+  const std::size_t calls =
+      per_call(static_cast<std::size_t>(sequences), static_cast<std::size_t>(config.context), replicas);
+  const std::size_t model = static_cast<std::size_t>(parameter_count(config)) * sizeof(float);
+  const std::size_t replica =
+      model + Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings));
+  return 3 * model + static_cast<std::size_t>(threads) * replica;  // parameters, two moments
+}
+
+ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates,
+                             ThreadTeam& team, const Ranks& ranks, const DemixLayout* demix)
+    : model_(model),
+      settings_(settings),
+      sequences_(static_cast<std::size_t>(sequences)),
+      updates_(updates),
+      team_(team),
+      ranks_(ranks),
+      demix_(demix),
+      sequences_per_call_(
+          per_call(sequences_, static_cast<std::size_t>(model.config.context), team.size() * ranks.size())),
+      optimiser_(demix ? demix->slices : parameter_layout(model.config), settings, team),
+      scorers_(model.config, team) {
+  std::vector<std::optional<Replica>> made(static_cast<std::size_t>(team.size()));
+  team.run([&](int thread) {  // on its own thread, so that its memory lies near its core
+    made[static_cast<std::size_t>(thread)].emplace(
+        Replica{Transformer(model.config, static_cast<int>(sequences_per_call_), model.config.context, use_of(settings),
+                            operands_of(settings.precision)),
+                Buffer(model.parameters.size()), 0});
+  });
+  for (auto& replica : made) {
+    replicas_.push_back(std::move(*replica));
+    gradients_.push_back(replicas_.back().gradients.data());
+  }
+  if (ranks.size() > 1) gradient_sum_.emplace(ranks, block_begins(), model.parameters.size(), gradients_);
+}
+
+// Of this rank's `thread`, or of the one behind its last.
+std::size_t ThreadLearner::first_sequence(int thread) const {
+  const int replica = ranks_.rank() * team_.size() + thread;
+  return sequences_ * static_cast<std::size_t>(replica) / static_cast<std::size_t>(ranks_.size() * team_.size());
+}
+
+// Where the parameters of each block begin; none for DEMix, which has them in several places.
+std::vector<std::size_t> ThreadLearner::block_begins() const {
+  std::vector<std::size_t> begins;
+  if (demix_) return begins;
+  for (const BlockOffsets& block : weight_offsets(model_.config).blocks) {
+    begins.push_back(static_cast<std::size_t>(block.attention_norm.gain));
+  }
+  return begins;
+}
+
+// Sequences from `at` on for one call: of one domain, for DEMix.
+std::size_t ThreadLearner::call_size(std::size_t at, std::size_t end, std::span<const int> domains) const {
+  end = std::min(end, at + sequences_per_call_);
+  std::size_t next = at + 1;
+  while (next < end && (!demix_ || domains[next] == domains[at])) ++next;
+  return next - at;
+}
+
+void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,
+                               std::span<const int> domains) {
+  Replica& replica = replicas_[static_cast<std::size_t>(thread)];
+  const auto length = static_cast<std::size_t>(model_.config.context);
+  const auto scale = static_cast<float>(1.0 / static_cast<double>(sequences_ * length));
+  replica.loss = 0;
+  const std::size_t begin = first_sequence(thread), end = first_sequence(thread + 1);
+  const BlockDone tell = [this](int block) { gradient_sum_->block_done(block); };
+  const bool tells = gradient_sum_ && !demix_ && begin < end;
+  std::size_t count = 0;
+  for (std::size_t at = begin; at < end; at += count) {
+    count = call_size(at, end, domains);
+    const std::size_t size = count * length;
+    if (demix_) replica.transformer.use(demix_->offsets[static_cast<std::size_t>(domains[at])]);
+    replica.loss += replica.transformer.train(model_.parameters.data(), inputs.subspan(at * length, size),
+                                              targets.subspan(at * length, size), scale, replica.gradients.data(),
+                                              tells && at + count == end ? tell : nullptr);
+  }
+  if (gradient_sum_) gradient_sum_->replica_done(tells);
+}
+
+UpdateReport ThreadLearner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,
+                                  std::span<const int> domains, std::int64_t update,
+                                  const std::function<void()>& before_change) {
+  team_.run([&](int thread) { accumulate(thread, inputs, targets, domains); });
+  UpdateReport report;
+  for (const Replica& replica : replicas_) report.loss += replica.loss;
+  std::span<float* const> gradients = gradients_;
+  if (gradient_sum_) {
+    gradient_sum_->finish();
+    gradients = gradients.first(1);
+    report.loss = ranks_.sum(report.loss);
+  }
+  if (before_change) before_change();
+  report.loss /= static_cast<double>(inputs.size());
+  report.learning_rate = learning_rate(settings_, update, updates_);
+  report.gradient_norm = optimiser_.update(model_.parameters.data(), gradients, report.learning_rate, update);
+  return report;
+}
+
+void ThreadLearner::score(int domain, int window, std::span<const TokenId> tokens, std::span<float> log_probs) {
+  Scorer& scorer = scorers_.of(window);
+  if (demix_) scorer.use(demix_->offsets[static_cast<std::size_t>(domain)]);
+  scorer.score(model_.parameters.data(), tokens, log_probs);
+}
+
+}  // namespace btm

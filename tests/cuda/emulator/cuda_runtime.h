@@ -1,0 +1,91 @@
+// As much of CUDA as our kernels and their callers use, run by the CPU: a kernel's threads are fibers that change at
+// each barrier and shuffle. It stands before CUDA's own headers on the include path of the tests, so that the .cu files
+// are tested, as they are, where there is no GPU and no CUDA.
+//
+// Streams run what they are given at once, but for one that is being captured, which keeps it for the graph.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#define __global__
+#define __device__
+#define __shared__ thread_local
+
+using std::isfinite;
+using std::min;
+
+struct dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  dim3() = default;
+  dim3(unsigned a, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {}  // as CUDA's: from a number, too
+};
+
+enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
+struct EmulatedGraph;
+using cudaGraph_t = EmulatedGraph*;
+using cudaGraphExec_t = EmulatedGraph*;
+struct EmulatedStream {
+  cudaGraph_t captured = nullptr;  // what is being captured, if anything
+};
+using cudaStream_t = EmulatedStream*;
+
+struct cudaLaunchConfig_t {
+  dim3 gridDim, blockDim;
+  std::size_t dynamicSmemBytes = 0;
+  cudaStream_t stream = nullptr;
+};
+
+const char* cudaGetErrorString(cudaError_t error);
+cudaError_t cudaMalloc(void** p, std::size_t bytes);  // filled with a pattern that isn't zero
+cudaError_t cudaFree(void* p);
+cudaError_t cudaMallocHost(void** p, std::size_t bytes);
+cudaError_t cudaFreeHost(void* p);
+cudaError_t cudaMemset(void* p, int value, std::size_t bytes);
+cudaError_t cudaMemsetAsync(void* p, int value, std::size_t bytes, cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
+
+namespace emulator {
+
+// Does the work now, or leaves it to the graph that the stream captures.
+void submit(cudaStream_t stream, std::function<void()> work);
+// Calls `thread` for all threads of all blocks.
+void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& thread);
+void block_barrier();
+// Of the thread whose lane in the warp is this one's with the bits of `lanes` turned over.
+float shuffle_xor(float value, int lanes);
+
+}  // namespace emulator
+
+extern dim3 threadIdx, blockIdx, blockDim, gridDim;  // of the thread that runs
+
+inline void __syncthreads() {
+  emulator::block_barrier();
+}
+inline float __shfl_xor_sync(unsigned, float value, int lanes) {
+  return emulator::shuffle_xor(value, lanes);
+}
+inline float rsqrtf(float x) {
+  return 1 / std::sqrt(x);
+}
+
+template <class... Parameters, class... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments... arguments) {
+  emulator::submit(config->stream, [config = *config, kernel, arguments...] {
+    emulator::run(config.gridDim, config.blockDim, config.dynamicSmemBytes, [&] { kernel(arguments...); });
+  });
+  return cudaSuccess;
+}

@@ -1,0 +1,299 @@
+// The GPU's kernels against those of the CPU, which are tested against the formulas. Each comparison allows for the
+// rounding of what is bf16 on the GPU, and for no more.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+#include <vector>
+
+#include "btm/model/cuda/activation.h"
+#include "btm/model/cuda/embedding.h"
+#include "btm/model/cuda/loss.h"
+#include "btm/model/cuda/memory.h"
+#include "btm/model/cuda/norm.h"
+#include "btm/model/cuda/rope.h"
+#include "btm/model/kernels/activation.h"
+#include "btm/model/kernels/embedding.h"
+#include "btm/model/kernels/loss.h"
+#include "btm/model/kernels/norm.h"
+#include "btm/train/adamw_cuda.h"
+#include "tests/model/kernel_values.h"
+
+namespace btm {
+namespace {
+
+using cuda::bf16;
+using test::Doubles;
+using test::Floats;
+using test::random_floats;
+
+constexpr cudaStream_t kStream = nullptr;  // the default one
+constexpr double kBf16 = 1.0 / 128;        // between two numbers of 8 significant bits, as a share of them
+constexpr double kFp32 = 2e-5;
+
+template <class T>
+class OnDevice {
+ public:
+  explicit OnDevice(const std::vector<T>& values) : array_(values.size()) {
+    cuda::check_cuda(
+        cudaMemcpyAsync(array_.data(), values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice, kStream),
+        "a copy");
+    cuda::check_cuda(cudaStreamSynchronize(kStream), "a copy");
+  }
+  explicit OnDevice(std::size_t size) : array_(size) {}
+  T* data() const { return array_.data(); }
+  std::vector<T> read() const {
+    std::vector<T> values(array_.size());
+    cuda::check_cuda(
+        cudaMemcpyAsync(values.data(), array_.data(), values.size() * sizeof(T), cudaMemcpyDeviceToHost, kStream),
+        "a copy");
+    cuda::check_cuda(cudaStreamSynchronize(kStream), "a copy");
+    return values;
+  }
+
+ private:
+  cuda::DeviceArray<T> array_;
+};
+
+// Cut to 8 significant bits, so that both sides begin with the same numbers.
+Floats cut(Floats values) {
+  for (float& x : values) x = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffff0000u);
+  return values;
+}
+std::vector<bf16> as_bf16(const Floats& values) {
+  std::vector<bf16> result;
+  for (float x : values) result.push_back({static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(x) >> 16)});
+  return result;
+}
+Floats as_floats(const std::vector<bf16>& values) {
+  Floats result;
+  for (bf16 x : values) result.push_back(std::bit_cast<float>(std::uint32_t(x.bits) << 16));
+  return result;
+}
+
+void expect_like(const Floats& found, const Floats& expected, double tolerance, const char* what) {
+  test::expect_near(found, Doubles(expected.begin(), expected.end()), tolerance, what);
+}
+
+struct Extent {
+  int rows, width;
+};
+// One row; rows that don't fill a block; a width of several rounds of a block, and one that isn't of whole ones.
+const Extent kExtents[] = {{1, 8}, {5, 40}, {300, 64}, {9, 1160}};
+
+TEST(CudaNorm, IsTheCpus) {
+  for (const auto [rows, width] : kExtents) {
+    for (const bool centred : {true, false}) {
+      for (const bool with_delta : {true, false}) {
+        SCOPED_TRACE(testing::Message() << rows << " x " << width << (centred ? " LayerNorm" : " RMSNorm"));
+        const NormShape shape{centred, width, 1e-5f};
+        const std::size_t count = std::size_t(rows) * width;
+        const Floats input = random_floats(count, 1, 1), delta = cut(random_floats(count, 1, 2));
+        const Floats gain = random_floats(width, 1, 3), shift = random_floats(width, 1, 4);
+        const Floats d_normed = cut(random_floats(count, 1, 5)), d_before = random_floats(count, 1, 6);
+        Floats sum(count), normed(count), statistics(2 * rows);
+        norm_forward(shape, rows, input.data(), with_delta ? delta.data() : nullptr, nullptr, gain.data(),
+                     centred ? shift.data() : nullptr, sum.data(), normed.data(), statistics.data());
+        Floats d_sum = d_before, d_gain(width, 1), d_shift(width, 2), d_bias(width, 3);
+        norm_backward(shape, rows, sum.data(), gain.data(), statistics.data(), d_normed.data(), d_sum.data(),
+                      d_gain.data(), centred ? d_shift.data() : nullptr, d_bias.data());
+
+        const OnDevice<float> g_input(input), g_gain(gain), g_shift(shift), g_sum(count), g_statistics(2 * rows);
+        const OnDevice<bf16> g_delta(as_bf16(delta)), g_normed(count), g_d_normed(as_bf16(d_normed)), g_rounded(count);
+        const OnDevice<float> g_d_sum(d_before), g_partial(cuda::norm_partial_floats(width));
+        const OnDevice<float> g_d_gain(Floats(width, 1)), g_d_shift(Floats(width, 2)), g_d_bias(Floats(width, 3));
+        cuda::norm_forward(kStream, shape, rows, g_input.data(), with_delta ? g_delta.data() : nullptr, g_gain.data(),
+                           centred ? g_shift.data() : nullptr, g_sum.data(), g_normed.data(), g_statistics.data());
+        expect_like(g_sum.read(), sum, kFp32, "sum");
+        expect_like(as_floats(g_normed.read()), normed, kBf16, "normed");
+        expect_like(g_statistics.read(), statistics, kFp32, "statistics");
+        cuda::norm_backward(kStream, shape, rows, g_sum.data(), g_gain.data(), g_statistics.data(), g_d_normed.data(),
+                            g_d_sum.data(), g_rounded.data(), g_d_gain.data(), centred ? g_d_shift.data() : nullptr,
+                            g_d_bias.data(), g_partial.data());
+        expect_like(g_d_sum.read(), d_sum, kFp32, "d_sum");
+        expect_like(as_floats(g_rounded.read()), d_sum, kBf16, "rounded");
+        expect_like(g_d_gain.read(), d_gain, 10 * kFp32, "d_gain");
+        expect_like(g_d_shift.read(), d_shift, 10 * kFp32, "d_shift");
+        expect_like(g_d_bias.read(), d_bias, 10 * kFp32, "d_bias");
+      }
+    }
+  }
+}
+
+TEST(CudaActivation, IsTheCpus) {
+  for (const auto [rows, width] : kExtents) {
+    SCOPED_TRACE(testing::Message() << rows << " x " << width);
+    const std::size_t count = std::size_t(rows) * width;
+    const Floats x = cut(random_floats(2 * count, 2, 1)), d = cut(random_floats(count, 1, 2));
+    const Floats before(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(count));
+    const OnDevice<float> partial(cuda::bias_partial_floats(width));
+
+    Floats gelu_before = before, after(count), d_before = d, d_bias(width, 1);
+    gelu_forward(rows, width, Floats(width).data(), gelu_before.data(), after.data());
+    gelu_backward(rows, width, before.data(), d_before.data(), d_bias.data());
+    const OnDevice<bf16> g_before(as_bf16(before)), g_after(count), g_d(as_bf16(d));
+    const OnDevice<float> g_d_bias(Floats(width, 1));
+    cuda::gelu_forward(kStream, rows, width, g_before.data(), g_after.data());
+    expect_like(as_floats(g_after.read()), after, kBf16, "gelu");
+    cuda::gelu_backward(kStream, rows, width, g_before.data(), g_d.data(), g_d_bias.data(), partial.data());
+    expect_like(as_floats(g_d.read()), d_before, kBf16, "d gelu");
+    expect_like(g_d_bias.read(), d_bias, 1e-4, "d bias through gelu");
+
+    Floats sums(width, 1);
+    bias_backward(rows, width, d.data(), sums.data());
+    const OnDevice<bf16> g_dy(as_bf16(d));
+    const OnDevice<float> g_sums(Floats(width, 1));
+    cuda::bias_backward(kStream, rows, width, g_dy.data(), g_sums.data(), partial.data());
+    expect_like(g_sums.read(), sums, 1e-4, "d bias");
+    EXPECT_EQ(as_floats(g_dy.read()), d);
+
+    Floats gated(count), d_gate_up(2 * count);
+    swiglu_forward(rows, width, x.data(), gated.data());
+    swiglu_backward(rows, width, x.data(), d.data(), d_gate_up.data());
+    const OnDevice<bf16> g_x(as_bf16(x)), g_gated(count);
+    cuda::swiglu_forward(kStream, rows, width, g_x.data(), g_gated.data());
+    expect_like(as_floats(g_gated.read()), gated, kBf16, "swiglu");
+    cuda::swiglu_backward(kStream, rows, width, g_x.data(), g_dy.data(), g_x.data());
+    expect_like(as_floats(g_x.read()), d_gate_up, kBf16, "d swiglu");
+  }
+}
+
+TEST(CudaRope, IsTheCpus) {
+  const int sequences = 2, length = 5, heads = 3, head_dim = 16, stride = heads * head_dim + 8,
+            rows = sequences * length;
+  const Buffer table = rope_table(length, head_dim, 10000);
+  std::vector<int> positions(rows);
+  for (int row = 0; row < rows; ++row) positions[row] = row % length;
+  for (const Turn turn : {Turn::forward, Turn::backward}) {
+    const Floats x = cut(random_floats(std::size_t(rows) * stride, 1, 1));
+    Floats expected = x;
+    rope(table, turn, rows, positions.data(), heads, head_dim, expected.data(), stride);
+    const OnDevice<float> g_table(Floats(table.span().begin(), table.span().end()));
+    const OnDevice<bf16> g_x(as_bf16(x));
+    cuda::rope(kStream, g_table.data(), turn, rows, length, heads, head_dim, g_x.data(), stride);
+    expect_like(as_floats(g_x.read()), expected, kBf16, "turned");
+  }
+}
+
+// Rows as the GPU has them; what is between them is NaN.
+Floats pad(const Floats& rows, int width, int stride) {
+  Floats result;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    result.push_back(rows[i]);
+    if ((i + 1) % static_cast<std::size_t>(width) == 0)
+      result.insert(result.end(), static_cast<std::size_t>(stride - width), NAN);
+  }
+  return result;
+}
+Floats unpad(const Floats& padded, int width, int stride) {
+  Floats result;
+  for (std::size_t i = 0; i < padded.size(); ++i) {
+    if (i % static_cast<std::size_t>(stride) < static_cast<std::size_t>(width)) result.push_back(padded[i]);
+  }
+  return result;
+}
+
+TEST(CudaLoss, IsTheCpus) {
+  for (const int vocab : {3, 8, 261, 8192}) {
+    SCOPED_TRACE(vocab);
+    const int rows = 4, stride = cuda::padded(vocab);
+    const float scale = 0.25f;
+    const Floats logits = cut(random_floats(std::size_t(rows) * vocab, 3, 1));
+    const std::vector<TokenId> targets = {0, kNoToken, vocab - 1, vocab / 2};
+    Floats gradient = logits, log_probs(rows), factors(rows);
+    cross_entropy(rows, vocab, gradient.data(), targets.data(), scale, log_probs.data(), factors.data());
+    scale_rows(rows, vocab, factors.data(), gradient.data(), gradient.data());
+    const OnDevice<bf16> g_logits(as_bf16(pad(logits, vocab, stride)));
+    const OnDevice<TokenId> g_targets(targets);
+    const OnDevice<float> g_log_probs(rows), g_scored(rows);
+    cuda::log_probabilities(kStream, rows, vocab, g_logits.data(), g_targets.data(), g_scored.data());
+    EXPECT_EQ(unpad(as_floats(g_logits.read()), vocab, stride), logits);
+    cuda::cross_entropy(kStream, rows, vocab, g_logits.data(), g_targets.data(), scale, g_log_probs.data());
+    expect_like(g_log_probs.read(), log_probs, kFp32, "log p");
+    EXPECT_EQ(g_scored.read(), g_log_probs.read());
+    expect_like(unpad(as_floats(g_logits.read()), vocab, stride), gradient, scale * kBf16, "gradient");
+    const OnDevice<double> g_sum(std::vector<double>{1});
+    cuda::subtract_sum(kStream, rows, g_log_probs.data(), g_sum.data());
+    EXPECT_NEAR(g_sum.read()[0], 1 - std::accumulate(log_probs.begin(), log_probs.end(), 0.0), 1e-4);
+  }
+}
+
+TEST(CudaEmbedding, IsTheCpus) {
+  const int sequences = 3, length = 7, width = 24, vocab = 11, rows = sequences * length;
+  std::vector<TokenId> tokens(rows);
+  std::vector<int> positions(rows), order(rows), starts(rows + 1), scratch(vocab);
+  Random random(1);
+  for (int row = 0; row < rows; ++row) {
+    tokens[row] = static_cast<TokenId>(random.below(vocab));
+    positions[row] = row % length;
+  }
+  const Floats table = random_floats(vocab * width, 1, 1), places = random_floats(length * width, 1, 2);
+  const Floats d_out = random_floats(rows * width, 1, 3);
+  Floats out(rows * width), d_table(vocab * width, 1), d_places(length * width, 1);
+  embedding_forward(rows, width, tokens.data(), positions.data(), table.data(), places.data(), out.data());
+  embedding_backward(rows, width, tokens.data(), positions.data(), d_out.data(), d_table.data(), d_places.data());
+
+  cuda::sort_by_token(rows, tokens.data(), order.data(), starts.data(), scratch.data());
+  EXPECT_TRUE(std::ranges::all_of(scratch, [](int x) { return x == 0; }));
+  const OnDevice<TokenId> g_tokens(tokens);
+  const OnDevice<int> g_order(order), g_starts(starts);
+  const OnDevice<float> g_table(table), g_places(places), g_out(rows * width), g_d_out(d_out);
+  const OnDevice<float> g_d_table(Floats(vocab * width, 1)), g_d_places(Floats(length * width, 1));
+  cuda::embedding_forward(kStream, rows, length, width, g_tokens.data(), g_table.data(), g_places.data(), g_out.data());
+  EXPECT_EQ(g_out.read(), out);
+  cuda::embedding_backward(kStream, rows, length, width, g_tokens.data(), {g_order.data(), g_starts.data()},
+                           g_d_out.data(), g_d_table.data(), g_d_places.data());
+  expect_like(g_d_table.read(), d_table, kFp32, "d table");
+  expect_like(g_d_places.read(), d_places, kFp32, "d positions");
+}
+
+TEST(CudaAdamw, IsTheCpus) {
+  const std::size_t size = 3 * cuda::kAdamwBlock + 44;
+  const std::vector<cuda::AdamwBlock> blocks = {{0, cuda::kAdamwBlock, true},
+                                                {cuda::kAdamwBlock, 8, false},
+                                                {cuda::kAdamwBlock + 8, cuda::kAdamwBlock, true},
+                                                {2 * cuda::kAdamwBlock + 8, cuda::kAdamwBlock + 36, false}};
+  AdamwScalars s{0.5f, 0.99f, 0.1f, 0.95f, 0.05f, 1e-2f, 1.2f, 1e-8f};
+  Floats p = random_floats(size, 1, 1), m = random_floats(size, 0.1, 2), v(size, 0.01f), g = random_floats(size, 1, 3);
+  double norm = 0;
+  for (float x : g) norm += double(x) * x;
+  norm = std::sqrt(norm);
+  const auto clip = static_cast<float>(norm / 2);  // so that the gradients are halved
+  const OnDevice<float> g_p(p), g_m(m), g_v(v), g_g(g);
+  const OnDevice<bf16> g_rounded(size);
+  const OnDevice<double> g_parts(cuda::kNormParts), g_norm(std::size_t{1});
+  const OnDevice<cuda::AdamwBlock> g_blocks(blocks);
+  cuda::gradient_norm(kStream, size, g_g.data(), g_parts.data(), g_norm.data());
+  EXPECT_NEAR(g_norm.read()[0], norm, 1e-9 * norm);
+  cuda::adamw_update(kStream, s, clip, g_norm.data(), static_cast<int>(blocks.size()), g_blocks.data(), g_p.data(),
+                     g_rounded.data(), g_m.data(), g_v.data(), g_g.data());
+  for (const cuda::AdamwBlock& block : blocks) {
+    AdamwScalars scalars = s;
+    if (!block.decay) scalars.decay = 1;
+    adamw_update(scalars, p.data() + block.begin, m.data() + block.begin, v.data() + block.begin,
+                 g.data() + block.begin, static_cast<std::size_t>(block.size));
+  }
+  expect_like(g_p.read(), p, 1e-6, "parameters");
+  expect_like(g_m.read(), m, 1e-6, "mean");
+  expect_like(g_v.read(), v, 1e-6, "square");
+  expect_like(as_floats(g_rounded.read()), p, kBf16, "rounded");
+  EXPECT_EQ(g_g.read(), Floats(size));
+}
+
+TEST(CudaAdamw, LeavesAllAsItIsWhenTheNormIsNotFinite) {
+  const Floats p = {1, 2, 3, 4}, zero(4), g = {1, NAN, 1, 1};
+  const OnDevice<float> g_p(p), g_m(zero), g_v(zero), g_g(g);
+  const OnDevice<bf16> g_rounded(std::size_t{4});
+  const OnDevice<double> g_parts(cuda::kNormParts), g_norm(std::size_t{1});
+  const OnDevice<cuda::AdamwBlock> g_blocks(std::vector<cuda::AdamwBlock>{{0, 4, true}});
+  cuda::gradient_norm(kStream, 4, g_g.data(), g_parts.data(), g_norm.data());
+  EXPECT_TRUE(std::isnan(g_norm.read()[0]));
+  cuda::adamw_update(kStream, {}, 1, g_norm.data(), 1, g_blocks.data(), g_p.data(), g_rounded.data(), g_m.data(),
+                     g_v.data(), g_g.data());
+  EXPECT_EQ(g_p.read(), p);
+  EXPECT_EQ(g_m.read(), zero);
+}
+
+}  // namespace
+}  // namespace btm

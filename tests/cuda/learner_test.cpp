@@ -1,0 +1,164 @@
+// Training on the GPU against PyTorch's losses in float32 and against training on the CPU.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "btm/core/random.h"
+#include "btm/model/checkpoint.h"
+#include "btm/train/cuda_learner.h"
+#include "btm/train/thread_learner.h"
+#include "tests/train/oracle_case.h"
+
+namespace btm {
+namespace {
+
+using test::OracleCase;
+
+// Of gradients through products of 8 bits: within 5 % of the slice's length.
+void expect_alike(const ParameterSlice& slice, std::span<const float> found, std::span<const float> expected) {
+  double error = 0, size = 0;
+  for (std::int64_t i = slice.offset; i < slice.offset + slice.size; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    error += std::pow(found[at] - expected[at], 2);
+    size += std::pow(expected[at], 2);
+  }
+  EXPECT_LT(std::sqrt(error), 0.05 * std::sqrt(size) + 1e-7) << slice.name;
+}
+
+class CudaLearnerTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(CudaLearnerTest, LearnsAsPyTorchDoes) {
+  OracleCase c = test::read_case(GetParam());
+  Model model = load_model(c.folder / "init");
+  const auto updates = static_cast<int>(c.steps.size());
+  const auto learner = make_cuda_learner(model, c.settings, c.sequences, updates, nullptr);
+  const bool emulated = find_gpu()->name == "the emulator";  // a tenth of a second for an update
+  test::expect_losses_like_pytorch(c, test::train(*learner, c, emulated ? 100 : updates));
+}
+
+// The gradients themselves, before rounding errors grow: one update without AdamW's normalisation by its moments.
+TEST_P(CudaLearnerTest, ItsGradientsAreTheCpus) {
+  OracleCase c = test::read_case(GetParam());
+  c.settings.warmup = 0;
+  c.settings.beta1 = 0;  // so that the first moment is the gradient
+  c.settings.clip = 0;
+  c.settings.precision = Precision::fp32;
+  Model on_gpu = load_model(c.folder / "init"), on_cpu = load_model(c.folder / "init");
+  const auto learner = make_cuda_learner(on_gpu, c.settings, c.sequences, 1, nullptr);
+  ThreadTeam team(1);
+  const Ranks alone;
+  ThreadLearner expected(on_cpu, c.settings, c.sequences, 1, team, alone);
+  const UpdateReport there = test::train(*learner, c, 1)[0], here = test::train(expected, c, 1)[0];
+  EXPECT_NEAR(there.loss, here.loss, 2e-3 * here.loss);
+  EXPECT_NEAR(there.gradient_norm, here.gradient_norm, 5e-3 * here.gradient_norm);
+  learner->to_host();
+  for (const ParameterSlice& slice : parameter_layout(on_cpu.config)) {
+    expect_alike(slice, learner->mean(), expected.mean());
+  }
+}
+
+TEST_P(CudaLearnerTest, RecomputingGivesTheSameBytes) {
+  OracleCase c = test::read_case(GetParam());
+  Model kept = load_model(c.folder / "init"), again = load_model(c.folder / "init");
+  const auto one = make_cuda_learner(kept, c.settings, c.sequences, 4, nullptr);
+  c.settings.recompute = true;
+  const auto other = make_cuda_learner(again, c.settings, c.sequences, 4, nullptr);
+  test::train(*one, c, 4);
+  test::train(*other, c, 4);
+  one->to_host();
+  other->to_host();
+  EXPECT_TRUE(std::ranges::equal(kept.parameters.span(), again.parameters.span()));
+}
+
+TEST_P(CudaLearnerTest, GoesOnFromTheHostsArraysWithTheSameBytes) {
+  const OracleCase c = test::read_case(GetParam());
+  Model whole = load_model(c.folder / "init"), parted = load_model(c.folder / "init");
+  const auto through = make_cuda_learner(whole, c.settings, c.sequences, 6, nullptr);
+  test::train(*through, c, 6);
+  through->to_host();
+  const auto before = make_cuda_learner(parted, c.settings, c.sequences, 6, nullptr);
+  test::train(*before, c, 3);
+  before->to_host();
+  const auto after = make_cuda_learner(parted, c.settings, c.sequences, 6, nullptr);
+  std::ranges::copy(before->mean(), after->mean().begin());
+  std::ranges::copy(before->square(), after->square().begin());
+  after->from_host();
+  test::train(*after, c, 6, 3);
+  after->to_host();
+  EXPECT_TRUE(std::ranges::equal(whole.parameters.span(), parted.parameters.span()));
+}
+
+TEST_P(CudaLearnerTest, ScoresAsTheCpuDoes) {
+  const OracleCase c = test::read_case(GetParam());
+  Model model = load_model(c.folder / "init");
+  const auto learner = make_cuda_learner(model, c.settings, c.sequences, 1, nullptr);
+  ThreadTeam team(1);
+  const std::vector<TokenId> tokens(c.tokens.begin(), c.tokens.begin() + 200);
+  for (const int window : {model.config.context, 7}) {
+    const std::size_t count = scored_windows(tokens.size(), window) * static_cast<std::size_t>(window);
+    for (int again = 0; again < 3; ++again) {  // at once, recorded, and from the graph
+      std::vector<float> found(count), expected(count);
+      learner->score(0, window, tokens, found);
+      Scorer(model.config, window, team).score(model.parameters.data(), tokens, expected);
+      for (std::size_t i = 0; i < count; ++i) EXPECT_NEAR(found[i], expected[i], 0.03) << i;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, CudaLearnerTest, testing::Values("gpt2", "llama"),
+                         [](const auto& test) { return std::string(test.param); });
+
+// Calls of one domain each, of which the second isn't full; three updates: at once, recorded, from the graphs.
+TEST(CudaLearner, TrainsDemixAsTheCpuDoes) {
+  constexpr int kUpdates = 3;
+  ModelConfig config;
+  config.layers = 2;
+  config.width = 32;
+  config.heads = 4;
+  config.context = 16;
+  config.vocab_size = 61;
+  const Model plain = random_model(config, 1);
+  const DemixLayout layout(plain.config, 2);
+  Model on_gpu{plain.config, demix_parameters(layout, plain)}, on_cpu{plain.config, demix_parameters(layout, plain)};
+  const std::vector<int> domains = {0, 0, 0, 1};
+  TrainingSettings settings;
+  settings.precision = Precision::fp32;
+  settings.beta1 = 0;  // so that the first moment is the last gradient
+  ThreadTeam team(1);
+  const Ranks alone;
+  const auto learner = make_cuda_learner(on_gpu, settings, 4, kUpdates, &layout);
+  ThreadLearner expected(on_cpu, settings, 4, kUpdates, team, alone, &layout);
+  for (int update = 0; update < kUpdates; ++update) {
+    Random random(static_cast<std::uint64_t>(update));
+    std::vector<TokenId> inputs(4 * 16), targets(4 * 16);
+    for (TokenId& token : inputs) token = static_cast<TokenId>(random.below(61));
+    for (TokenId& token : targets) token = static_cast<TokenId>(random.below(61));
+    const UpdateReport there = learner->learn(inputs, targets, domains, update);
+    const UpdateReport here = expected.learn(inputs, targets, domains, update);
+    EXPECT_NEAR(there.loss, here.loss, 2e-3 * here.loss);
+    EXPECT_NEAR(there.gradient_norm, here.gradient_norm, 0.01 * here.gradient_norm);
+    learner->to_host();
+    for (const ParameterSlice& slice : layout.slices) expect_alike(slice, learner->mean(), expected.mean());
+  }
+}
+
+TEST(CudaLearner, RefusesShapesThatItsKernelsDoNotDo) {
+  ModelConfig config;
+  config.vocab_size = 100;
+  config.width = 36;
+  config.heads = 3;
+  Model model = random_model(config, 1);
+  try {
+    make_cuda_learner(model, {}, 1, 1, nullptr);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::input);
+    EXPECT_THAT(e.what(), testing::HasSubstr("model.width is 36"));
+  }
+}
+
+}  // namespace
+}  // namespace btm

@@ -1,0 +1,70 @@
+// 300 steps of training against PyTorch, and what must not depend on the number of threads.
+#include "btm/train/thread_learner.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "btm/model/checkpoint.h"
+#include "tests/train/oracle_case.h"
+
+namespace btm {
+namespace {
+
+using test::OracleCase;
+
+std::vector<UpdateReport> train(const OracleCase& c, int threads) {
+  Model model = load_model(c.folder / "init");
+  const auto updates = static_cast<int>(c.steps.size());
+  ThreadTeam team(threads);
+  const Ranks alone;
+  ThreadLearner learner(model, c.settings, c.sequences, updates, team, alone);
+  return test::train(learner, c, updates);
+}
+
+class ThreadLearnerTest : public testing::TestWithParam<std::tuple<const char*, int>> {};
+
+constexpr std::size_t kAlike = 20;  // steps; after that rounding errors have grown
+
+TEST_P(ThreadLearnerTest, LearnsAsPyTorchDoes) {
+  OracleCase c = test::read_case(std::get<0>(GetParam()));
+  c.settings.precision = Precision::fp32;
+  std::vector<UpdateReport> reports = train(c, std::get<1>(GetParam()));
+  ASSERT_EQ(reports.size(), 300u);
+  EXPECT_NEAR(reports[0].gradient_norm, c.steps[0]["gradient_norm"].get<double>(), 1e-5);
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const double loss = c.steps[i]["loss"];
+    EXPECT_NEAR(reports[i].loss, loss, i < kAlike ? 1e-3 : 0.005 * loss) << "step " << i;
+    EXPECT_NEAR(reports[i].learning_rate, c.steps[i]["learning_rate"], 1e-9) << "step " << i;
+    const double norm = c.steps[i]["gradient_norm"];
+    EXPECT_NEAR(reports[i].gradient_norm, norm, i < kAlike ? 1e-2 : 0.1 * norm) << "step " << i;
+  }
+}
+
+// bfloat16 keeps 8 bits of an operand, yet the curve stays that of float32.
+TEST_P(ThreadLearnerTest, LearnsAsPyTorchDoesWithProductsInBf16) {
+  OracleCase c = test::read_case(std::get<0>(GetParam()));
+  c.settings.precision = Precision::bf16;
+  std::vector<UpdateReport> reports = train(c, std::get<1>(GetParam()));
+  ASSERT_EQ(reports.size(), 300u);
+  EXPECT_GT(std::abs(reports[0].gradient_norm - c.steps[0]["gradient_norm"].get<double>()), 1e-5) << "nothing rounded";
+  test::expect_losses_like_pytorch(c, reports);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, ThreadLearnerTest,
+                         testing::Combine(testing::Values("gpt2", "llama"), testing::Values(1, 2, 4)),
+                         [](const auto& test) {
+                           return std::string(std::get<0>(test.param)) + "_threads_" +
+                                  std::to_string(std::get<1>(test.param));
+                         });
+
+TEST(ThreadLearner, EqualThreadsGiveEqualBytes) {
+  OracleCase c = test::read_case("gpt2");
+  std::vector<UpdateReport> first = train(c, 2), second = train(c, 2);
+  for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].loss, second[i].loss) << "step " << i;
+}
+
+}  // namespace
+}  // namespace btm
