@@ -17,6 +17,7 @@
 #include "btm/plan/event_files.h"
 #include "btm/plan/jobs.h"
 #include "btm/plan/training.h"
+#include "btm/train/learner.h"
 
 namespace btm {
 namespace {
@@ -344,6 +345,9 @@ class Grower {
 }  // namespace
 
 GrowOutcome grow(const Plan& plan, const GrowOptions& options) {
+  if (plan.launcher.kind == LauncherKind::local) {  // a GPU that isn't there is told before any work
+    device_for(plan.launcher.device, plan.training.precision, plan.launcher.ranks);
+  }
   return Grower(plan, options).run();
 }
 

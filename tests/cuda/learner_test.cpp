@@ -1,4 +1,5 @@
 // Training on the GPU against PyTorch's losses in float32 and against training on the CPU.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "btm/core/error.h"
 #include "btm/core/random.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/cuda_learner.h"
@@ -35,8 +37,8 @@ TEST_P(CudaLearnerTest, LearnsAsPyTorchDoes) {
   Model model = load_model(c.folder / "init");
   const auto updates = static_cast<int>(c.steps.size());
   const auto learner = make_cuda_learner(model, c.settings, c.sequences, updates, nullptr);
-  const bool emulated = find_gpu()->name == "the emulator";  // a tenth of a second for an update
-  test::expect_losses_like_pytorch(c, test::train(*learner, c, emulated ? 100 : updates));
+  const bool emulated = find_gpu()->name == "the emulator";  // slow: a tenth of a second for an update
+  test::expect_losses_like_pytorch(c, test::train(*learner, c, emulated ? 60 : updates));
 }
 
 // The gradients themselves, before rounding errors grow: one update without AdamW's normalisation by its moments.
@@ -143,6 +145,16 @@ TEST(CudaLearner, TrainsDemixAsTheCpuDoes) {
     learner->to_host();
     for (const ParameterSlice& slice : layout.slices) expect_alike(slice, learner->mean(), expected.mean());
   }
+}
+
+TEST(DeviceFor, ChoosesTheGpuForWhatItCanDo) {
+  EXPECT_EQ(device_for(Device::automatic, Precision::automatic, 1), Device::cuda);
+  EXPECT_EQ(device_for(Device::cuda, Precision::bf16, 1), Device::cuda);
+  EXPECT_EQ(device_for(Device::cpu, Precision::bf16, 1), Device::cpu);
+  EXPECT_EQ(device_for(Device::automatic, Precision::fp32, 1), Device::cpu);
+  EXPECT_EQ(device_for(Device::automatic, Precision::bf16, 2), Device::cpu);
+  EXPECT_THROW(device_for(Device::cuda, Precision::fp32, 1), Error);
+  EXPECT_THROW(device_for(Device::cuda, Precision::bf16, 2), Error);
 }
 
 TEST(CudaLearner, RefusesShapesThatItsKernelsDoNotDo) {
