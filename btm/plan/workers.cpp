@@ -1,6 +1,7 @@
 #include "btm/plan/workers.h"
 
 #include <algorithm>
+#include <cctype>
 #include <sstream>
 
 #include "btm/core/cores.h"
@@ -47,10 +48,13 @@ std::vector<std::string> worker_options(const LauncherSettings& settings) {
 }
 
 std::string last_line(const fs::path& log) {
-  std::string text = fs::exists(log) ? read_file(log) : "";
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  std::string line = text.substr(text.rfind('\n') + 1);
-  return line.empty() ? "it could say nothing; is the disk full?" : line;
+  std::istringstream text(fs::exists(log) ? read_file(log) : "");
+  std::string last;
+  for (std::string line; std::getline(text, line);) {
+    const bool says_something = std::ranges::any_of(line, [](unsigned char c) { return std::isalnum(c); });
+    if (says_something) last = line.substr(0, line.find_last_not_of(" \r") + 1);  // mpirun ends with a ruler
+  }
+  return last.empty() ? "it could say nothing; is the disk full?" : last;
 }
 
 }  // namespace btm

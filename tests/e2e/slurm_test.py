@@ -1,12 +1,15 @@
 """A forest grown on a Slurm cluster: the same bytes as at home, through lost nodes, time limits and a coordinator that dies."""
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 
 import slurm_cluster
 from support import BTM, ForestCase, btm
@@ -55,10 +58,10 @@ class SlurmCase(ForestCase):
         self.assertEqual(process.returncode, code, output)
         return output
 
-    def weights_at_home(self):
+    def weights_at_home(self, ranks=""):
         """Of the same plan grown by local processes of one thread."""
         text = self.plan.read_text()
-        self.plan.write_text(text.replace("kind: slurm", "kind: local, threads: 1").replace("/forest\n", "/home\n"))
+        self.plan.write_text(re.sub("{kind: slurm.*}", "{kind: local, threads: 1%s}" % ranks, text).replace("/forest\n", "/home\n"))
         self.btm("grow", self.plan)
         self.plan.write_text(text)
         slurm, self.forest = self.forest, self.folder / "home"
@@ -73,6 +76,15 @@ class GrowTest(SlurmCase):
         self.assertEqual(self.weights(), self.weights_at_home())
         self.assertEqual(list((self.forest / "runs").iterdir()), [], "something of the runs was left behind")
         self.assertIn("nothing to do", self.btm("grow", self.plan).stderr)
+
+    @unittest.skipUnless(shutil.which("mpirun"), "there is no MPI")
+    def test_ranks_on_two_nodes_give_the_bytes_of_ranks_at_home(self):
+        self.plan.write_text(self.plan.read_text().replace("{kind: slurm}", "{kind: slurm, nodes: 2, ranks: 2}"))
+        self.btm("grow", self.plan)
+        expert = json.loads((self.forest / "experts" / "python" / "expert.json").read_text())
+        self.assertEqual(expert["threads"], 2)
+        with unittest.mock.patch.dict(self.cluster.environment, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1"):
+            self.assertEqual(self.weights(), self.weights_at_home(", ranks: 2"))
 
     def test_submit_returns_and_the_jobs_do_the_rest(self):
         done = self.btm("grow", self.plan, "--submit", "--set", "seed.tokens=100k")

@@ -90,9 +90,10 @@ TEST(Launcher, DoesNotStartWhatThePreparationFindsDone) {
 
 TEST(Launcher, FailureNamesTheRunItsLastLineAndItsLogAndStopsTheOthers) {
   test::TemporaryFolder folder;
-  LocalWorkers workers = workers_of(
-      folder,
-      "case $run in *run0) sleep 0.2; echo first; echo 'btm: no such data' >&2; exit 2;; *) exec sleep 60;; esac", 2);
+  LocalWorkers workers = workers_of(folder,
+                                    "case $run in *run0) sleep 0.2; echo first; echo 'btm: no such data' >&2; echo "
+                                    "------; exit 2;; *) exec sleep 60;; esac",
+                                    2);
   auto start = std::chrono::steady_clock::now();
   try {
     launch(workers, "test", runs_of(folder, 2), {}, kQuiet);
