@@ -64,10 +64,15 @@ format: ## format all C++ files in place
 	@tools/setup.sh lint
 	@git ls-files '*.h' '*.cpp' '*.cu' | xargs -r clang-format -i
 
-tidy: build ## run clang-tidy and shellcheck
+# clang can't read g++'s precompiled headers, hence a configuration of its own; what only `make cuda` compiles is not in it.
+tidy: ## run clang-tidy and shellcheck
+	@tools/setup.sh build
 	@tools/setup.sh lint
+	@$(call configure,tidy)
 	@git ls-files '*.sh' | xargs -r shellcheck
-	@git ls-files 'btm/*.cpp' 'cli/*.cpp' | xargs -rn 1 -P $(JOBS) clang-tidy --quiet -p build/release
+	@git ls-files 'btm/*.cpp' 'cli/*.cpp' | while read -r file; do \
+	    if grep -q "/$$file\"" build/tidy/compile_commands.json; then echo "$$file"; fi; done | \
+	  xargs -rn 1 -P $(JOBS) clang-tidy --quiet -p build/tidy
 
 asan: setup ## run all tests with the address and undefined behaviour sanitizers
 	@$(call configure,asan)
