@@ -1,5 +1,7 @@
 #include "btm/model/linear.h"
 
+#include "btm/model/kernels/bf16_gemm.h"
+
 namespace btm {
 
 MatrixView linear_view(const LinearOffsets& l, const float* parameters) {
@@ -8,13 +10,13 @@ MatrixView linear_view(const LinearOffsets& l, const float* parameters) {
 
 void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, const float* x, float* y) {
   if (weights.narrow) return weights.narrow->at(l.weight).multiply(rows, x, y);
+  if (weights.packed) return bf16_gemm_packed(rows, l.out, l.in, {x, l.in}, weights.packed->forward(l), y, l.out);
   gemm(rows, l.out, l.in, 1, {x, l.in}, linear_view(l, weights.parameters), 0, y, l.out, weights.operands);
 }
 
 void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, const float* dy, float* dx) {
-  MatrixView weight = linear_view(l, weights.parameters);
-  weight.op = weight.op == Op::none ? Op::transposed : Op::none;
-  gemm(rows, l.in, l.out, 1, {dy, l.out}, weight, 0, dx, l.in, weights.operands);
+  if (weights.packed) return bf16_gemm_packed(rows, l.in, l.out, {dy, l.out}, weights.packed->backward(l), dx, l.in);
+  gemm(rows, l.in, l.out, 1, {dy, l.out}, turned(linear_view(l, weights.parameters)), 0, dx, l.in, weights.operands);
 }
 
 void linear_backward_weight(const LinearOffsets& l, Operands operands, int rows, const float* x, const float* dy,

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "btm/model/kernels/packed_matrix.h"
+#include "btm/model/packed_weights.h"
 #include "btm/model/parameters.h"
 
 namespace btm {
@@ -28,6 +29,7 @@ struct Weights {
   const float* parameters;
   const NarrowWeights* narrow = nullptr;  // in place of the matrices in `parameters`; forward alone
   Operands operands = Operands::fp32;     // of the products with the matrices in `parameters`
+  const PackedWeights* packed = nullptr;  // the same matrices, rounded to bf16 and packed
 };
 
 }  // namespace btm

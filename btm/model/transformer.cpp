@@ -73,7 +73,7 @@ struct Transformer::Impl {
     }
   }
 
-  Weights weights(const float* parameters) const { return {parameters, nullptr, operands}; }
+  Weights weights(const float* parameters) const { return {parameters, nullptr, operands, packed}; }
 
   // Calls body(rows, first) for pieces of the batch, after their forward pass.
   template <class Body>
@@ -101,6 +101,7 @@ struct Transformer::Impl {
   int pass;  // rows
   Keep keep;
   Operands operands;
+  const PackedWeights* packed = nullptr;
   std::vector<int> positions;  // [pass]
   Activations activations;
   std::optional<ActivationGradients> gradients;
@@ -126,6 +127,10 @@ std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int len
 
 void Transformer::use(const WeightOffsets& offsets) {
   impl_->engine.offsets = offsets;
+}
+
+void Transformer::use(const PackedWeights* packed) {
+  impl_->packed = packed;
 }
 
 double Transformer::train(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets,

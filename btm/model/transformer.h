@@ -6,6 +6,7 @@
 
 #include "btm/core/token.h"
 #include "btm/model/backward.h"
+#include "btm/model/packed_weights.h"
 #include "btm/model/parameters.h"
 #include "btm/model/weights.h"
 
@@ -30,6 +31,10 @@ class Transformer {
   // From now on the weights lie at these offsets of the parameters (and of the gradients); by default those of
   // parameter_layout(). For models that share a part of their parameters, see DemixLayout.
   void use(const WeightOffsets& offsets);
+
+  // From now on matrices are taken from there (null: from the parameters again), for training in bf16. Whoever changes
+  // the parameters packs them anew.
+  void use(const PackedWeights* packed);
 
   // tokens, targets: [n, length] with n <= sequences. Returns the sum of -log p(target) in nats over targets that are
   // not kNoToken, and adds d(scale x sum)/d(parameters) to `gradients` (laid out as the parameters). `block_done`, if

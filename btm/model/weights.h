@@ -42,6 +42,8 @@ struct WeightOffsets {
 // `config` is resolved.
 WeightOffsets weight_offsets(const ModelConfig& config);
 
+std::vector<LinearOffsets> matrices_of(const WeightOffsets& offsets);  // every matrix of a forward pass
+
 // Sizes of a row that the config implies.
 inline int head_dim(const ModelConfig& c) {
   return c.width / c.heads;

@@ -24,6 +24,11 @@ Transformer::Use use_of(const TrainingSettings& settings) {
   return settings.recompute ? Transformer::Use::recomputing : Transformer::Use::training;
 }
 
+// In 4 bytes a number more: not where memory is short.
+bool packs_weights(const TrainingSettings& settings) {
+  return operands_of(settings.precision) == Operands::bf16 && cpu_multiplies_bf16() && !settings.recompute;
+}
+
 }  // namespace
 
 std::size_t ThreadLearner::bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences,
@@ -33,7 +38,8 @@ std::size_t ThreadLearner::bytes(const ModelConfig& config, const TrainingSettin
   const std::size_t model = static_cast<std::size_t>(parameter_count(config)) * sizeof(float);
   const std::size_t replica =
       model + Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings));
-  return 3 * model + static_cast<std::size_t>(threads) * replica;  // parameters, two moments
+  const std::size_t packed = packs_weights(settings) ? PackedWeights::bytes(config) : 0;
+  return 3 * model + packed + static_cast<std::size_t>(threads) * replica;  // parameters, two moments
 }
 
 ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates,
@@ -56,8 +62,13 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
                             operands_of(settings.precision)),
                 Buffer(model.parameters.size()), 0});
   });
+  if (packs_weights(settings)) {
+    const WeightOffsets plain = weight_offsets(model.config);
+    packed_.emplace(demix ? std::span(demix->offsets) : std::span(&plain, 1));
+  }
   for (auto& replica : made) {
     replicas_.push_back(std::move(*replica));
+    if (packed_) replicas_.back().transformer.use(&*packed_);
     gradients_.push_back(replicas_.back().gradients.data());
   }
   if (ranks.size() > 1) gradient_sum_.emplace(ranks, block_begins(), model.parameters.size(), gradients_);
@@ -111,6 +122,7 @@ void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std:
 UpdateReport ThreadLearner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,
                                   std::span<const int> domains, std::int64_t update,
                                   const std::function<void()>& before_change) {
+  if (packed_) team_.run([&](int thread) { packed_->pack(model_.parameters.data(), thread, team_.size()); });
   team_.run([&](int thread) { accumulate(thread, inputs, targets, domains); });
   UpdateReport report;
   for (const Replica& replica : replicas_) report.loss += replica.loss;

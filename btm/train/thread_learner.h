@@ -58,6 +58,7 @@ class ThreadLearner : public Learner {
   const DemixLayout* demix_;
   std::size_t sequences_per_call_;
   AdamW optimiser_;
+  std::optional<PackedWeights> packed_;  // of the weights as they are; none where that doesn't pay
   std::vector<Replica> replicas_;
   std::vector<float*> gradients_;            // of the replicas
   std::optional<GradientSum> gradient_sum_;  // over ranks; none with one rank, where the optimiser sums

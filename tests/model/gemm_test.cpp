@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
+#include "btm/core/buffer.h"
 #include "btm/model/kernels/bf16_gemm.h"
 #include "btm/model/kernels/blocked_gemm.h"
 #include "tests/model/kernel_values.h"
@@ -100,6 +102,24 @@ TEST(Gemm, IsTheProductByOurOwnKernel) {
 
 TEST(Gemm, IsTheProductOfRoundedOperands) {
   expect_products(bf16_gemm, to_bf16);
+}
+
+TEST(Gemm, APackedOperandGivesTheSameBytes) {
+  if (!cpu_multiplies_bf16()) GTEST_SKIP() << "nothing is packed on this CPU: it has no AVX512-BF16";
+  for (const auto& [m, n, k] : {std::array{1, 1, 1}, {7, 49, 3}, {193, 50, 513}, {12, 1930, 1030}}) {
+    for (const Op op : {Op::none, Op::transposed}) {
+      const auto a = random_floats(std::size_t(m) * k, 1, 1), b = random_floats(std::size_t(k) * n, 1, 2);
+      const MatrixView b_view{b.data(), op == Op::none ? n : k, op};
+      std::vector<float> expected(std::size_t(m) * n), found(expected.size());
+      bf16_gemm(m, n, k, 1, {a.data(), k}, b_view, false, expected.data(), n);
+      Buffer packed(bf16_packed_floats(k, n));
+      bf16_pack(k, n, b_view, packed.data());
+      for (int again = 0; again < 2; ++again) {
+        bf16_gemm_packed(m, n, k, {a.data(), k}, packed.data(), found.data(), n);
+        EXPECT_EQ(found, expected) << m << " x " << n << " x " << k;
+      }
+    }
+  }
 }
 
 TEST(Gemm, OverwritesWhatIsNotANumber) {

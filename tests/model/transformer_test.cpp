@@ -112,6 +112,19 @@ TEST_P(TransformerOracle, RepeatsItsBytesAlsoWhenItComputesActivationsTwice) {
   }
 }
 
+TEST_P(TransformerOracle, GivesTheSameBytesFromPackedWeights) {
+  if (!cpu_multiplies_bf16()) GTEST_SKIP() << "nothing is packed on this CPU: it has no AVX512-BF16";
+  const WeightOffsets offsets = weight_offsets(c.model.config);
+  PackedWeights packed(std::span(&offsets, 1));
+  for (int part = 0; part < 3; ++part) packed.pack(parameters, part, 3);
+  Buffer expected(c.model.parameters.size()), found(expected.size());
+  Transformer transformer(c.model.config, c.sequences, c.length, Use::training, Operands::bf16);
+  transformer.train(parameters, c.tokens, c.targets, c.scale, expected.data());
+  transformer.use(&packed);
+  transformer.train(parameters, c.tokens, c.targets, c.scale, found.data());
+  EXPECT_EQ(std::memcmp(expected.data(), found.data(), expected.size() * sizeof(float)), 0);
+}
+
 TEST(Transformer, ReplicasOnThreadsShareTheParameters) {
   const OracleCase& c = oracle_case("gpt2");
   std::vector<Buffer> gradients;

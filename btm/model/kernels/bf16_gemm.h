@@ -2,6 +2,8 @@
 // bfloat16 (AVX512-BF16).
 #pragma once
 
+#include <cstddef>
+
 #include "btm/model/kernels/gemm.h"
 
 namespace btm {
@@ -10,5 +12,12 @@ namespace btm {
 // instructions rounds copies and multiplies those in float32: slower than without rounding, the same up to the order of
 // the sums.
 void bf16_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride);
+
+// For a b of several products: packs op(b) [k, n] once into `packed` [bf16_packed_floats(k, n)], whose layout is this
+// CPU's own, and multiplies by it: c [m, n] = op(a) op(b), the same bytes as by bf16_gemm. Only where
+// cpu_multiplies_bf16(); elsewhere they throw Error(failure).
+std::size_t bf16_packed_floats(int k, int n);
+void bf16_pack(int k, int n, MatrixView b, float* packed);
+void bf16_gemm_packed(int m, int n, int k, MatrixView a, const float* packed, float* c, int c_stride);
 
 }  // namespace btm

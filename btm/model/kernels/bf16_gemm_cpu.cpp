@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "btm/core/error.h"
 #include "btm/model/kernels/bf16_gemm.h"
 #include "btm/model/kernels/blocked_loops.h"
 
@@ -152,14 +153,26 @@ void pack_transposed_rows(int rows, int depth, MatrixView a, float* packed) {
   }
 }
 
+// A block of b, whose last panel may reach beyond its columns.
+std::size_t block_floats(int depth, int columns) {
+  return std::size_t(pairs(depth)) * static_cast<std::size_t>((columns + kColumns - 1) / kColumns * kColumns);
+}
+void pack_block(int depth, int columns, MatrixView b, float* packed) {
+  for (int j = 0; j < columns; j += kColumns, packed += std::size_t(pairs(depth)) * kColumns) {
+    (b.op == Op::none ? pack_panel : pack_transposed_panel)(depth, std::min(kColumns, columns - j), part(b, 0, j),
+                                                            packed);
+  }
+}
+
 struct Kernel {
   static constexpr int kRows = btm::kRows, kColumns = btm::kColumns, kDepth = 512;
 
-  void pack_b(int depth, int columns, MatrixView b) const {
-    float* packed = blocks.b.data();
-    for (int j = 0; j < columns; j += kColumns, packed += std::size_t(pairs(depth)) * kColumns) {
-      (b.op == Op::none ? pack_panel : pack_transposed_panel)(depth, std::min(kColumns, columns - j), part(b, 0, j),
-                                                              packed);
+  void pack_b(int depth, int columns, MatrixView b) {
+    if (next) {
+      block = next;
+      next += block_floats(depth, columns);
+    } else {
+      pack_block(depth, columns, b, blocks.b.data());
     }
   }
   void pack_a(int rows, int depth, MatrixView a) {
@@ -168,14 +181,21 @@ struct Kernel {
   }
   void multiply(const Tile& t) const {
     const float* a = blocks.a.data() + std::size_t(t.row) * pairs(t.depth);
-    const float* panel = blocks.b.data() + std::size_t(t.column) * pairs(t.depth);
+    const float* panel = block + std::size_t(t.column) * pairs(t.depth);
     transposed ? multiply_any<true>(t, a, panel) : multiply_any<false>(t, a, panel);
   }
 
   PackedBlocks& blocks;
-  bool transposed;
+  const float* next = nullptr;  // where all of b was packed before: its next block
+  const float* block = blocks.b.data();
+  bool transposed = false;
 };
 static_assert(pairs(Kernel::kDepth) <= kLargestDepth);
+
+PackedBlocks& own_blocks() {
+  thread_local PackedBlocks blocks;
+  return blocks;
+}
 
 }  // namespace
 }  // namespace btm
@@ -204,13 +224,40 @@ MatrixView round_copy(int rows, int columns, MatrixView x, std::vector<float>& c
 
 void bf16_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride) {
 #if HWY_ARCH_X86_64
-  if (cpu_multiplies_bf16()) {
-    thread_local PackedBlocks blocks;
-    return multiply_blocks(Kernel{blocks, false}, m, n, k, alpha, a, b, add, c, c_stride);
-  }
+  if (cpu_multiplies_bf16()) return multiply_blocks(Kernel{own_blocks()}, m, n, k, alpha, a, b, add, c, c_stride);
 #endif
   thread_local std::vector<float> rounded_a, rounded_b;
   gemm(m, n, k, alpha, round_copy(m, k, a, rounded_a), round_copy(k, n, b, rounded_b), add ? 1.0f : 0.0f, c, c_stride);
 }
+
+#if HWY_ARCH_X86_64
+std::size_t bf16_packed_floats(int k, int n) {
+  std::size_t floats = 0;
+  for_each_block_of_b<Kernel>(k, n, [&](int, int, int depth, int columns) { floats += block_floats(depth, columns); });
+  return floats;
+}
+
+void bf16_pack(int k, int n, MatrixView b, float* packed) {
+  for_each_block_of_b<Kernel>(k, n, [&](int row, int column, int depth, int columns) {
+    pack_block(depth, columns, part(b, row, column), packed);
+    packed += block_floats(depth, columns);
+  });
+}
+
+void bf16_gemm_packed(int m, int n, int k, MatrixView a, const float* packed, float* c, int c_stride) {
+  const MatrixView unused{nullptr, 0};
+  multiply_blocks(Kernel{own_blocks(), packed}, m, n, k, 1, a, unused, false, c, c_stride);
+}
+#else
+std::size_t bf16_packed_floats(int, int) {
+  throw failure("this CPU has no packed matrices of bfloat16");
+}
+void bf16_pack(int, int, MatrixView, float*) {
+  throw failure("this CPU has no packed matrices of bfloat16");
+}
+void bf16_gemm_packed(int, int, int, MatrixView, const float*, float*, int) {
+  throw failure("this CPU has no packed matrices of bfloat16");
+}
+#endif
 
 }  // namespace btm

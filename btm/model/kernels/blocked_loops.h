@@ -47,29 +47,35 @@ inline void with_constant(int count, const F& f) {
   f(std::integral_constant<int, kMost>());
 }
 
+// f(row, column, depth, columns) for the blocks of a b [k, n] in the order in which multiply_blocks() packs them.
+template <class Kernel, class F>
+void for_each_block_of_b(int k, int n, const F& f) {
+  for (int j = 0; j < n; j += kBlockColumns) {
+    for (int p = 0; p < k; p += Kernel::kDepth) {
+      f(p, j, std::min(Kernel::kDepth, k - p), std::min(kBlockColumns, n - j));
+    }
+  }
+}
+
 // c [m, n] = alpha x op(a) op(b), added to c if `add`. The kernel packs a block of each operand and multiplies a tile.
 template <class Kernel>
 void multiply_blocks(Kernel kernel, int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c,
                      int c_stride) {
   static_assert(kBlockRows % Kernel::kRows == 0 && kBlockColumns % Kernel::kColumns == 0);
-  for (int j = 0; j < n; j += kBlockColumns) {
-    const int columns = std::min(kBlockColumns, n - j);
-    for (int p = 0; p < k; p += Kernel::kDepth) {
-      const int depth = std::min(Kernel::kDepth, k - p);
-      kernel.pack_b(depth, columns, part(b, p, j));
-      for (int i = 0; i < m; i += kBlockRows) {
-        const int rows = std::min(kBlockRows, m - i);
-        kernel.pack_a(rows, depth, part(a, i, p));
-        for (int column = 0; column < columns; column += Kernel::kColumns) {
-          for (int row = 0; row < rows; row += Kernel::kRows) {
-            kernel.multiply({row, column, std::min(Kernel::kRows, rows - row),
-                             std::min(Kernel::kColumns, columns - column), depth, alpha, add || p > 0,
-                             c + std::size_t(i + row) * c_stride + j + column, c_stride});
-          }
+  for_each_block_of_b<Kernel>(k, n, [&](int p, int j, int depth, int columns) {
+    kernel.pack_b(depth, columns, part(b, p, j));
+    for (int i = 0; i < m; i += kBlockRows) {
+      const int rows = std::min(kBlockRows, m - i);
+      kernel.pack_a(rows, depth, part(a, i, p));
+      for (int column = 0; column < columns; column += Kernel::kColumns) {
+        for (int row = 0; row < rows; row += Kernel::kRows) {
+          kernel.multiply({row, column, std::min(Kernel::kRows, rows - row),
+                           std::min(Kernel::kColumns, columns - column), depth, alpha, add || p > 0,
+                           c + std::size_t(i + row) * c_stride + j + column, c_stride});
         }
       }
     }
-  }
+  });
 }
 
 }  // namespace btm

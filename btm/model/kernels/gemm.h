@@ -22,6 +22,12 @@ inline MatrixView transposed(const float* data, int stride) {
   return {data, stride, Op::transposed};
 }
 
+// The transpose of op(x).
+inline MatrixView turned(MatrixView x) {
+  x.op = x.op == Op::none ? Op::transposed : Op::none;
+  return x;
+}
+
 // What the numbers of op(a) and op(b) are rounded to before they are multiplied; sums are float32.
 enum class Operands { fp32, bf16 };
 inline std::array<std::pair<Operands, std::string_view>, 2> names(Operands) {
