@@ -131,7 +131,7 @@ double training_bytes(const ModelTask& task, const ModelConfig& model, const Wor
       static_cast<double>(ThreadLearner::bytes(model, task.training, std::max(1, sequences), threads, threads * ranks));
   const double more = parameters_of(task, model) - static_cast<double>(parameter_count(model));  // of DEMix
   const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads));        // of dev losses
-  return ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (3 + threads));
+  return ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (4 + threads));       // packed, too, at most
 }
 
 double model_bytes(const ModelTask& task, const ModelConfig& model) {
