@@ -96,7 +96,7 @@ void sum_columns(cudaStream_t stream, int rows, int width, const bf16* before, b
   const int sets = std::clamp<int>(rows / kRowsOfPart, 1, kPartSets), part = static_cast<int>(ceil_div(rows, sets));
   const dim3 blocks(ceil_div(width, kThreads * kColumnStep), sets);
   launch(change_and_sum<Change>, blocks, kThreads, 0, stream, Change(), rows, width, part, before, d, partial);
-  add_parts(stream, sets, width, partial, d_bias);
+  add_parts(stream, sets, width, partial, {d_bias, nullptr, nullptr});
 }
 
 }  // namespace

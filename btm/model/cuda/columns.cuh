@@ -6,9 +6,14 @@
 
 namespace btm::cuda {
 
-constexpr int kPartSets = 256;  // partial sums of each column, at most
+constexpr int kPartSets =
+    512;  // partial sums of each column, at most: four blocks for each of a large GPU's processors
+constexpr int kPartKinds = 3;
 
-// sums [width] += the column sums of parts [sets, width]
-void add_parts(cudaStream_t stream, int sets, int width, const float* parts, float* sums);
+// sums.of[kind] [width] += the column sums of parts [kind] [sets, width], for those that are not null.
+struct ColumnSums {
+  float* of[kPartKinds];
+};
+void add_parts(cudaStream_t stream, int sets, int width, const float* parts, ColumnSums sums);
 
 }  // namespace btm::cuda

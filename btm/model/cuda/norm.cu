@@ -116,13 +116,10 @@ void norm_backward(cudaStream_t stream, const NormShape& shape, int rows, const 
                    const float* statistics, const bf16* d_normed, float* d_sum, bf16* rounded, float* d_gain,
                    float* d_shift, float* d_delta_bias, float* partial) {
   const int blocks = std::min(rows, kPartSets);
-  const std::size_t kind = std::size_t(blocks) * shape.width;
   launch(norm_backward_kernel, blocks, threads_for(shape.width / kStep, kBackwardThreads),
          3 * shape.width * sizeof(float), stream, shape, rows, sum, gain, statistics, d_normed, d_sum, rounded,
          partial);
-  add_parts(stream, blocks, shape.width, partial, d_gain);
-  if (d_shift) add_parts(stream, blocks, shape.width, partial + kind, d_shift);
-  if (d_delta_bias) add_parts(stream, blocks, shape.width, partial + 2 * kind, d_delta_bias);
+  add_parts(stream, blocks, shape.width, partial, {d_gain, d_shift, d_delta_bias});
 }
 
 std::size_t norm_partial_floats(int width) {
