@@ -65,10 +65,11 @@ class CudaLearner : public Learner {
  private:
   // A call's sequences on the host; what is no sequence has no targets.
   struct Staged {
-    Staged(std::size_t rows) : tokens(rows), targets(rows), order(rows), starts(rows + 1) {}
+    explicit Staged(std::size_t rows) : tokens(rows), targets(rows), order(rows), starts(rows + 1) {}
     cuda::PinnedArray<TokenId> tokens, targets;
     cuda::PinnedArray<int> order, starts;
   };
+
   std::size_t rows() const { return static_cast<std::size_t>(per_call_) * static_cast<std::size_t>(length_); }
   std::size_t call_size(std::size_t at, std::size_t end, std::span<const int> domains) const;
   void stage(Staged& staged, std::span<const TokenId> tokens, std::span<const TokenId> targets, std::size_t window);

@@ -20,6 +20,7 @@ void* allocate_on_device(std::size_t bytes) {
   }
   check_cuda(answer, "memory");
   check_cuda(cudaMemset(p, 0, bytes), "to clear memory");
+  check_cuda(cudaStreamSynchronize(nullptr), "to clear memory");  // our streams don't wait for the default one
   return p;
 }
 

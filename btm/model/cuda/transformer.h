@@ -22,8 +22,8 @@ struct Parameters {
   const bf16* rounded;  // for the products; to the nearest
 };
 
-// Throws Error(input) for shapes that the kernels don't do: widths and vocabulary must be multiples of 8, heads of at
-// most 256 numbers.
+// Throws Error(input) for shapes that the kernels don't do: widths must be multiples of 8, heads of at most 256
+// numbers.
 void check_shape(const ModelConfig& config);
 
 class Transformer {
