@@ -173,7 +173,8 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
   std::error_code status;
   fs::create_hard_link(from, to, status);
   if (status) fs::copy_file(from, to, status);
-  if (status) throw input_error("{}: can't be copied to {}: {}", from.string(), to.string(), status.message());
+  if (status)
+    throw input_error("{}: can't be copied to {}: {}", from.string(), to.string(), write_reason(status.value()));
 }
 
 void make_folders(const fs::path& path) {

@@ -9,6 +9,7 @@
 #include "btm/core/files.h"
 #include "btm/core/log.h"
 #include "btm/core/seal.h"
+#include "btm/core/write_error.h"
 
 namespace btm {
 namespace {
@@ -120,7 +121,7 @@ void append_edit(const fs::path& log, const Edit& edit) {
     if (std::size_t whole = whole_lines(bytes); whole < bytes.size()) {
       std::error_code status;
       fs::resize_file(log, whole, status);
-      if (status) throw input_error("{}: can't be written: {}", log.string(), status.message());
+      if (status) throw input_error("{}: can't be written: {}", log.string(), write_reason(status.value()));
     }
   }
   append_line(log, sealed_line(settings_json(edit).dump()));
