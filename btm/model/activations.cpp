@@ -1,57 +1,41 @@
 #include "btm/model/activations.h"
 
+#include "btm/core/arena.h"
 #include "btm/model/weights.h"
 
 namespace btm {
 namespace {
 
-// Hands out aligned pieces of an array; with a null base it only counts.
-class Arena {
- public:
-  explicit Arena(float* base) : base_(base) {}
-  float* take(std::size_t floats) {
-    constexpr std::size_t kLine = Buffer::kAlignment / sizeof(float);
-    float* piece = base_ ? base_ + used_ : nullptr;
-    used_ += (floats + kLine - 1) / kLine * kLine;
-    return piece;
-  }
-  std::size_t used() const { return used_; }
-
- private:
-  float* base_;
-  std::size_t used_ = 0;
-};
-
 BlockActivations take_block(Arena& arena, const ModelConfig& c, std::size_t rows, float* stream) {
   BlockActivations block;
-  block.input = stream ? stream : arena.take(rows * c.width);
-  block.attention_normed = arena.take(rows * c.width);
-  block.attention_statistics = arena.take(rows * 2);
-  block.qkv = arena.take(rows * qkv_width(c));
-  block.attended = arena.take(rows * c.width);
-  block.log_sums = arena.take(rows * c.heads);
-  block.middle = stream ? stream : arena.take(rows * c.width);
-  block.mlp_normed = arena.take(rows * c.width);
-  block.mlp_statistics = arena.take(rows * 2);
-  block.up = arena.take(rows * up_width(c));
-  block.activated = arena.take(rows * c.hidden);
+  block.input = stream ? stream : arena.take<float>(rows * c.width);
+  block.attention_normed = arena.take<float>(rows * c.width);
+  block.attention_statistics = arena.take<float>(rows * 2);
+  block.qkv = arena.take<float>(rows * qkv_width(c));
+  block.attended = arena.take<float>(rows * c.width);
+  block.log_sums = arena.take<float>(rows * c.heads);
+  block.middle = stream ? stream : arena.take<float>(rows * c.width);
+  block.mlp_normed = arena.take<float>(rows * c.width);
+  block.mlp_statistics = arena.take<float>(rows * 2);
+  block.up = arena.take<float>(rows * up_width(c));
+  block.activated = arena.take<float>(rows * c.hidden);
   return block;
 }
 
 void lay_out(ActivationLayout& a, Arena& arena, const ModelConfig& c, std::size_t rows, Keep keep,
              std::size_t workspace) {
-  a.final_sum = arena.take(rows * c.width);
-  a.final_normed = arena.take(rows * c.width);
-  a.final_statistics = arena.take(rows * 2);
-  a.projected = arena.take(rows * c.width);
-  a.workspace = arena.take(workspace);
+  a.final_sum = arena.take<float>(rows * c.width);
+  a.final_normed = arena.take<float>(rows * c.width);
+  a.final_statistics = arena.take<float>(rows * 2);
+  a.projected = arena.take<float>(rows * c.width);
+  a.workspace = arena.take<float>(workspace);
   a.blocks.clear();
   for (int i = 0; i < c.layers; ++i) {
     if (keep == Keep::all || i == 0) {
       a.blocks.push_back(take_block(arena, c, rows, keep == Keep::nothing ? a.final_sum : nullptr));
     } else {
       a.blocks.push_back(a.blocks.front());
-      if (keep == Keep::inputs) a.blocks.back().input = arena.take(rows * c.width);
+      if (keep == Keep::inputs) a.blocks.back().input = arena.take<float>(rows * c.width);
     }
   }
 }
@@ -60,15 +44,15 @@ void lay_out(ActivationLayout& a, Arena& arena, const ModelConfig& c, std::size_
 
 Activations::Activations(const ModelConfig& config, int rows, Keep keep, std::size_t workspace_floats)
     : storage_(activation_floats(config, rows, keep, workspace_floats)) {
-  Arena arena(storage_.data());
+  Arena arena(storage_.data(), Buffer::kAlignment);
   lay_out(*this, arena, config, rows, keep, workspace_floats);
 }
 
 std::size_t activation_floats(const ModelConfig& config, int rows, Keep keep, std::size_t workspace_floats) {
   ActivationLayout unplaced;
-  Arena counting(nullptr);
+  Arena counting(nullptr, Buffer::kAlignment);
   lay_out(unplaced, counting, config, static_cast<std::size_t>(rows), keep, workspace_floats);
-  return counting.used();
+  return counting.used() / sizeof(float);
 }
 
 }  // namespace btm

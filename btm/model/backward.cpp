@@ -80,10 +80,6 @@ void back_through_attention(const Pass& p, int layer) {
   back_through_norm(p, at.attention_norm, b.input, b.attention_statistics, delta_bias);
 }
 
-int widest(const ModelConfig& c) {
-  return std::max(qkv_width(c), c.hidden);
-}
-
 }  // namespace
 
 ActivationGradients::ActivationGradients(const ModelConfig& c, int rows)

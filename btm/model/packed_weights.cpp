@@ -2,48 +2,41 @@
 
 #include <set>
 
+#include "btm/core/arena.h"
 #include "btm/model/kernels/bf16_gemm.h"
 #include "btm/model/linear.h"
 
 namespace btm {
 namespace {
 
-constexpr std::size_t kLine = Buffer::kAlignment / sizeof(float);
-
-// Of each matrix in one of its two forms, so that all begin at a cache line.
-std::size_t whole_lines(std::size_t floats) {
-  return (floats + kLine - 1) / kLine * kLine;
+// Both forms of a matrix.
+PackedWeights::Place take_place(Arena& arena, const LinearOffsets& l) {
+  float* forward = arena.take<float>(bf16_packed_floats(l.in, l.out));
+  return {forward, arena.take<float>(bf16_packed_floats(l.out, l.in))};
 }
 
-std::size_t floats_of(const LinearOffsets& l) {
-  return whole_lines(bf16_packed_floats(l.in, l.out)) + whole_lines(bf16_packed_floats(l.out, l.in));
+std::size_t bytes_of(std::span<const LinearOffsets> matrices) {
+  Arena counting(nullptr, Buffer::kAlignment);
+  for (const LinearOffsets& l : matrices) take_place(counting, l);
+  return counting.used();
 }
 
 }  // namespace
 
 PackedWeights::PackedWeights(std::span<const WeightOffsets> models) {
   std::set<std::int64_t> seen;
-  std::size_t floats = 0;
   for (const WeightOffsets& offsets : models) {
     for (const LinearOffsets& l : matrices_of(offsets)) {
-      if (!seen.insert(l.weight).second) continue;
-      matrices_.push_back(l);
-      floats += floats_of(l);
+      if (seen.insert(l.weight).second) matrices_.push_back(l);
     }
   }
-  storage_ = Buffer(floats);
-  float* next = storage_.data();
-  for (const LinearOffsets& l : matrices_) {
-    float* backward = next + whole_lines(bf16_packed_floats(l.in, l.out));
-    places_[l.weight] = {next, backward};
-    next += floats_of(l);
-  }
+  storage_ = Buffer(bytes_of(matrices_) / sizeof(float));
+  Arena arena(storage_.data(), Buffer::kAlignment);
+  for (const LinearOffsets& l : matrices_) places_[l.weight] = take_place(arena, l);
 }
 
 std::size_t PackedWeights::bytes(const ModelConfig& config) {
-  std::size_t floats = 0;
-  for (const LinearOffsets& l : matrices_of(weight_offsets(config))) floats += floats_of(l);
-  return floats * sizeof(float);
+  return bytes_of(matrices_of(weight_offsets(config)));
 }
 
 void PackedWeights::pack(const float* parameters, int part, int parts) {

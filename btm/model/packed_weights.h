@@ -14,6 +14,10 @@ namespace btm {
 // In bfloat16, for both passes; only where cpu_multiplies_bf16(). Takes 4 bytes a number.
 class PackedWeights {
  public:
+  struct Place {  // of a matrix in the storage
+    float *forward, *backward;
+  };
+
   // Of the models with these offsets in one flat array of parameters (DEMix's domains share matrices).
   explicit PackedWeights(std::span<const WeightOffsets> models);
   static std::size_t bytes(const ModelConfig& config);  // of one plain model
@@ -25,9 +29,6 @@ class PackedWeights {
   const float* backward(const LinearOffsets& l) const { return places_.at(l.weight).backward; }  // w^T [out, in]
 
  private:
-  struct Place {
-    float *forward, *backward;
-  };
   std::vector<LinearOffsets> matrices_;
   std::unordered_map<std::int64_t, Place> places_;  // by the weight's offset
   Buffer storage_;

@@ -1,6 +1,7 @@
 // Where each weight lies in the flat array of parameters, for the parts that compute.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -56,6 +57,9 @@ inline int qkv_width(const ModelConfig& c) {
 }
 inline int up_width(const ModelConfig& c) {
   return c.architecture == Architecture::llama ? 2 * c.hidden : c.hidden;
+}
+inline int widest(const ModelConfig& c) {  // of the gradients of qkv and of the feed-forward's activations
+  return std::max(qkv_width(c), c.hidden);
 }
 NormShape norm_shape(const ModelConfig& config);
 

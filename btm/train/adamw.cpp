@@ -8,8 +8,7 @@
 namespace btm {
 namespace {
 
-constexpr std::size_t kBlock = 16384;  // floats
-constexpr double kClipEpsilon = 1e-6;  // of torch.nn.utils.clip_grad_norm_
+constexpr std::size_t kBlock = 16384;  // floats; four arrays of them stay in the L2 cache
 
 std::size_t total_size(const std::vector<ParameterSlice>& layout) {
   std::int64_t end = 0;
@@ -18,6 +17,17 @@ std::size_t total_size(const std::vector<ParameterSlice>& layout) {
 }
 
 }  // namespace
+
+std::vector<AdamwBlock> adamw_blocks(const std::vector<ParameterSlice>& layout, std::size_t most) {
+  std::vector<AdamwBlock> blocks;
+  for (const ParameterSlice& slice : layout) {
+    const auto size = static_cast<std::size_t>(slice.size);
+    for (std::size_t at = 0; at < size; at += most) {
+      blocks.push_back({static_cast<std::size_t>(slice.offset) + at, std::min(most, size - at), slice.decay});
+    }
+  }
+  return blocks;
+}
 
 AdamwScalars adamw_scalars(const TrainingSettings& settings, double learning_rate, std::int64_t update) {
   const auto t = static_cast<double>(update + 1);
@@ -33,17 +43,15 @@ AdamwScalars adamw_scalars(const TrainingSettings& settings, double learning_rat
 }
 
 AdamW::AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& settings, ThreadTeam& team)
-    : settings_(settings), team_(team), mean_(total_size(layout)), square_(total_size(layout)) {
-  for (const auto& slice : layout) {
-    auto size = static_cast<std::size_t>(slice.size);
-    for (std::size_t at = 0; at < size; at += kBlock) {
-      blocks_.push_back({static_cast<std::size_t>(slice.offset) + at, std::min(kBlock, size - at), slice.decay});
-    }
-  }
+    : settings_(settings),
+      team_(team),
+      blocks_(adamw_blocks(layout, kBlock)),
+      mean_(total_size(layout)),
+      square_(total_size(layout)) {
   squares_.resize(blocks_.size());
 }
 
-std::span<const AdamW::Block> AdamW::share(int thread) const {
+std::span<const AdamwBlock> AdamW::share(int thread) const {
   auto t = static_cast<std::size_t>(thread), n = static_cast<std::size_t>(team_.size());
   std::size_t begin = blocks_.size() * t / n, end = blocks_.size() * (t + 1) / n;
   return std::span(blocks_).subspan(begin, end - begin);
@@ -51,7 +59,7 @@ std::span<const AdamW::Block> AdamW::share(int thread) const {
 
 double AdamW::reduce(std::span<float* const> gradients) {
   team_.run([&](int thread) {
-    for (const Block& block : share(thread)) {
+    for (const AdamwBlock& block : share(thread)) {
       squares_[static_cast<std::size_t>(&block - blocks_.data())] =
           reduce_gradients(gradients, block.begin, block.size);
     }
@@ -73,7 +81,7 @@ double AdamW::update(float* parameters, std::span<float* const> gradients, doubl
   scalars.decay = 1;
 
   team_.run([&](int thread) {
-    for (const Block& block : share(thread)) {
+    for (const AdamwBlock& block : share(thread)) {
       adamw_update(block.decay ? decayed : scalars, parameters + block.begin, mean_.data() + block.begin,
                    square_.data() + block.begin, gradients[0] + block.begin, block.size);
     }

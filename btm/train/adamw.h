@@ -13,6 +13,9 @@
 
 namespace btm {
 
+// The slices in order, cut into blocks of at most `most` parameters.
+std::vector<AdamwBlock> adamw_blocks(const std::vector<ParameterSlice>& layout, std::size_t most);
+
 // Of update number `update` (from 0), for parameters that decay, without clipping.
 AdamwScalars adamw_scalars(const TrainingSettings& settings, double learning_rate, std::int64_t update);
 
@@ -32,17 +35,13 @@ class AdamW {
   Buffer& square() { return square_; }  // second moment [parameters]
 
  private:
-  struct Block {  // of one slice; small enough that its four arrays stay in the L2 cache
-    std::size_t begin = 0, size = 0;
-    bool decay = false;
-  };
   // The blocks of thread t.
-  std::span<const Block> share(int thread) const;
+  std::span<const AdamwBlock> share(int thread) const;
   double reduce(std::span<float* const> gradients);
 
   TrainingSettings settings_;
   ThreadTeam& team_;
-  std::vector<Block> blocks_;
+  std::vector<AdamwBlock> blocks_;
   std::vector<double> squares_;  // [blocks_]
   Buffer mean_, square_;
 };

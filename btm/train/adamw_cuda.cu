@@ -5,8 +5,7 @@ namespace btm::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kStep = 4;               // numbers that a thread takes at once
-constexpr float kClipEpsilon = 1e-6f;  // of torch.nn.utils.clip_grad_norm_
+constexpr int kStep = 4;  // numbers that a thread takes at once
 
 // Of the whole block, in its first thread.
 __device__ double sum_over_block(double x, double* scratch) {
@@ -42,10 +41,10 @@ __global__ void adamw_kernel(AdamwScalars s, float clip, const double* norm, con
                              bf16* rounded, float* m, float* v, float* g) {
   const float length = static_cast<float>(*norm);
   if (!isfinite(length)) return;
-  const float scale = clip > 0 ? fminf(1.0f, clip / (length + kClipEpsilon)) : 1.0f;
+  const float scale = clip > 0 ? fminf(1.0f, clip / (length + float(kClipEpsilon))) : 1.0f;
   const AdamwBlock block = blocks[blockIdx.x];
   const float decay = block.decay ? s.decay : 1.0f;
-  for (int i = threadIdx.x * kStep; i < block.size; i += kThreads * kStep) {
+  for (std::size_t i = threadIdx.x * kStep; i < block.size; i += kThreads * kStep) {
     const std::size_t at = block.begin + i;
     Pack<float, kStep> pi = load<kStep>(p + at), mi = load<kStep>(m + at), vi = load<kStep>(v + at);
     const Pack<float, kStep> gi = load<kStep>(g + at);

@@ -10,13 +10,7 @@
 
 namespace btm::cuda {
 
-// Numbers of one slice, or a part of it, that one block of threads updates. Both are multiples of 4.
-struct AdamwBlock {
-  std::size_t begin;
-  int size;  // at most kAdamwBlock
-  bool decay;
-};
-constexpr int kAdamwBlock = 4096;
+constexpr std::size_t kAdamwBlock = 4096;  // of a block, at most; begin and size are multiples of 4
 
 constexpr int kNormParts = 1024;
 // *norm = sqrt(sum of gradients^2), summed in double and in a fixed order. parts: [kNormParts] of scratch.

@@ -18,6 +18,14 @@ struct AdamwScalars {
   float epsilon = 0;
 };
 
+constexpr double kClipEpsilon = 1e-6;  // of torch.nn.utils.clip_grad_norm_
+
+// Parameters of one slice, or a part of it, that are updated together.
+struct AdamwBlock {
+  std::size_t begin, size;
+  bool decay;
+};
+
 // sums[0][i] += sums[1][i] + ... in that order for i in [begin, begin + size), and zeroes there in all but the first.
 // Returns the sum of the squares of the result, accumulated in double.
 double reduce_gradients(std::span<float* const> sums, std::size_t begin, std::size_t size);

@@ -27,7 +27,6 @@ cuda::Transformer::Use use_of(const TrainingSettings& settings) {
 
 // Sequences of a call. It depends on the GPU's memory as built in, not as free: equal recipes give equal bytes.
 int per_call(const ModelConfig& config, int sequences, cuda::Transformer::Use use) {
-  cuda::check_shape(config);
   const double memory = kActivationShare * find_gpu().value_or(Gpu{}).memory_bytes;
   int calls = std::max(1, static_cast<int>(std::int64_t(sequences) * config.context / kTokensPerCall));
   while (true) {
@@ -35,17 +34,6 @@ int per_call(const ModelConfig& config, int sequences, cuda::Transformer::Use us
     if (count == 1 || static_cast<double>(cuda::Transformer::bytes(config, count, use)) <= memory) return count;
     ++calls;
   }
-}
-
-std::vector<cuda::AdamwBlock> adamw_blocks(const std::vector<ParameterSlice>& slices) {
-  std::vector<cuda::AdamwBlock> blocks;
-  for (const ParameterSlice& slice : slices) {
-    for (std::int64_t at = 0; at < slice.size; at += cuda::kAdamwBlock) {
-      const auto size = static_cast<int>(std::min<std::int64_t>(cuda::kAdamwBlock, slice.size - at));
-      blocks.push_back({static_cast<std::size_t>(slice.offset + at), size, slice.decay});
-    }
-  }
-  return blocks;
 }
 
 class CudaLearner : public Learner {
@@ -71,7 +59,6 @@ class CudaLearner : public Learner {
   };
 
   std::size_t rows() const { return static_cast<std::size_t>(per_call_) * static_cast<std::size_t>(length_); }
-  std::size_t call_size(std::size_t at, std::size_t end, std::span<const int> domains) const;
   void stage(Staged& staged, std::span<const TokenId> tokens, std::span<const TokenId> targets, std::size_t window);
   void select(int domain);
   void wait() { cuda::check_cuda(cudaStreamSynchronize(stream_), "its work"); }
@@ -94,8 +81,8 @@ class CudaLearner : public Learner {
   cuda::DeviceArray<cuda::bf16> rounded_;
   cuda::DeviceArray<double> scalars_, norm_parts_;  // loss, norm
   cuda::PinnedArray<double> read_;                  // the same, here
-  std::vector<cuda::AdamwBlock> host_blocks_;
-  cuda::DeviceArray<cuda::AdamwBlock> blocks_;
+  std::vector<AdamwBlock> host_blocks_;
+  cuda::DeviceArray<AdamwBlock> blocks_;
   cuda::Transformer transformer_;
   std::vector<Staged> staged_;  // one for each call of a batch
   std::vector<int> sort_scratch_;
@@ -123,7 +110,7 @@ CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int seq
       scalars_(2),
       norm_parts_(cuda::kNormParts),
       read_(2),
-      host_blocks_(adamw_blocks(demix ? demix->slices : parameter_layout(model.config))),
+      host_blocks_(adamw_blocks(demix ? demix->slices : parameter_layout(model.config), cuda::kAdamwBlock)),
       blocks_(host_blocks_.size()),
       transformer_(model.config, per_call_, use_of(settings), stream_),
       sort_scratch_(static_cast<std::size_t>(model.config.vocab_size)),
@@ -145,14 +132,6 @@ void CudaLearner::to_host() {
   copy(host_mean_.data(), mean_.data(), size_, cudaMemcpyDeviceToHost);
   copy(host_square_.data(), square_.data(), size_, cudaMemcpyDeviceToHost);
   wait();
-}
-
-// Sequences from `at` on for one call: of one domain, for DEMix.
-std::size_t CudaLearner::call_size(std::size_t at, std::size_t end, std::span<const int> domains) const {
-  end = std::min(end, at + static_cast<std::size_t>(per_call_));
-  std::size_t next = at + 1;
-  while (next < end && (!demix_ || domains[next] == domains[at])) ++next;
-  return next - at;
 }
 
 // Windows of `window` tokens at the beginning of sequences; the rest of the call counts for nothing.
@@ -180,7 +159,7 @@ UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const
   cuda::check_cuda(cudaMemsetAsync(scalars_.data(), 0, 2 * sizeof(double), stream_), "to clear");
   std::size_t count = 0, call = 0;
   for (std::size_t at = 0; at < sequences; at += count, ++call) {
-    count = call_size(at, sequences, domains);
+    count = call_size(at, sequences, static_cast<std::size_t>(per_call_), demix_ ? domains : std::span<const int>());
     if (call == staged_.size()) staged_.emplace_back(rows());
     Staged& s = staged_[call];
     stage(s, inputs.subspan(at * length, count * length), targets.subspan(at * length, count * length), length);

@@ -1,5 +1,7 @@
 #include "btm/train/learner.h"
 
+#include <algorithm>
+
 #include "btm/core/error.h"
 #include "btm/train/cuda_learner.h"
 #include "btm/train/thread_learner.h"
@@ -19,6 +21,13 @@ Device device_for(Device wanted, Precision precision, int ranks) {
   if (!hindrance) return Device::cuda;
   if (wanted == Device::cuda) throw input_error("launcher.device: cuda: {}", hindrance);
   return Device::cpu;
+}
+
+std::size_t call_size(std::size_t at, std::size_t end, std::size_t most, std::span<const int> domains) {
+  end = std::min(end, at + most);
+  std::size_t next = at + 1;
+  while (next < end && (domains.empty() || domains[next] == domains[at])) ++next;
+  return next - at;
 }
 
 std::unique_ptr<Learner> make_learner(Model& model, const TrainingSettings& settings, const LearnerOptions& options,

@@ -1,6 +1,7 @@
 // One model in training: its gradients, the optimiser and the schedule, on whatever device.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -46,6 +47,10 @@ class Learner {
   virtual std::span<float> mean() = 0;    // first moment [parameters]
   virtual std::span<float> square() = 0;  // second moment [parameters]
 };
+
+// Sequences from `at` on, before `end`, that one call of a pass takes: at most `most`, and of one domain where
+// `domains` (of each sequence; empty: any go together) tells them apart.
+std::size_t call_size(std::size_t at, std::size_t end, std::size_t most, std::span<const int> domains);
 
 struct LearnerOptions {
   Device device = Device::cpu;  // cpu or cuda: what device_for() gave

@@ -90,14 +90,6 @@ std::vector<std::size_t> ThreadLearner::block_begins() const {
   return begins;
 }
 
-// Sequences from `at` on for one call: of one domain, for DEMix.
-std::size_t ThreadLearner::call_size(std::size_t at, std::size_t end, std::span<const int> domains) const {
-  end = std::min(end, at + sequences_per_call_);
-  std::size_t next = at + 1;
-  while (next < end && (!demix_ || domains[next] == domains[at])) ++next;
-  return next - at;
-}
-
 void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,
                                std::span<const int> domains) {
   Replica& replica = replicas_[static_cast<std::size_t>(thread)];
@@ -109,7 +101,7 @@ void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std:
   const bool tells = gradient_sum_ && !demix_ && begin < end;
   std::size_t count = 0;
   for (std::size_t at = begin; at < end; at += count) {
-    count = call_size(at, end, domains);
+    count = call_size(at, end, sequences_per_call_, demix_ ? domains : std::span<const int>());
     const std::size_t size = count * length;
     if (demix_) replica.transformer.use(demix_->offsets[static_cast<std::size_t>(domains[at])]);
     replica.loss += replica.transformer.train(model_.parameters.data(), inputs.subspan(at * length, size),

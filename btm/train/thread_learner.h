@@ -45,7 +45,6 @@ class ThreadLearner : public Learner {
   };
   void accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,
                   std::span<const int> domains);
-  std::size_t call_size(std::size_t at, std::size_t end, std::span<const int> domains) const;
   std::size_t first_sequence(int thread) const;
   std::vector<std::size_t> block_begins() const;
 

@@ -135,7 +135,7 @@ void Training::resume() {
     }
   }
   share_state();
-  learner_->from_host();
+  if (state_.update > 0) learner_->from_host();
   if (ranks_.is_first()) begin_files();
 }
 

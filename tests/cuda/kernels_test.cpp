@@ -250,10 +250,10 @@ TEST(CudaEmbedding, IsTheCpus) {
 
 TEST(CudaAdamw, IsTheCpus) {
   const std::size_t size = 3 * cuda::kAdamwBlock + 44;
-  const std::vector<cuda::AdamwBlock> blocks = {{0, cuda::kAdamwBlock, true},
-                                                {cuda::kAdamwBlock, 8, false},
-                                                {cuda::kAdamwBlock + 8, cuda::kAdamwBlock, true},
-                                                {2 * cuda::kAdamwBlock + 8, cuda::kAdamwBlock + 36, false}};
+  const std::vector<AdamwBlock> blocks = {{0, cuda::kAdamwBlock, true},
+                                          {cuda::kAdamwBlock, 8, false},
+                                          {cuda::kAdamwBlock + 8, cuda::kAdamwBlock, true},
+                                          {2 * cuda::kAdamwBlock + 8, cuda::kAdamwBlock + 36, false}};
   AdamwScalars s{0.5f, 0.99f, 0.1f, 0.95f, 0.05f, 1e-2f, 1.2f, 1e-8f};
   Floats p = random_floats(size, 1, 1), m = random_floats(size, 0.1, 2), v(size, 0.01f), g = random_floats(size, 1, 3);
   double norm = 0;
@@ -263,12 +263,12 @@ TEST(CudaAdamw, IsTheCpus) {
   const OnDevice<float> g_p(p), g_m(m), g_v(v), g_g(g);
   const OnDevice<bf16> g_rounded(size);
   const OnDevice<double> g_parts(cuda::kNormParts), g_norm(std::size_t{1});
-  const OnDevice<cuda::AdamwBlock> g_blocks(blocks);
+  const OnDevice<AdamwBlock> g_blocks(blocks);
   cuda::gradient_norm(kStream, size, g_g.data(), g_parts.data(), g_norm.data());
   EXPECT_NEAR(g_norm.read()[0], norm, 1e-9 * norm);
   cuda::adamw_update(kStream, s, clip, g_norm.data(), static_cast<int>(blocks.size()), g_blocks.data(), g_p.data(),
                      g_rounded.data(), g_m.data(), g_v.data(), g_g.data());
-  for (const cuda::AdamwBlock& block : blocks) {
+  for (const AdamwBlock& block : blocks) {
     AdamwScalars scalars = s;
     if (!block.decay) scalars.decay = 1;
     adamw_update(scalars, p.data() + block.begin, m.data() + block.begin, v.data() + block.begin,
@@ -286,7 +286,7 @@ TEST(CudaAdamw, LeavesAllAsItIsWhenTheNormIsNotFinite) {
   const OnDevice<float> g_p(p), g_m(zero), g_v(zero), g_g(g);
   const OnDevice<bf16> g_rounded(std::size_t{4});
   const OnDevice<double> g_parts(cuda::kNormParts), g_norm(std::size_t{1});
-  const OnDevice<cuda::AdamwBlock> g_blocks(std::vector<cuda::AdamwBlock>{{0, 4, true}});
+  const OnDevice<AdamwBlock> g_blocks(std::vector<AdamwBlock>{{0, 4, true}});
   cuda::gradient_norm(kStream, 4, g_g.data(), g_parts.data(), g_norm.data());
   EXPECT_TRUE(std::isnan(g_norm.read()[0]));
   cuda::adamw_update(kStream, {}, 1, g_norm.data(), 1, g_blocks.data(), g_p.data(), g_rounded.data(), g_m.data(),

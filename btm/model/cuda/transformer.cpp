@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "btm/core/arena.h"
 #include "btm/core/error.h"
 #include "btm/model/cuda/activation.h"
 #include "btm/model/cuda/loss.h"
 #include "btm/model/cuda/norm.h"
 #include "btm/model/cuda/products.h"
 #include "btm/model/cuda/rope.h"
+#include "btm/model/forward.h"
 #include "btm/model/kernels/rope.h"
 
 namespace btm::cuda {
@@ -21,17 +23,12 @@ int head_rows(const ModelConfig& c, int rows) {
   return static_cast<int>(std::clamp<std::size_t>(limit, 1, static_cast<std::size_t>(rows)));
 }
 
-int widest(const ModelConfig& c) {
-  return std::max(qkv_width(c), c.hidden);
-}
-
 std::size_t partial_floats(const ModelConfig& c) {
   return std::max(norm_partial_floats(c.width), bias_partial_floats(std::max(widest(c), up_width(c))));
 }
 
-}  // namespace
-
-void check_shape(const ModelConfig& c) {
+// Throws Error(input) for shapes that the kernels don't do.
+ModelConfig checked(const ModelConfig& c) {
   auto require = [](bool holds, const char* what, int value) {
     if (!holds) {
       throw input_error("{} is {}: on the GPU it must be a multiple of 8; change it or set launcher.device: cpu", what,
@@ -43,24 +40,10 @@ void check_shape(const ModelConfig& c) {
   require(head_dim(c) % 8 == 0, "model.width / model.heads", head_dim(c));
   if (head_dim(c) > 256)
     throw input_error("model.width / model.heads is {}: the GPU's attention takes 256 at most", head_dim(c));
+  return c;
 }
 
-// Hands out aligned pieces of the storage; with a null base it only counts.
-class Transformer::Arena {
- public:
-  explicit Arena(char* base) : base_(base) {}
-  template <class T>
-  T* take(std::size_t count) {
-    T* piece = base_ ? reinterpret_cast<T*>(base_ + used_) : nullptr;
-    used_ += (count * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
-    return piece;
-  }
-  std::size_t used() const { return used_; }
-
- private:
-  char* base_;
-  std::size_t used_ = 0;
-};
+}  // namespace
 
 Transformer::Buffers Transformer::lay_out(Arena& arena, const ModelConfig& c, int sequences, Use use) {
   const std::size_t rows = static_cast<std::size_t>(sequences) * c.context, width = c.width;
@@ -104,13 +87,13 @@ Transformer::Buffers Transformer::lay_out(Arena& arena, const ModelConfig& c, in
 }
 
 std::size_t Transformer::bytes(const ModelConfig& config, int sequences, Use use) {
-  Arena counting(nullptr);
+  Arena counting(nullptr, kAlignment);
   lay_out(counting, resolve(config), sequences, use);
   return counting.used();
 }
 
 Transformer::Transformer(const ModelConfig& config, int sequences, Use use, cudaStream_t stream)
-    : config_(resolve(config)),
+    : config_(checked(resolve(config))),
       offsets_(weight_offsets(config_)),
       norm_(norm_shape(config_)),
       use_(use),
@@ -118,8 +101,7 @@ Transformer::Transformer(const ModelConfig& config, int sequences, Use use, cuda
       sequences_(sequences),
       rows_(sequences * config_.context),
       storage_(bytes(config_, sequences, use)) {
-  check_shape(config_);
-  Arena arena(storage_.data());
+  Arena arena(storage_.data(), kAlignment);
   b_ = lay_out(arena, config_, sequences, use);
   if (config_.architecture == Architecture::llama) {
     const Buffer table = rope_table(config_.context, head_dim(config_), config_.rope_theta);
@@ -164,19 +146,12 @@ void Transformer::to_qkv(const Parameters& p, int layer, const float* stream, co
   }
 }
 
-namespace {
-
-AttentionShape attention_shape(const ModelConfig& c) {
-  return {c.context, 0, c.heads, c.kv_heads, head_dim(c), Operands::bf16};
-}
-
-}  // namespace
-
 // From qkv to `activated`.
 void Transformer::attend_and_feed_forward(const Parameters& p, int layer) {
   const BlockOffsets& at = offsets_.blocks[layer];
   const Block& b = b_.blocks[layer];
-  attention_forward(stream_, attention_shape(config_), sequences_, b.qkv, b.attended, b.log_sums);
+  attention_forward(stream_, attention_shape(config_, config_.context, Operands::bf16), sequences_, b.qkv, b.attended,
+                    b.log_sums);
   forward(at.project, p, b.attended, b_.projected);
   norm_forward(stream_, norm_, rows_, b.input, b_.projected, p.masters + at.mlp_norm.gain,
                find(p.masters, at.mlp_norm.shift), b.middle, b.mlp_normed, b.mlp_statistics);
@@ -281,7 +256,8 @@ void Transformer::back_through_attention(const Parameters& p, int layer, float* 
   bf16* d_qkv = b_.d_wide;
   backward_weight(at.project, b.attended, b_.d_rounded, gradients);
   backward_input(at.project, p, b_.d_rounded, b_.d_narrow);
-  attention_backward(stream_, attention_shape(config_), sequences_, b.qkv, b.attended, b.log_sums, b_.d_narrow, d_qkv);
+  attention_backward(stream_, attention_shape(config_, config_.context, Operands::bf16), sequences_, b.qkv, b.attended,
+                     b.log_sums, b_.d_narrow, d_qkv);
   if (config_.architecture == Architecture::llama) {
     rope(stream_, b_.rope, Turn::backward, rows_, config_.context, config_.heads + config_.kv_heads, head_dim(config_),
          d_qkv, qkv_width(config_));

@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "btm/core/arena.h"
 #include "btm/core/token.h"
 #include "btm/model/config.h"
 #include "btm/model/cuda/bf16.h"
@@ -22,15 +23,12 @@ struct Parameters {
   const bf16* rounded;  // for the products; to the nearest
 };
 
-// Throws Error(input) for shapes that the kernels don't do: widths must be multiples of 8, heads of at most 256
-// numbers.
-void check_shape(const ModelConfig& config);
-
 class Transformer {
  public:
   enum class Use { training, recomputing };  // as btm::Transformer::Use; both can score, too
 
-  // Buffers for `sequences` x config.context tokens at once.
+  // Buffers for `sequences` x config.context tokens at once. Throws Error(input) for shapes that the kernels don't do:
+  // widths must be multiples of 8, heads of at most 256 numbers.
   Transformer(const ModelConfig& config, int sequences, Use use, cudaStream_t stream);
   static std::size_t bytes(const ModelConfig& config, int sequences, Use use);  // of those buffers
 
@@ -76,7 +74,6 @@ class Transformer {
     TokenId *tokens, *targets;            // [rows]
     int *order, *starts;                  // [rows], [rows + 1]
   };
-  class Arena;
   static Buffers lay_out(Arena& arena, const ModelConfig& config, int sequences, Use use);
 
   // A linear layer's products on all rows; see products.h.
