@@ -33,6 +33,15 @@ void narrow(const Floats& from, bf16* to) {
   narrow(from, static_cast<int>(from.size()), 0, to);
 }
 
+// Products in this thread alone.
+template <class Work>
+void submit(cudaStream_t stream, Work work) {
+  emulator::submit(stream, [work] {
+    const SerialBlas serial;
+    work();
+  });
+}
+
 std::size_t weight_size(const LinearOffsets& l) {
   return static_cast<std::size_t>(l.in) * static_cast<std::size_t>(l.out);
 }
@@ -47,6 +56,25 @@ std::size_t area(int rows, int columns) {
   return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
 }
 
+// The heads of all sequences in float32.
+struct WideHeads {
+  WideHeads(const AttentionShape& of, int sequences, const bf16* packed)
+      : shape(of),
+        width(of.heads * of.head_dim),
+        kv(of.kv_heads * of.head_dim),
+        stride(width + 2 * kv),
+        qkv(wide(packed, area(sequences * of.queries, stride))) {
+    shape.operands = Operands::fp32;
+  }
+  std::size_t at(int sequence) const { return area(sequence * shape.queries, stride); }        // in qkv
+  std::size_t narrow_at(int sequence) const { return area(sequence * shape.queries, width); }  // in what is attended
+  std::size_t sums_at(int sequence) const { return area(sequence * shape.heads, shape.queries); }
+
+  AttentionShape shape;
+  int width, kv, stride;
+  Floats qkv;
+};
+
 }  // namespace
 
 struct ProductStream::Impl {
@@ -60,8 +88,7 @@ cudaStream_t ProductStream::get() const {
 
 void linear_forward(cudaStream_t stream, const LinearOffsets& l, const bf16* weights, int rows, const bf16* x, bf16* y,
                     int stride) {
-  emulator::submit(stream, [=] {
-    const SerialBlas serial;
+  submit(stream, [=] {
     const Floats w = wide(weights + l.weight, weight_size(l)), in = wide(x, area(rows, l.in));
     Floats out(area(rows, l.out));
     btm::linear_forward(alone(l), {w.data(), nullptr, Operands::fp32}, rows, in.data(), out.data());
@@ -75,8 +102,7 @@ void linear_forward(cudaStream_t stream, const LinearOffsets& l, const bf16* wei
 
 void linear_backward_input(cudaStream_t stream, const LinearOffsets& l, const bf16* weights, int rows, const bf16* dy,
                            int stride, bf16* dx) {
-  emulator::submit(stream, [=] {
-    const SerialBlas serial;
+  submit(stream, [=] {
     const Floats w = wide(weights + l.weight, weight_size(l)), out = wide(dy, rows, l.out, stride);
     Floats in(area(rows, l.in));
     btm::linear_backward_input(alone(l), {w.data(), nullptr, Operands::fp32}, rows, out.data(), in.data());
@@ -86,8 +112,7 @@ void linear_backward_input(cudaStream_t stream, const LinearOffsets& l, const bf
 
 void linear_backward_weight(cudaStream_t stream, const LinearOffsets& l, int rows, const bf16* x, const bf16* dy,
                             int stride, float* gradients) {
-  emulator::submit(stream, [=] {
-    const SerialBlas serial;
+  submit(stream, [=] {
     const Floats in = wide(x, area(rows, l.in)), out = wide(dy, rows, l.out, stride);
     btm::linear_backward_weight(l, Operands::fp32, rows, in.data(), out.data(), gradients);
   });
@@ -95,18 +120,13 @@ void linear_backward_weight(cudaStream_t stream, const LinearOffsets& l, int row
 
 void attention_forward(cudaStream_t stream, const AttentionShape& shape, int sequences, const bf16* qkv, bf16* attended,
                        float* log_sums) {
-  emulator::submit(stream, [=] {
-    const SerialBlas serial;
-    AttentionShape s = shape;
-    s.operands = Operands::fp32;
-    const int width = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim, stride = width + 2 * kv;
-    const Floats in = wide(qkv, area(sequences * s.queries, stride));
-    Floats out(area(sequences * s.queries, width)), workspace(attention_workspace(s));
+  submit(stream, [=] {
+    const WideHeads in(shape, sequences, qkv);
+    Floats out(in.narrow_at(sequences)), workspace(attention_workspace(in.shape));
     for (int i = 0; i < sequences; ++i) {
-      const float* q = in.data() + area(i * s.queries, stride);
-      btm::attention_forward(s, {q, stride}, {q + width, stride}, {q + width + kv, stride},
-                             {out.data() + area(i * s.queries, width), width}, log_sums + area(i * s.heads, s.queries),
-                             workspace.data());
+      const float* q = in.qkv.data() + in.at(i);
+      btm::attention_forward(in.shape, {q, in.stride}, {q + in.width, in.stride}, {q + in.width + in.kv, in.stride},
+                             {out.data() + in.narrow_at(i), in.width}, log_sums + in.sums_at(i), workspace.data());
     }
     narrow(out, attended);
   });
@@ -114,23 +134,17 @@ void attention_forward(cudaStream_t stream, const AttentionShape& shape, int seq
 
 void attention_backward(cudaStream_t stream, const AttentionShape& shape, int sequences, const bf16* qkv,
                         const bf16* attended, const float* log_sums, const bf16* d_attended, bf16* d_qkv) {
-  emulator::submit(stream, [=] {
-    const SerialBlas serial;
-    AttentionShape s = shape;
-    s.operands = Operands::fp32;
-    const int width = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim, stride = width + 2 * kv;
-    const Floats in = wide(qkv, area(sequences * s.queries, stride));
-    const Floats out = wide(attended, area(sequences * s.queries, width));
-    const Floats d_out = wide(d_attended, area(sequences * s.queries, width));
-    Floats d_in(in.size()), workspace(attention_workspace(s));
+  submit(stream, [=] {
+    const WideHeads in(shape, sequences, qkv);
+    const Floats out = wide(attended, in.narrow_at(sequences)), d_out = wide(d_attended, in.narrow_at(sequences));
+    Floats d_in(in.qkv.size()), workspace(attention_workspace(in.shape));
     for (int i = 0; i < sequences; ++i) {
-      const std::size_t at = area(i * s.queries, stride), narrow_at = area(i * s.queries, width);
-      const float* q = in.data() + at;
-      float* d_q = d_in.data() + at;
-      btm::attention_backward(s, {q, stride}, {q + width, stride}, {q + width + kv, stride},
-                              {out.data() + narrow_at, width}, log_sums + area(i * s.heads, s.queries),
-                              {d_out.data() + narrow_at, width}, {d_q, stride}, {d_q + width, stride},
-                              {d_q + width + kv, stride}, workspace.data());
+      const float* q = in.qkv.data() + in.at(i);
+      float* d_q = d_in.data() + in.at(i);
+      btm::attention_backward(in.shape, {q, in.stride}, {q + in.width, in.stride}, {q + in.width + in.kv, in.stride},
+                              {out.data() + in.narrow_at(i), in.width}, log_sums + in.sums_at(i),
+                              {d_out.data() + in.narrow_at(i), in.width}, {d_q, in.stride}, {d_q + in.width, in.stride},
+                              {d_q + in.width + in.kv, in.stride}, workspace.data());
     }
     narrow(d_in, d_qkv);
   });
