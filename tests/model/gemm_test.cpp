@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -9,6 +10,9 @@
 #include <vector>
 
 #include "btm/core/buffer.h"
+#if defined(__x86_64__)
+#include "btm/model/kernels/bf16_amx-inl.h"
+#endif
 #include "btm/model/kernels/bf16_gemm.h"
 #include "btm/model/kernels/blocked_gemm.h"
 #include "tests/model/kernel_values.h"
@@ -102,6 +106,63 @@ TEST(Gemm, IsTheProductByOurOwnKernel) {
 
 TEST(Gemm, IsTheProductOfRoundedOperands) {
   expect_products(bf16_gemm, to_bf16);
+}
+
+#if defined(__x86_64__)
+// What Intel's manual says of the instructions, so that CPUs without AMX test all around them.
+struct TilesInMemory {
+  using Registers = std::array<std::array<float, 256>, 8>;
+  static Registers& registers() {
+    thread_local Registers tiles;
+    return tiles;
+  }
+  template <int i>
+  static void zero() {
+    registers()[i].fill(0);
+  }
+  template <int i>
+  static void load(const float* memory, std::size_t stride) {
+    for (int r = 0; r < 16; ++r) std::copy_n(memory + r * stride, 16, registers()[i].begin() + r * 16);
+  }
+  template <int i>
+  static void store(float* memory, std::size_t stride) {
+    for (int r = 0; r < 16; ++r) std::copy_n(registers()[i].begin() + r * 16, 16, memory + r * stride);
+  }
+  template <int c, int a, int b>
+  static void add_product() {
+    auto bits = [](int tile, int row, int pair) {
+      return std::bit_cast<std::uint32_t>(registers()[tile][row * 16 + pair]);
+    };
+    auto low = [](std::uint32_t pair) { return std::bit_cast<float>(pair << 16); };
+    auto high = [](std::uint32_t pair) { return std::bit_cast<float>(pair & 0xffff0000); };
+    for (int m = 0; m < 16; ++m) {
+      for (int n = 0; n < 16; ++n) {
+        float& sum = registers()[c][m * 16 + n];
+        for (int p = 0; p < 16; ++p) {
+          const std::uint32_t x = bits(a, m, p), w = bits(b, p, n);
+          sum += low(x) * low(w);
+          sum += high(x) * high(w);
+        }
+      }
+    }
+  }
+  struct Session {
+    Session() {
+      for (auto& tile : registers()) tile.fill(NAN);
+    }
+  };
+};
+
+TEST(Gemm, IsTheProductOfTiles) {
+  if (!avx512_bf16_kernel()) GTEST_SKIP() << "tiles are packed by AVX512-BF16, which this CPU has not got";
+  expect_products(Bf16Products<AmxTiling<TilesInMemory>>::kernel().gemm, to_bf16);
+}
+#endif
+
+TEST(Gemm, IsTheProductByEachKindOfInstructions) {
+  for (const Bf16Kernel* kernel : {avx512_bf16_kernel(), amx_bf16_kernel()}) {
+    if (kernel) expect_products(kernel->gemm, to_bf16);
+  }
 }
 
 TEST(Gemm, APackedOperandGivesTheSameBytes) {

@@ -1,5 +1,5 @@
 // Matrix products of operands rounded to bfloat16, with float32 sums: twice the speed where the CPU multiplies pairs of
-// bfloat16 (AVX512-BF16).
+// bfloat16 (AVX512-BF16), several times with tiles of them (AMX).
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 #include "btm/model/kernels/gemm.h"
 
 #include "btm/model/kernels/bf16_gemm.h"
+#include "btm/model/kernels/bf16_kernel.h"
 #include "btm/model/kernels/blocked_gemm.h"
 
 extern "C" {
@@ -46,18 +47,9 @@ const char* gemm_library(Operands operands) {
   return blas_is_slow() || operands == Operands::bf16 ? "btm" : "MKL";
 }
 
-bool cpu_multiplies_bf16() {
-#if defined(__x86_64__)
-  static const bool does = __builtin_cpu_supports("avx512bf16");
-  return does;
-#else
-  return false;
-#endif
-}
-
-// Intel's cores multiply pairs of bfloat16 no faster than float32 outside of AMX.
+// Outside of AMX, Intel's cores multiply pairs of bfloat16 no faster than float32.
 Operands fastest_operands() {
-  return cpu_multiplies_bf16() && blas_is_slow() ? Operands::bf16 : Operands::fp32;
+  return amx_bf16_kernel() || (avx512_bf16_kernel() && blas_is_slow()) ? Operands::bf16 : Operands::fp32;
 }
 
 // A row-major matrix is its transpose in BLAS's eyes, so c^T = op(b)^T op(a)^T.

@@ -1,0 +1,114 @@
+// Products of pairs by AVX512-BF16.
+#include "btm/model/kernels/bf16_kernel.h"
+
+#if defined(__x86_64__)
+#include "btm/model/kernels/bf16_pairs-inl.h"
+
+HWY_PUSH_ATTRIBUTES(BTM_AVX512_BF16)
+namespace btm {
+namespace {
+
+constexpr int kLanes = 16, kVectors = 3;
+constexpr int kRows = 8;  // a tile of c stays in 24 of the 32 registers
+
+// a is packed, [kRows][pairs] or, kTransposed, [pairs][kRows].
+template <int kTileRows, int kTileVectors, bool kTransposed>
+HWY_INLINE void multiply_tile(const Tile& t, const float* a, const float* panel) {
+  __m512 sums[kTileRows][kTileVectors];
+  HWY_UNROLL(16)
+  for (int r = 0; r < kTileRows; ++r) {
+    HWY_UNROLL(16)
+    for (int v = 0; v < kTileVectors; ++v) sums[r][v] = _mm512_setzero_ps();
+    _mm_prefetch(reinterpret_cast<const char*>(t.c + std::size_t(r) * t.c_stride), _MM_HINT_T0);
+  }
+  const std::size_t stride = pairs(t.depth);
+  for (int p = 0; p < pairs(t.depth); ++p) {
+    __m512bh w[kTileVectors];
+    HWY_UNROLL(16)
+    for (int v = 0; v < kTileVectors; ++v) w[v] = (__m512bh)_mm512_load_ps(panel + v * kLanes);
+    HWY_UNROLL(16)
+    for (int r = 0; r < kTileRows; ++r) {
+      const __m512bh x = (__m512bh)_mm512_set1_ps(kTransposed ? a[r] : a[r * stride]);
+      HWY_UNROLL(16)
+      for (int v = 0; v < kTileVectors; ++v) sums[r][v] = _mm512_dpbf16_ps(sums[r][v], x, w[v]);
+    }
+    a += kTransposed ? kRows : 1;
+    panel += kVectors * kLanes;
+  }
+  const __m512 alpha = _mm512_set1_ps(t.alpha);
+  HWY_UNROLL(16)
+  for (int r = 0; r < kTileRows; ++r) {
+    HWY_UNROLL(16)
+    for (int v = 0; v < kTileVectors; ++v) {
+      float* c = t.c + std::size_t(r) * t.c_stride + v * kLanes;
+      const __mmask16 there = first_lanes(t.columns - v * kLanes);
+      const __m512 before = t.add ? _mm512_maskz_loadu_ps(there, c) : _mm512_setzero_ps();
+      _mm512_mask_storeu_ps(c, there, _mm512_fmadd_ps(alpha, sums[r][v], before));
+    }
+  }
+}
+
+template <bool kTransposed>
+void multiply_any(const Tile& tile, const float* a, const float* panel) {
+  with_constant<kRows>(tile.rows, [&](auto rows) {
+    with_constant<kVectors>((tile.columns + kLanes - 1) / kLanes,
+                            [&](auto vectors) { multiply_tile<rows(), vectors(), kTransposed>(tile, a, panel); });
+  });
+}
+
+// rows of a -> [rows][pairs]
+void pack_rows(int rows, int depth, MatrixView a, float* packed) {
+  for (int r = 0; r < rows; ++r, packed += pairs(depth)) {
+    const float* x = a.data + std::size_t(r) * a.stride;
+    for (int p = 0; p < depth; p += kLanes) {
+      const auto whole = static_cast<__mmask8>(first_lanes(std::min(8, pairs(depth - p))));
+      _mm256_mask_storeu_ps(packed + p / 2, whole, _mm256_castsi256_ps(rounded(x + p, first_lanes(depth - p))));
+    }
+  }
+}
+
+// columns of a, which is transposed -> groups of kRows, [pairs][kRows] each, zeros behind the last; two at a time
+void pack_transposed_rows(int rows, int depth, MatrixView a, float* packed) {
+  static_assert(kRows == 8);
+  const std::size_t group = std::size_t(pairs(depth)) * kRows;
+  for (int r = 0; r < rows; r += 2 * kRows, packed += 2 * group) {
+    const float* x = a.data + r;
+    for (int p = 0; p < pairs(depth); ++p, x += std::size_t(2) * a.stride) {
+      const float* below = 2 * p + 1 < depth ? x + a.stride : nullptr;
+      const __m512 both = interleaved(x, below, first_lanes(rows - r));
+      float* to = packed + std::size_t(p) * kRows;
+      _mm256_store_ps(to, _mm512_castps512_ps256(both));
+      if (rows - r > kRows) _mm256_store_ps(to + group, _mm512_extractf32x8_ps(both, 1));
+    }
+  }
+}
+
+struct Avx512Tiling {
+  static constexpr int kRows = btm::kRows, kColumns = kVectors * kLanes;
+  static constexpr int packed_pairs(int depth) { return pairs(depth); }
+  static void pack_a(int rows, int depth, MatrixView a, float* packed) {
+    (a.op == Op::none ? pack_rows : pack_transposed_rows)(rows, depth, a, packed);
+  }
+  static void multiply(const Tile& t, Op a_op, const float* a, const float* panel) {
+    a_op == Op::none ? multiply_any<false>(t, a, panel) : multiply_any<true>(t, a, panel);
+  }
+  struct Session {};
+};
+
+}  // namespace
+}  // namespace btm
+HWY_POP_ATTRIBUTES
+
+namespace btm {
+
+const Bf16Kernel* avx512_bf16_kernel() {
+  static constexpr Bf16Kernel kernel = Bf16Products<Avx512Tiling>::kernel();
+  return __builtin_cpu_supports("avx512bf16") ? &kernel : nullptr;
+}
+
+}  // namespace btm
+#else
+const btm::Bf16Kernel* btm::avx512_bf16_kernel() {
+  return nullptr;
+}
+#endif

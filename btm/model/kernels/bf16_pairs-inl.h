@@ -1,0 +1,173 @@
+// What the kernels of bf16_kernel.h have in common: operands packed in pairs, and the products over their blocks.
+// Packed, 32 bits hold a pair: the numbers of depths 2p and 2p + 1. They are moved as floats, whose bits nobody reads.
+#pragma once
+
+#include <hwy/base.h>
+
+// Highway 1.0 has no product of pairs, so these are Intel's intrinsics. g++ 12 takes their undefined values for
+// mistakes of ours (GCC's bug 105593).
+#if HWY_COMPILER_GCC_ACTUAL
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "btm/model/kernels/bf16_kernel.h"
+#include "btm/model/kernels/blocked_loops.h"
+
+#define BTM_AVX512_BF16 "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"
+
+HWY_PUSH_ATTRIBUTES(BTM_AVX512_BF16)
+namespace btm {
+namespace {
+
+constexpr int pairs(int depth) {
+  return (depth + 1) / 2;
+}
+
+constexpr __mmask16 first_lanes(int count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1u << count) - 1);
+}
+
+HWY_INLINE __m256i rounded(const float* x, __mmask16 there) {
+  return (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(there, x));
+}
+
+// The numbers at x and at `below` it, which may be nowhere, in pairs.
+HWY_INLINE __m512 interleaved(const float* x, const float* below, __mmask16 there) {
+  const __m512i low = _mm512_cvtepu16_epi32(rounded(x, there));
+  const __m512i high = below ? _mm512_cvtepu16_epi32(rounded(below, there)) : _mm512_setzero_si512();
+  return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+}
+
+// columns of b -> [pairs][kColumns], zeros behind them
+template <int kColumns>
+void pack_panel(int depth, int columns, MatrixView b, float* panel) {
+  const float* x = b.data;
+  for (int p = 0; p < depth; p += 2, x += std::size_t(2) * b.stride, panel += kColumns) {
+    const float* below = p + 1 < depth ? x + b.stride : nullptr;
+    for (int j = 0; j < kColumns; j += 16) {
+      const __mmask16 there = first_lanes(columns - j);
+      _mm512_store_ps(panel + j, interleaved(x + j, below ? below + j : nullptr, there));
+    }
+  }
+}
+
+// The same of a transposed b, whose columns lie along memory: 4 columns by 8 pairs at a time.
+template <int kColumns>
+void pack_transposed_panel(int depth, int columns, MatrixView b, float* panel) {
+  for (int j = 0; j < kColumns; j += 4) {
+    for (int p = 0; p < depth; p += 16) {
+      __m256i r[4] = {};
+      for (int i = 0; i < 4 && j + i < columns; ++i) {
+        r[i] = rounded(b.data + std::size_t(j + i) * b.stride + p, first_lanes(depth - p));
+      }
+      const __m256i low01 = _mm256_unpacklo_epi32(r[0], r[1]), high01 = _mm256_unpackhi_epi32(r[0], r[1]);
+      const __m256i low23 = _mm256_unpacklo_epi32(r[2], r[3]), high23 = _mm256_unpackhi_epi32(r[2], r[3]);
+      // Each holds one pair of the first four and one of the last four.
+      const __m256i by_pair[4] = {_mm256_unpacklo_epi64(low01, low23), _mm256_unpackhi_epi64(low01, low23),
+                                  _mm256_unpacklo_epi64(high01, high23), _mm256_unpackhi_epi64(high01, high23)};
+      float* to = panel + std::size_t(p / 2) * kColumns + j;
+      const int count = pairs(std::min(16, depth - p));
+      for (int i = 0; i < count; ++i) {
+        const __m256i both = by_pair[i % 4];
+        const __m128i one = i < 4 ? _mm256_castsi256_si128(both) : _mm256_extracti128_si256(both, 1);
+        _mm_store_ps(to + std::size_t(i) * kColumns, _mm_castsi128_ps(one));
+      }
+    }
+  }
+}
+
+// The products by a tile of c. A Tiling has
+//   kRows, kColumns                          of the tile
+//   packed_pairs(depth)                      how many pairs a row or column of a packed block has: at least
+//   pairs(depth) pack_a(rows, depth, a, packed)           a block of a; row r, a multiple of kRows, at r x
+//   packed_pairs(depth) multiply(tile, a_op, a, panel)           of a packed where the tile's rows begin, and
+//   [packed_pairs][kColumns] of b Session                                  lives on the thread while it multiplies
+template <class Tiling>
+class Bf16Products {
+ public:
+  static constexpr Bf16Kernel kernel() { return {packed_floats, pack, gemm, gemm_packed}; }
+
+ private:
+  static constexpr int kColumns = Tiling::kColumns;
+
+  static std::size_t block_floats(int depth, int columns) {  // the last panel may reach beyond the columns
+    return std::size_t(Tiling::packed_pairs(depth)) *
+           static_cast<std::size_t>((columns + kColumns - 1) / kColumns * kColumns);
+  }
+
+  static void pack_block(int depth, int columns, MatrixView b, float* packed) {
+    const std::size_t there = std::size_t(pairs(depth)) * kColumns;
+    const std::size_t panel = std::size_t(Tiling::packed_pairs(depth)) * kColumns;
+    for (int j = 0; j < columns; j += kColumns, packed += panel) {
+      (b.op == Op::none ? pack_panel<kColumns> : pack_transposed_panel<kColumns>)(depth,
+                                                                                  std::min(kColumns, columns - j),
+                                                                                  part(b, 0, j), packed);
+      std::fill(packed + there, packed + panel, 0.0f);
+    }
+  }
+
+  struct Kernel {
+    static constexpr int kRows = Tiling::kRows, kColumns = Tiling::kColumns, kDepth = 512;
+
+    void pack_b(int depth, int columns, MatrixView b) {
+      if (next) {
+        block = next;
+        next += block_floats(depth, columns);
+      } else {
+        pack_block(depth, columns, b, blocks.b.data());
+      }
+    }
+    void pack_a(int rows, int depth, MatrixView a) {
+      a_op = a.op;
+      Tiling::pack_a(rows, depth, a, blocks.a.data());
+    }
+    void multiply(const Tile& t) const {
+      const std::size_t stride = Tiling::packed_pairs(t.depth);
+      Tiling::multiply(t, a_op, blocks.a.data() + t.row * stride, block + t.column * stride);
+    }
+
+    PackedBlocks& blocks;
+    const float* next = nullptr;  // where all of b was packed before: its next block
+    const float* block = blocks.b.data();
+    Op a_op = Op::none;
+  };
+  static_assert(Tiling::packed_pairs(Kernel::kDepth) <= kLargestDepth);
+
+  static PackedBlocks& own_blocks() {
+    thread_local PackedBlocks blocks;
+    return blocks;
+  }
+
+  static std::size_t packed_floats(int k, int n) {
+    std::size_t floats = 0;
+    for_each_block_of_b<Kernel>(k, n,
+                                [&](int, int, int depth, int columns) { floats += block_floats(depth, columns); });
+    return floats;
+  }
+
+  static void pack(int k, int n, MatrixView b, float* packed) {
+    for_each_block_of_b<Kernel>(k, n, [&](int row, int column, int depth, int columns) {
+      pack_block(depth, columns, part(b, row, column), packed);
+      packed += block_floats(depth, columns);
+    });
+  }
+
+  static void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride) {
+    [[maybe_unused]] const typename Tiling::Session session;
+    multiply_blocks(Kernel{own_blocks()}, m, n, k, alpha, a, b, add, c, c_stride);
+  }
+
+  static void gemm_packed(int m, int n, int k, MatrixView a, const float* packed, float* c, int c_stride) {
+    const MatrixView unused{nullptr, 0};
+    [[maybe_unused]] const typename Tiling::Session session;
+    multiply_blocks(Kernel{own_blocks(), packed}, m, n, k, 1, a, unused, false, c, c_stride);
+  }
+};
+
+}  // namespace
+}  // namespace btm
+HWY_POP_ATTRIBUTES
