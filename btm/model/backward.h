@@ -1,8 +1,6 @@
 // The backward pass of a Transformer's blocks.
 #pragma once
 
-#include <functional>
-
 #include "btm/model/forward.h"
 
 namespace btm {
@@ -15,8 +13,6 @@ struct ActivationGradients {
   Buffer narrow;  // [rows, width], of what comes out of a norm or of the attention
   Buffer wide;    // [rows, max(qkv_width, hidden)]
 };
-
-using BlockDone = std::function<void(int block)>;
 
 // After a forward pass with Keep::all or Keep::inputs over whole sequences of `length` tokens and with d.narrow =
 // d(final_normed): adds the gradients of everything but the head to `gradients`. Spoils a.blocks[i].up. `block_done`,

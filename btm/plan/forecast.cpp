@@ -125,7 +125,9 @@ double parameters_of(const ModelTask& task, const ModelConfig& model) {
 
 double training_bytes(const ModelTask& task, const ModelConfig& model, const WorkerShare& share, int ranks) {
   const int threads = share.threads;
-  if (share.on_gpu) return kGpuProcessBytes + 3 * parameters_of(task, model) * sizeof(float);  // what checkpoints hold
+  if (share.on_gpu) {
+    return ranks * (kGpuProcessBytes + 3 * parameters_of(task, model) * sizeof(float));  // what checkpoints hold
+  }
   const auto sequences = static_cast<int>(task.training.batch_tokens / model.context);
   const auto plain =
       static_cast<double>(ThreadLearner::bytes(model, task.training, std::max(1, sequences), threads, threads * ranks));

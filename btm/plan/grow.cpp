@@ -346,7 +346,7 @@ class Grower {
 
 GrowOutcome grow(const Plan& plan, const GrowOptions& options) {
   if (plan.launcher.kind == LauncherKind::local) {  // a GPU that isn't there is told before any work
-    device_for(plan.launcher.device, plan.training.precision, plan.launcher.ranks);
+    device_for(plan.launcher.device, plan.training.precision);
   }
   return Grower(plan, options).run();
 }

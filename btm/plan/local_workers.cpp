@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <span>
 #include <sstream>
 
 #include "btm/core/error.h"
@@ -29,8 +30,8 @@ Error worker_error(const LaunchedRun& run, int status) {
   return {cause, fmt::format("{}: {} (log: {})", run.name, last_line(log), log.string())};
 }
 
-// As this process may use them, in the words of CUDA_VISIBLE_DEVICES.
-std::vector<std::string> gpu_names() {
+// As this process may use them, in the words of CUDA_VISIBLE_DEVICES, for workers that take so many of them.
+std::vector<std::string> gpu_groups(int together) {
   const auto gpu = find_gpu();
   const int count = gpu ? gpu->count : 0;
   std::vector<std::string> names;
@@ -41,14 +42,19 @@ std::vector<std::string> gpu_names() {
     for (int i = 0; i < count; ++i) names.push_back(std::to_string(i));
   }
   names.resize(std::min(names.size(), static_cast<std::size_t>(count)));
-  return names;
+  const auto size = static_cast<std::size_t>(together);
+  std::vector<std::string> groups(names.size() / size);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    groups[i] = fmt::format("{}", fmt::join(std::span(names).subspan(i * size, size), ","));
+  }
+  return groups;
 }
 
 }  // namespace
 
 LocalWorkers::LocalWorkers(fs::path program, const LauncherSettings& settings, int count)
     : program_(std::move(program)), settings_(settings), count_(count) {
-  if (settings.device != Device::cpu) gpus_ = gpu_names();
+  if (settings.device != Device::cpu) gpus_ = gpu_groups(settings.ranks);
 }
 
 LocalWorkers::~LocalWorkers() {
@@ -59,24 +65,24 @@ LocalWorkers::~LocalWorkers() {
 
 void LocalWorkers::start(const std::vector<const LaunchedRun*>& runs) {
   for (const LaunchedRun* run : runs) {
-    const std::size_t gpu = least_used_gpu();
-    alive_[start(*run, gpu)] = {run, gpu};
+    const std::size_t gpus = least_used_gpus();
+    alive_[start(*run, gpus)] = {run, gpus};
   }
 }
 
-std::size_t LocalWorkers::least_used_gpu() const {
+std::size_t LocalWorkers::least_used_gpus() const {
   std::vector<int> workers(std::max<std::size_t>(1, gpus_.size()));
-  for (const auto& [process, worker] : alive_) ++workers[worker.gpu];
+  for (const auto& [process, worker] : alive_) ++workers[worker.gpus];
   return static_cast<std::size_t>(std::ranges::min_element(workers) - workers.begin());
 }
 
-pid_t LocalWorkers::start(const LaunchedRun& run, std::size_t gpu) const {
+pid_t LocalWorkers::start(const LaunchedRun& run, std::size_t gpus) const {
   const fs::path log = run.run / "log.txt";
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (output < 0) throw write_error(log);
   // The workers' threads don't spin while they wait, because the cores are shared.
   ProcessOptions options{.output = output, .errors = output, .environment = {"OMP_WAIT_POLICY=passive"}};
-  if (gpus_.size() > 1) options.environment.push_back("CUDA_VISIBLE_DEVICES=" + gpus_[gpu]);
+  if (gpus_.size() > 1) options.environment.push_back("CUDA_VISIBLE_DEVICES=" + gpus_[gpus]);
   std::vector<std::string> words = worker_command(program_, settings_);
   words.insert(words.end(), {"train", run.run});
   const std::vector<std::string> behind = worker_options(settings_);

@@ -10,7 +10,8 @@
 namespace btm {
 
 // Runs `program train RUN` for each, at most `count` at once; what a worker prints goes to RUN/log.txt. Destruction
-// tells the workers to save and waits for them. They die with this process. Several GPUs are dealt out to them.
+// tells the workers to save and waits for them. They die with this process. Several GPUs are dealt out to
+// them, one for each rank.
 class LocalWorkers : public Workers {
  public:
   LocalWorkers(std::filesystem::path program, const LauncherSettings& settings, int count);
@@ -25,15 +26,15 @@ class LocalWorkers : public Workers {
  private:
   struct Worker {
     const LaunchedRun* run;
-    std::size_t gpu;  // index in gpus_
+    std::size_t gpus;  // index in gpus_
   };
-  pid_t start(const LaunchedRun& run, std::size_t gpu) const;
-  std::size_t least_used_gpu() const;
+  pid_t start(const LaunchedRun& run, std::size_t gpus) const;
+  std::size_t least_used_gpus() const;
 
   std::filesystem::path program_;
   LauncherSettings settings_;
   int count_;
-  std::vector<std::string> gpus_;  // names for CUDA_VISIBLE_DEVICES; empty with one or none
+  std::vector<std::string> gpus_;  // of a worker each, as names for CUDA_VISIBLE_DEVICES; empty: none
   std::map<pid_t, Worker> alive_;
 };
 

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "btm/core/cores.h"
+#include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/train/learner.h"
 
@@ -23,9 +24,13 @@ WorkerShare share_of(const LauncherSettings& settings, Precision precision, int 
   if (settings.kind == LauncherKind::slurm) {
     return {std::min(models, settings.workers.value_or(models)), settings.threads.value_or(1)};
   }
-  if (device_for(settings.device, precision, settings.ranks) == Device::cuda) {
+  if (device_for(settings.device, precision) == Device::cuda) {
     const int gpus = find_gpu().value_or(Gpu{}).count;
-    return {std::min(models, settings.workers.value_or(gpus)), settings.threads.value_or(1), true};
+    if (gpus < settings.ranks) {
+      throw input_error("launcher.ranks is {}, each with a GPU of its own, but here are {}; lower it, or set {}",
+                        settings.ranks, gpus, "launcher.device: cpu");
+    }
+    return {std::min(models, settings.workers.value_or(gpus / settings.ranks)), settings.threads.value_or(1), true};
   }
   const int workers = std::min(models, settings.workers.value_or(std::max(1, usable_cores() / settings.ranks)));
   return {workers, settings.threads.value_or(std::max(1, usable_cores() / (workers * settings.ranks)))};

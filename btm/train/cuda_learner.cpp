@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "btm/core/error.h"
@@ -12,6 +14,7 @@
 #include "btm/model/cuda/transformer.h"
 #include "btm/train/adamw.h"
 #include "btm/train/adamw_cuda.h"
+#include "btm/train/gradient_sum_cuda.h"
 #include "btm/train/schedule.h"
 #include "btm/train/score.h"
 
@@ -25,8 +28,10 @@ cuda::Transformer::Use use_of(const TrainingSettings& settings) {
   return settings.recompute ? cuda::Transformer::Use::recomputing : cuda::Transformer::Use::training;
 }
 
-// Sequences of a call. It depends on the GPU's memory as built in, not as free: equal recipes give equal bytes.
-int per_call(const ModelConfig& config, int sequences, cuda::Transformer::Use use) {
+// Sequences of a call, of a rank's share of the batch. It depends on the GPU's memory as built in, not as free: equal
+// recipes give equal bytes.
+int per_call(const ModelConfig& config, int batch, int ranks, cuda::Transformer::Use use) {
+  const int sequences = (batch + ranks - 1) / ranks;
   const double memory = kActivationShare * find_gpu().value_or(Gpu{}).memory_bytes;
   int calls = std::max(1, static_cast<int>(std::int64_t(sequences) * config.context / kTokensPerCall));
   while (true) {
@@ -38,7 +43,7 @@ int per_call(const ModelConfig& config, int sequences, cuda::Transformer::Use us
 
 class CudaLearner : public Learner {
  public:
-  CudaLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates,
+  CudaLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, const Ranks& ranks,
               const DemixLayout* demix);
 
   UpdateReport learn(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::span<const int> domains,
@@ -61,6 +66,7 @@ class CudaLearner : public Learner {
   std::size_t rows() const { return static_cast<std::size_t>(per_call_) * static_cast<std::size_t>(length_); }
   void stage(Staged& staged, std::span<const TokenId> tokens, std::span<const TokenId> targets, std::size_t window);
   void select(int domain);
+  void accumulate(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::span<const int> domains);
   void wait() { cuda::check_cuda(cudaStreamSynchronize(stream_), "its work"); }
   template <class T>
   void copy(T* to, const T* from, std::size_t count, cudaMemcpyKind kind) {
@@ -71,6 +77,7 @@ class CudaLearner : public Learner {
   Model& model_;
   TrainingSettings settings_;
   std::int64_t updates_;
+  const Ranks& ranks_;
   const DemixLayout* demix_;
   int length_, per_call_;
   cuda::ProductStream products_;
@@ -86,19 +93,22 @@ class CudaLearner : public Learner {
   cuda::Transformer transformer_;
   std::vector<Staged> staged_;  // one for each call of a batch
   std::vector<int> sort_scratch_;
-  std::map<int, cuda::Graph> training_, scoring_;  // by domain
-  const float* scored_ = nullptr;                  // what the last scoring left on the GPU
+  std::optional<cuda::GradientSum> sum_;                  // over ranks; none with one rank
+  std::map<std::pair<int, bool>, cuda::Graph> training_;  // by domain, and whether the sum comes with it
+  std::map<int, cuda::Graph> scoring_;                    // by domain
+  const float* scored_ = nullptr;                         // what the last scoring left on the GPU
   cuda::PinnedArray<float> log_probs_;
 };
 
 CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates,
-                         const DemixLayout* demix)
+                         const Ranks& ranks, const DemixLayout* demix)
     : model_(model),
       settings_(settings),
       updates_(updates),
+      ranks_(ranks),
       demix_(demix),
       length_(model.config.context),
-      per_call_(per_call(model.config, sequences, use_of(settings))),
+      per_call_(per_call(model.config, sequences, ranks.size(), use_of(settings))),
       size_(model.parameters.size()),
       host_mean_(size_),
       host_square_(size_),
@@ -115,6 +125,9 @@ CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int seq
       transformer_(model.config, per_call_, use_of(settings), stream_),
       sort_scratch_(static_cast<std::size_t>(model.config.vocab_size)),
       log_probs_(rows()) {
+  if (ranks.size() > 1) {
+    sum_.emplace(ranks, gradient_ranges(model.config, size_, demix), gradients_.data(), scalars_.data());
+  }
   copy(blocks_.data(), host_blocks_.data(), host_blocks_.size(), cudaMemcpyHostToDevice);
   from_host();
 }
@@ -150,16 +163,19 @@ void CudaLearner::select(int domain) {
   if (demix_) transformer_.use(demix_->offsets[static_cast<std::size_t>(domain)]);
 }
 
-UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,
-                                std::span<const int> domains, std::int64_t update,
-                                const std::function<void()>& before_change) {
+// The gradients and the loss of the batch, of which this rank takes its part, into gradients_ and scalars_.
+void CudaLearner::accumulate(std::span<const TokenId> inputs, std::span<const TokenId> targets,
+                             std::span<const int> domains) {
   const auto length = static_cast<std::size_t>(length_);
-  const std::size_t sequences = inputs.size() / length;
   const auto scale = static_cast<float>(1.0 / static_cast<double>(inputs.size()));
-  cuda::check_cuda(cudaMemsetAsync(scalars_.data(), 0, 2 * sizeof(double), stream_), "to clear");
+  auto first_sequence = [&](int rank) {
+    return inputs.size() / length * static_cast<std::size_t>(rank) / static_cast<std::size_t>(ranks_.size());
+  };
+  const std::size_t begin = first_sequence(ranks_.rank()), end = first_sequence(ranks_.rank() + 1);
+  const BlockDone tell = [this](int block) { sum_->block_done(block, stream_); };
   std::size_t count = 0, call = 0;
-  for (std::size_t at = 0; at < sequences; at += count, ++call) {
-    count = call_size(at, sequences, static_cast<std::size_t>(per_call_), demix_ ? domains : std::span<const int>());
+  for (std::size_t at = begin; at < end; at += count, ++call) {
+    count = call_size(at, end, static_cast<std::size_t>(per_call_), demix_ ? domains : std::span<const int>());
     if (call == staged_.size()) staged_.emplace_back(rows());
     Staged& s = staged_[call];
     stage(s, inputs.subspan(at * length, count * length), targets.subspan(at * length, count * length), length);
@@ -168,9 +184,20 @@ UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const
     const int domain = demix_ ? domains[at] : 0;
     select(domain);
     transformer_.load({s.tokens.data(), s.targets.data(), s.order.data(), s.starts.data()});
-    training_[domain].run(stream_,
-                          [&] { transformer_.train(parameters(), scale, gradients_.data(), scalars_.data()); });
+    const bool sums = sum_ && at + count == end;
+    training_[{domain, sums}].run(stream_, [&] {
+      transformer_.train(parameters(), scale, gradients_.data(), scalars_.data(), sums && !demix_ ? tell : nullptr);
+      if (sums) sum_->finish(stream_);
+    });
   }
+  if (sum_ && begin == end) sum_->finish(stream_);
+}
+
+UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,
+                                std::span<const int> domains, std::int64_t update,
+                                const std::function<void()>& before_change) {
+  cuda::check_cuda(cudaMemsetAsync(scalars_.data(), 0, 2 * sizeof(double), stream_), "to clear");
+  accumulate(inputs, targets, domains);
   UpdateReport report;
   report.learning_rate = learning_rate(settings_, update, updates_);
   cuda::gradient_norm(stream_, size_, gradients_.data(), norm_parts_.data(), scalars_.data() + 1);
@@ -208,8 +235,9 @@ void CudaLearner::score(int domain, int window, std::span<const TokenId> tokens,
 }  // namespace
 
 std::unique_ptr<Learner> make_cuda_learner(Model& model, const TrainingSettings& settings, int sequences,
-                                           std::int64_t updates, const DemixLayout* demix) {
-  return std::make_unique<CudaLearner>(model, settings, sequences, updates, demix);
+                                           std::int64_t updates, const Ranks& ranks, const DemixLayout* demix) {
+  cuda::check_cuda(cudaSetDevice(ranks.local_rank() % find_gpu().value_or(Gpu{}).count), "to be used");
+  return std::make_unique<CudaLearner>(model, settings, sequences, updates, ranks, demix);
 }
 
 }  // namespace btm

@@ -7,8 +7,9 @@
 
 namespace btm {
 
-// Throws Error(input): no GPU, no memory for it, a shape that its kernels don't do.
+// With several ranks each takes its part of the batch on a GPU of its own, which becomes the thread's current one.
+// Throws Error(input): no GPU, no memory for it, a shape that its kernels don't do, no NCCL for several ranks.
 std::unique_ptr<Learner> make_cuda_learner(Model& model, const TrainingSettings& settings, int sequences,
-                                           std::int64_t updates, const DemixLayout* demix);
+                                           std::int64_t updates, const Ranks& ranks, const DemixLayout* demix);
 
 }  // namespace btm

@@ -6,13 +6,22 @@
 
 namespace btm {
 
-GradientSum::GradientSum(const Ranks& ranks, const std::vector<std::size_t>& blocks, std::size_t size,
-                         std::vector<float*> gradients)
-    : ranks_(ranks), gradients_(std::move(gradients)) {
+std::vector<GradientRange> gradient_ranges(const ModelConfig& config, std::size_t size, const DemixLayout* demix) {
+  if (demix) return {{0, size}};
+  const WeightOffsets offsets = weight_offsets(config);
+  std::vector<GradientRange> ranges;
   std::size_t end = size;
-  for (std::size_t b = blocks.size(); b-- > 0; end = blocks[b]) ranges_.push_back({blocks[b], end - blocks[b]});
-  ranges_.push_back({0, end});
-  replicas_done_.resize(ranges_.size());
+  for (auto block = offsets.blocks.rbegin(); block != offsets.blocks.rend(); ++block) {
+    const auto begin = static_cast<std::size_t>(block->attention_norm.gain);
+    ranges.push_back({begin, end - begin});
+    end = begin;
+  }
+  ranges.push_back({0, end});
+  return ranges;
+}
+
+GradientSum::GradientSum(const Ranks& ranks, std::vector<GradientRange> ranges, std::vector<float*> gradients)
+    : ranks_(ranks), gradients_(std::move(gradients)), ranges_(std::move(ranges)), replicas_done_(ranges_.size()) {
   thread_ = std::thread([this] { serve(); });
 }
 
@@ -28,7 +37,7 @@ GradientSum::~GradientSum() {
 void GradientSum::block_done(int block) {
   {
     const std::lock_guard lock(mutex_);
-    ++replicas_done_[ranges_.size() - 2 - static_cast<std::size_t>(block)];
+    ++replicas_done_[range_of(block, ranges_)];
   }
   changed_.notify_all();
 }

@@ -7,18 +7,29 @@
 #include <thread>
 #include <vector>
 
+#include "btm/model/demix.h"
 #include "btm/train/ranks.h"
 
 namespace btm {
+
+struct GradientRange {
+  std::size_t begin = 0, size = 0;
+};
+// What is summed at once of `size` gradients, in the order in which the backward pass is through with it: the blocks,
+// last first (final norm and head come with that one), and what lies before them. With DEMix, whose blocks have
+// parameters in several places, all is one range.
+std::vector<GradientRange> gradient_ranges(const ModelConfig& config, std::size_t size, const DemixLayout* demix);
+// Which of them is that block's.
+inline std::size_t range_of(int block, const std::vector<GradientRange>& ranges) {
+  return ranges.size() - 2 - static_cast<std::size_t>(block);
+}
 
 // A thread of its own sums a range over this rank's replicas, in their order, and then over the ranks, as soon as every
 // replica is through with it.
 class GradientSum {
  public:
-  // `gradients` has an array of `size` floats for each replica; block b of the model begins at blocks[b], and the last
-  // one's range reaches to the end (final norm and head come with it). No blocks: all is summed at once.
-  GradientSum(const Ranks& ranks, const std::vector<std::size_t>& blocks, std::size_t size,
-              std::vector<float*> gradients);
+  // `gradients` has an array for each replica, which the ranges cover.
+  GradientSum(const Ranks& ranks, std::vector<GradientRange> ranges, std::vector<float*> gradients);
   ~GradientSum();
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
@@ -32,15 +43,12 @@ class GradientSum {
   void finish();
 
  private:
-  struct Range {
-    std::size_t begin = 0, size = 0;
-  };
   void serve();
   bool await(std::size_t range);
 
   const Ranks& ranks_;
   std::vector<float*> gradients_;
-  std::vector<Range> ranges_;  // in the order in which they are summed
+  std::vector<GradientRange> ranges_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -8,13 +8,11 @@
 
 namespace btm {
 
-Device device_for(Device wanted, Precision precision, int ranks) {
+Device device_for(Device wanted, Precision precision) {
   if (wanted == Device::cpu) return wanted;
   const char* hindrance = nullptr;
   if (precision == Precision::fp32) {
     hindrance = "training.precision: fp32 is for the CPU; the GPU multiplies bf16";
-  } else if (ranks > 1) {
-    hindrance = "launcher.ranks is for the CPU; several experts are trained on several GPUs, but not one on several";
   } else if (!find_gpu()) {
     hindrance = "there is no GPU, or this btm was built without CUDA (see `btm doctor`)";
   }
@@ -33,7 +31,7 @@ std::size_t call_size(std::size_t at, std::size_t end, std::size_t most, std::sp
 std::unique_ptr<Learner> make_learner(Model& model, const TrainingSettings& settings, const LearnerOptions& options,
                                       ThreadTeam& team, const Ranks& ranks, const DemixLayout* demix) {
   if (options.device == Device::cuda) {
-    return make_cuda_learner(model, settings, options.sequences, options.updates, demix);
+    return make_cuda_learner(model, settings, options.sequences, options.updates, ranks, demix);
   }
   return std::make_unique<ThreadLearner>(model, settings, options.sequences, options.updates, team, ranks, demix);
 }

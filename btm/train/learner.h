@@ -60,7 +60,7 @@ struct LearnerOptions {
 
 // What `wanted` comes to: for `automatic` a GPU, if there is one and it can do what is asked. Throws Error(input) if
 // cuda is wanted and can't be.
-Device device_for(Device wanted, Precision precision, int ranks);
+Device device_for(Device wanted, Precision precision);
 
 // The model, the team, the ranks and `demix` (null: a plain model) outlive the learner.
 std::unique_ptr<Learner> make_learner(Model& model, const TrainingSettings& settings, const LearnerOptions& options,

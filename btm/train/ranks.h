@@ -20,6 +20,7 @@ class Ranks {
   int rank() const { return rank_; }
   int size() const { return size_; }
   bool is_first() const { return rank_ == 0; }
+  int local_rank() const { return local_rank_; }  // among those on this machine
 
   // Until all are here, asleep: the others may be at work on the cores of this one.
   void wait() const;
@@ -27,14 +28,15 @@ class Ranks {
   double sum(double value) const;
   void broadcast(std::span<float> values) const;  // from the first to the others
   double broadcast(double value) const;
+  void broadcast(std::span<char> bytes) const;
 
   // Ends all ranks with this exit code: for one that fails alone, while the others wait for it.
   [[noreturn]] void abort(int code) const;
 
  private:
-  Ranks(int rank, int size) : rank_(rank), size_(size), joined_(true) {}
+  Ranks(int rank, int size, int local_rank) : rank_(rank), size_(size), local_rank_(local_rank), joined_(true) {}
 
-  int rank_ = 0, size_ = 1;
+  int rank_ = 0, size_ = 1, local_rank_ = 0;
   bool joined_ = false;
 };
 

@@ -31,7 +31,12 @@ Ranks Ranks::join() {
   if (given < MPI_THREAD_SERIALIZED) throw input_error("this MPI can't be called from more than one thread");
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
-  return {rank, size};
+  MPI_Comm here;
+  int local_rank = 0;
+  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &here);
+  MPI_Comm_rank(here, &local_rank);
+  MPI_Comm_free(&here);
+  return {rank, size, local_rank};
 }
 
 Ranks::~Ranks() {
@@ -39,7 +44,10 @@ Ranks::~Ranks() {
 }
 
 Ranks::Ranks(Ranks&& other) noexcept
-    : rank_(other.rank_), size_(other.size_), joined_(std::exchange(other.joined_, false)) {}
+    : rank_(other.rank_),
+      size_(other.size_),
+      local_rank_(other.local_rank_),
+      joined_(std::exchange(other.joined_, false)) {}
 
 void Ranks::wait() const {
   if (size_ == 1) return;
@@ -77,6 +85,12 @@ double Ranks::broadcast(double value) const {
   wait();
   MPI_Bcast(&value, 1, MPI_DOUBLE, 0, MPI_COMM_WORLD);
   return value;
+}
+
+void Ranks::broadcast(std::span<char> bytes) const {
+  if (size_ == 1) return;
+  wait();
+  MPI_Bcast(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, 0, MPI_COMM_WORLD);
 }
 
 void Ranks::abort(int code) const {

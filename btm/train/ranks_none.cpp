@@ -21,6 +21,7 @@ void Ranks::broadcast(std::span<float>) const {}
 double Ranks::broadcast(double value) const {
   return value;
 }
+void Ranks::broadcast(std::span<char>) const {}
 void Ranks::abort(int code) const {
   std::_Exit(code);
 }

@@ -71,23 +71,15 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
     if (packed_) replicas_.back().transformer.use(&*packed_);
     gradients_.push_back(replicas_.back().gradients.data());
   }
-  if (ranks.size() > 1) gradient_sum_.emplace(ranks, block_begins(), model.parameters.size(), gradients_);
+  if (ranks.size() > 1) {
+    gradient_sum_.emplace(ranks, gradient_ranges(model.config, model.parameters.size(), demix), gradients_);
+  }
 }
 
 // Of this rank's `thread`, or of the one behind its last.
 std::size_t ThreadLearner::first_sequence(int thread) const {
   const int replica = ranks_.rank() * team_.size() + thread;
   return sequences_ * static_cast<std::size_t>(replica) / static_cast<std::size_t>(ranks_.size() * team_.size());
-}
-
-// Where the parameters of each block begin; none for DEMix, which has them in several places.
-std::vector<std::size_t> ThreadLearner::block_begins() const {
-  std::vector<std::size_t> begins;
-  if (demix_) return begins;
-  for (const BlockOffsets& block : weight_offsets(model_.config).blocks) {
-    begins.push_back(static_cast<std::size_t>(block.attention_norm.gain));
-  }
-  return begins;
 }
 
 void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,

@@ -46,7 +46,6 @@ class ThreadLearner : public Learner {
   void accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,
                   std::span<const int> domains);
   std::size_t first_sequence(int thread) const;
-  std::vector<std::size_t> block_begins() const;
 
   Model& model_;
   TrainingSettings settings_;

@@ -61,7 +61,7 @@ class Training {
   void check_ranks_agree() const;
   TrainingResult finish();
   std::vector<SnapshotArray> arrays();
-  int threads() const { return device_ == Device::cuda ? 1 : job_.threads * ranks_.size(); }
+  int threads() const { return (device_ == Device::cuda ? 1 : job_.threads) * ranks_.size(); }
   double device_seconds() const { return spent_ + seconds_since(start_) * threads(); }
   fs::path checkpoints() const { return run_ / "checkpoints"; }
 
@@ -101,7 +101,7 @@ Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks
       updates_(update_count(job_)),
       tokens_per_update_(static_cast<std::int64_t>(batch_sequences(job_)) * job_.model.context),
       dev_interval_(dev_interval(job_, dev_.tokens())),
-      device_(device_for(job_.device, job_.training.precision, ranks_.size())),
+      device_(device_for(job_.device, job_.training.precision)),
       learner_(make_learner(model_, job_.training, {device_, batch_sequences(job_), updates_}, team_, ranks_,
                             demix_ ? &*demix_ : nullptr)),
       flops_per_token_(3 * forward_flops_per_token(job_.model)),
@@ -290,7 +290,7 @@ void Training::check_ranks_agree() const {
   for (const float value : model_.parameters.span()) sum += value;
   const double first = ranks_.broadcast(sum);
   if (ranks_.sum(sum == first ? 0.0 : 1.0) > 0) {
-    throw failure("{}: the ranks came to different weights; this MPI does not give all of them the same sums",
+    throw failure("{}: the ranks came to different weights; MPI or NCCL does not give all of them the same sums",
                   run_.string());
   }
 }

@@ -209,7 +209,7 @@ const float* Transformer::score(const Parameters& p) {
   return b_.log_probs;
 }
 
-void Transformer::train(const Parameters& p, float scale, float* gradients, double* loss) {
+void Transformer::train(const Parameters& p, float scale, float* gradients, double* loss, const BlockDone& block_done) {
   forward(p);
   head(p, scale, gradients);
   subtract_sum(stream_, rows_, b_.log_probs, loss);
@@ -221,6 +221,7 @@ void Transformer::train(const Parameters& p, float scale, float* gradients, doub
     if (use_ == Use::recomputing && layer < last) recompute(p, layer);
     back_through_feed_forward(p, layer, gradients);
     back_through_attention(p, layer, gradients);
+    if (block_done) block_done(layer);
   }
   embedding_backward(stream_, rows_, config_.context, config_.width, b_.tokens, {b_.order, b_.starts}, b_.d_stream,
                      gradients + offsets_.tokens, find(gradients, offsets_.positions));

@@ -42,7 +42,9 @@ class Transformer {
   void load(const Batch& batch);
 
   // Adds d(scale x sum of -log p(target))/d(parameters) to `gradients`, and the sum itself to *loss, both on the GPU.
-  void train(const Parameters& parameters, float scale, float* gradients, double* loss);
+  // `block_done`, if any, is called behind each block, when the stream was given the work.
+  void train(const Parameters& parameters, float scale, float* gradients, double* loss,
+             const BlockDone& block_done = nullptr);
 
   // log p(target) of every position; 0 where the target is kNoToken. On the GPU, until the next pass. [sequences x
   // context]

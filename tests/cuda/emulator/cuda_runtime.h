@@ -2,7 +2,8 @@
 // each barrier and shuffle. It stands before CUDA's own headers on the include path of the tests, so that the .cu files
 // are tested, as they are, where there is no GPU and no CUDA.
 //
-// Streams run what they are given at once, but for one that is being captured, which keeps it for the graph.
+// Streams run what they are given at once, but for those that are being captured, which keep it for the graph. A stream
+// that waits for an event of a captured one is captured with it, until that waits for it in turn.
 #pragma once
 
 #include <algorithm>
@@ -24,16 +25,23 @@ struct dim3 {
   dim3(unsigned a, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {}  // as CUDA's: from a number, too
 };
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
+enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorStreamCaptureUnjoined = 904 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
+enum : unsigned { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
 struct EmulatedGraph;
 using cudaGraph_t = EmulatedGraph*;
 using cudaGraphExec_t = EmulatedGraph*;
 struct EmulatedStream {
   cudaGraph_t captured = nullptr;  // what is being captured, if anything
+  bool joined = true;              // for one captured with another: that waits for all its work
 };
 using cudaStream_t = EmulatedStream*;
+struct EmulatedEvent {
+  cudaStream_t stream = nullptr;
+  cudaGraph_t captured = nullptr;
+};
+using cudaEvent_t = EmulatedEvent*;
 
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;
@@ -49,7 +57,14 @@ cudaError_t cudaFreeHost(void* p);
 cudaError_t cudaMemset(void* p, int value, std::size_t bytes);
 cudaError_t cudaMemsetAsync(void* p, int value, std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags);

@@ -12,6 +12,7 @@
 
 struct EmulatedGraph {
   std::vector<std::function<void()>> work;
+  std::vector<cudaStream_t> others;  // streams that are captured with the one that began
 };
 
 namespace btm::cuda {
@@ -121,6 +122,7 @@ void run_block(std::size_t threads) {
 void submit(cudaStream_t stream, std::function<void()> work) {
   if (stream && stream->captured) {
     stream->captured->work.push_back(std::move(work));
+    stream->joined = false;
   } else {
     work();
   }
@@ -161,6 +163,7 @@ float shuffle_xor(float value, int lanes) {
 }  // namespace emulator
 
 const char* cudaGetErrorString(cudaError_t error) {
+  if (error == cudaErrorStreamCaptureUnjoined) return "a captured stream was not joined to the one that began";
   return error == cudaErrorMemoryAllocation ? "out of memory" : "no error";
 }
 cudaError_t cudaMalloc(void** p, std::size_t bytes) {
@@ -192,7 +195,41 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   emulator::submit(stream, [=] { std::memcpy(to, from, bytes); });
   return cudaSuccess;
 }
+cudaError_t cudaSetDevice(int) {
+  return cudaSuccess;
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new EmulatedStream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
 cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  return cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (!event->captured || event->stream == stream) return cudaSuccess;
+  if (stream->captured) {
+    event->stream->joined = true;
+  } else {
+    stream->captured = event->captured;
+    stream->joined = false;
+    event->captured->others.push_back(stream);
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new EmulatedEvent;
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  *event = {stream, stream->captured};
   return cudaSuccess;
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
@@ -201,7 +238,12 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   *graph = std::exchange(stream->captured, nullptr);
-  return cudaSuccess;
+  bool joined = true;
+  for (cudaStream_t other : (*graph)->others) {
+    joined = joined && other->joined;
+    other->captured = nullptr;
+  }
+  return joined ? cudaSuccess : cudaErrorStreamCaptureUnjoined;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
   *executable = new EmulatedGraph(*graph);
