@@ -11,14 +11,21 @@
 namespace btm {
 namespace {
 
-// What the tokenizer was made from; kept beside it, because tokenizer.json doesn't say.
-fs::path recipe_file(const ForestPaths& paths) {
-  return paths.tokenizer() / "recipe.json";
-}
-
+// The settings that the tokenizer was made with; kept beside it, because tokenizer.json doesn't say.
 Json wanted_recipe(const Plan& plan) {
   if (!plan.tokenizer.from.empty()) return {{"sha256", Tokenizer::load(plan.tokenizer.from).sha256()}};
   return {{"vocab_size", plan.tokenizer.vocab_size}, {"sample_bytes", plan.tokenizer.sample_bytes}};
+}
+
+// Those and the text: domains may come and go while the tokenizer stays, but another forest's is the same one only if
+// it was made from the same.
+Json full_recipe(const Plan& plan) {
+  Json recipe = wanted_recipe(plan);
+  if (!plan.tokenizer.from.empty()) return recipe;
+  for (const std::string& name : domains_of_role(plan, Role::train)) {
+    recipe["files_sha256"][name] = files_sha256(find_domain(plan, name).text, name);
+  }
+  return recipe;
 }
 
 void check_unchanged(const Json& made, const Json& wanted, const ForestPaths& paths) {
@@ -73,20 +80,21 @@ bool unchanged(const DomainSettings& domain, const std::string& name, const Doma
 
 }  // namespace
 
-Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, int threads) {
-  Json wanted = wanted_recipe(plan);
-  if (fs::exists(recipe_file(paths))) {
-    Json made = Json::parse(read_file(recipe_file(paths)), nullptr, false);
-    if (made.is_discarded()) throw input_error("{}: not JSON; the file is damaged", recipe_file(paths).string());
-    check_unchanged(made, wanted, paths);
+Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, const Neighbours& neighbours, int threads) {
+  if (const fs::path file = paths.tokenizer() / kTokenizerRecipe; fs::exists(file)) {
+    Json made = Json::parse(read_file(file), nullptr, false);
+    if (made.is_discarded()) throw input_error("{}: not JSON; the file is damaged", file.string());
+    check_unchanged(made, wanted_recipe(plan), paths);
     return Tokenizer::load(paths.tokenizer());
   }
+  const std::string recipe = full_recipe(plan).dump(2) + "\n";
+  if (neighbours.take_tokenizer(recipe, paths.tokenizer())) return Tokenizer::load(paths.tokenizer());
   log_info(plan.tokenizer.from.empty() ? fmt::format("tokenizer: training {} tokens", plan.tokenizer.vocab_size)
                                        : fmt::format("tokenizer: {}", plan.tokenizer.from));
   Tokenizer tokenizer = make_tokenizer(plan, threads);
   FolderWriter folder(paths.tokenizer());
   tokenizer.save(folder.path());
-  write_file(folder.path() / "recipe.json", wanted.dump(2) + "\n");
+  write_file(folder.path() / kTokenizerRecipe, recipe);
   write_sums(folder.path());
   folder.publish();
   return tokenizer;

@@ -13,9 +13,9 @@
 
 namespace btm {
 
-// Makes the forest's tokenizer if it has none: trained on the train domains of the plan, or taken from tokenizer.from.
-// Throws Error(input) if there is one that the plan's settings would not give.
-Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, int threads);
+// Makes the forest's tokenizer if it has none: trained on the train domains of the plan, or taken from tokenizer.from
+// or a neighbour. Throws Error(input) if there is one that the plan's settings would not give.
+Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, const Neighbours& neighbours, int threads);
 
 // Makes the tokens of every domain that has none (or takes a neighbour's), in the order of the plan. Where the text
 // files have changed since: tokens that no model was trained on (`in_use`) are made again, others are Error(input).

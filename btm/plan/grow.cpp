@@ -68,7 +68,7 @@ class Grower {
   }
 
   void prepare() {
-    Tokenizer tokenizer = ensure_tokenizer(plan_, paths_, usable_cores());
+    Tokenizer tokenizer = ensure_tokenizer(plan_, paths_, neighbours_, usable_cores());
     base_.tokenizer_sha256 = tokenizer.sha256();
     ModelConfig model = plan_.model.config;
     if (model.vocab_size == 0) model.vocab_size = tokenizer.vocab_size();

@@ -24,6 +24,13 @@ void link_files(const fs::path& from, const fs::path& to) {
   });
 }
 
+void publish_links(const fs::path& from, const fs::path& to) {
+  FolderWriter writer(to);
+  link_files(from, writer.path());
+  if (!fs::exists(writer.path() / kSumsFile)) write_sums(writer.path());
+  writer.publish();
+}
+
 }  // namespace
 
 Neighbours::Neighbours(const std::vector<fs::path>& forests) : forests_(forests) {
@@ -49,6 +56,16 @@ std::optional<fs::path> Neighbours::find_model(const std::string& recipe_sha256)
   return found == models_.end() ? std::nullopt : std::optional(found->second);
 }
 
+bool Neighbours::take_tokenizer(const std::string& recipe, const fs::path& target) const {
+  for (const fs::path& root : forests_) {
+    const fs::path folder = ForestPaths{root}.tokenizer();
+    if (!fs::exists(folder / kTokenizerRecipe) || read_file(folder / kTokenizerRecipe) != recipe) continue;
+    publish_links(folder, target);
+    return true;
+  }
+  return false;
+}
+
 bool Neighbours::take_tokens(const std::string& domain, const TextSettings& text, const std::string& tokenizer_sha256,
                              const fs::path& target) const {
   const std::string files = files_sha256(text, domain);
@@ -57,10 +74,7 @@ bool Neighbours::take_tokens(const std::string& domain, const TextSettings& text
     if (!fs::exists(folder / "domain.json")) continue;
     const DomainReport report = load_domain_report(folder);
     if (report.files_sha256 != files || report.tokenizer_sha256 != tokenizer_sha256) continue;
-    FolderWriter writer(target);
-    link_files(folder, writer.path());
-    if (!fs::exists(writer.path() / kSumsFile)) write_sums(writer.path());
-    writer.publish();
+    publish_links(folder, target);
     return true;
   }
   return false;

@@ -13,6 +13,8 @@
 
 namespace btm {
 
+inline constexpr const char* kTokenizerRecipe = "recipe.json";  // beside a tokenizer: what it was made from
+
 // Files are shared by hard links where the file system allows: all of them are immutable.
 class Neighbours {
  public:
@@ -20,6 +22,9 @@ class Neighbours {
 
   // A published model of that recipe: its folder. Of a DEMix model, that of the set.
   std::optional<std::filesystem::path> find_model(const std::string& recipe_sha256) const;
+
+  // A tokenizer whose recipe has that text, into `target`; false if no forest has one.
+  bool take_tokenizer(const std::string& recipe, const std::filesystem::path& target) const;
 
   // The tokens of the domain's text by that tokenizer, into `target`; false if no forest has them.
   bool take_tokens(const std::string& domain, const TextSettings& text, const std::string& tokenizer_sha256,

@@ -61,6 +61,8 @@ class Study(ForestCase):
         btm("study", other)
         for file in ("seed/model.safetensors", "experts/python/model.safetensors", "tokens/cpp/train.bin"):
             self.assertTrue(os.path.samefile(self.folder / "study/some" / file, self.folder / "other/some" / file), file)
+        self.assertTrue(os.path.samefile(self.folder / "study/none/tokenizer/tokenizer.json",
+                                         self.folder / "other/some/tokenizer/tokenizer.json"))
         scores = [sorted(path.name for path in (self.folder / study / "some/results/scores").iterdir())
                   for study in ("study", "other")]
         self.assertEqual(scores[0], scores[1])
