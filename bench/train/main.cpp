@@ -28,7 +28,7 @@ btm::Precision precision_of(const Options& options) {
 
 btm::Device device_of(const Options& options) {
   if (options.device == "cpu") return btm::Device::cpu;
-  return btm::device_for(btm::Device::cuda, precision_of(options), 1);
+  return btm::device_for(btm::Device::cuda, precision_of(options));
 }
 
 // Seconds of each step, in ascending order.
