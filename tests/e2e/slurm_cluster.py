@@ -81,6 +81,8 @@ class Cluster:
         self.config = self.folder / "slurm.conf"
         self.config.write_text(CONFIG.format(host=socket.gethostname().split(".")[0], user=user, folder=self.folder, port=port,
                                              first=port + 1, last=port + nodes, nodes=nodes, cpus=cpus))
+        # Nothing here uses cgroups, but slurmd refuses to guess their version where none are mounted.
+        (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
         self.environment = {**os.environ, "PATH": PATH, "SLURM_CONF": str(self.config)}
         self._start_munge()
         self.run("slurmctld", "-f", self.config)
