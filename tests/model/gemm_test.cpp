@@ -79,7 +79,7 @@ void expect_products(Product&& product, float (*rounded)(float) = as_it_is) {
   // Around the sizes of tiles, panels and blocks, with every remainder of rows.
   const int shapes[][3] = {{1, 1, 1},     {1, 40, 30},   {2, 3, 5},     {6, 16, 4},    {8, 48, 7},
                            {7, 49, 3},    {13, 33, 256}, {128, 96, 32}, {193, 50, 40}, {200, 47, 9},
-                           {64, 65, 385}, {30, 17, 770}, {12, 1930, 6}};
+                           {64, 65, 385}, {30, 17, 770}, {12, 1930, 6}, {64, 96, 1030}};
   for (const auto& [m, n, k] : shapes) {
     for (Op a : {Op::none, Op::transposed}) {
       for (Op b : {Op::none, Op::transposed}) {
@@ -153,31 +153,41 @@ struct TilesInMemory {
   };
 };
 
-TEST(Gemm, IsTheProductOfTiles) {
-  if (!avx512_bf16_kernel()) GTEST_SKIP() << "tiles are packed by AVX512-BF16, which this CPU has not got";
-  expect_products(Bf16Products<AmxTiling<TilesInMemory>>::kernel().gemm, to_bf16);
-}
 #endif
 
-TEST(Gemm, IsTheProductByEachKindOfInstructions) {
+// By the kinds of instructions that are there, and by tiles in memory, which AVX512-BF16 packs.
+std::vector<Bf16Kernel> kernels() {
+  std::vector<Bf16Kernel> there;
   for (const Bf16Kernel* kernel : {avx512_bf16_kernel(), amx_bf16_kernel()}) {
-    if (kernel) expect_products(kernel->gemm, to_bf16);
+    if (kernel) there.push_back(*kernel);
   }
+#if defined(__x86_64__)
+  if (avx512_bf16_kernel()) there.push_back(Bf16Products<AmxTiling<TilesInMemory>>::kernel());
+#endif
+  return there;
+}
+
+TEST(Gemm, IsTheProductByEachKindOfInstructions) {
+  if (kernels().empty()) GTEST_SKIP() << "this CPU has no AVX512-BF16";
+  for (const Bf16Kernel& kernel : kernels()) expect_products(kernel.gemm, to_bf16);
 }
 
 TEST(Gemm, APackedOperandGivesTheSameBytes) {
-  if (!cpu_multiplies_bf16()) GTEST_SKIP() << "nothing is packed on this CPU: it has no AVX512-BF16";
+  if (kernels().empty()) GTEST_SKIP() << "nothing is packed on this CPU: it has no AVX512-BF16";
   for (const auto& [m, n, k] : {std::array{1, 1, 1}, {7, 49, 3}, {193, 50, 513}, {12, 1930, 1030}}) {
     for (const Op op : {Op::none, Op::transposed}) {
       const auto a = random_floats(std::size_t(m) * k, 1, 1), b = random_floats(std::size_t(k) * n, 1, 2);
       const MatrixView b_view{b.data(), op == Op::none ? n : k, op};
-      std::vector<float> expected(std::size_t(m) * n), found(expected.size());
-      bf16_gemm(m, n, k, 1, {a.data(), k}, b_view, false, expected.data(), n);
-      Buffer packed(bf16_packed_floats(k, n));
-      bf16_pack(k, n, b_view, packed.data());
-      for (int again = 0; again < 2; ++again) {
-        bf16_gemm_packed(m, n, k, {a.data(), k}, packed.data(), found.data(), n);
-        EXPECT_EQ(found, expected) << m << " x " << n << " x " << k;
+      for (const Bf16Kernel& kernel : kernels()) {
+        std::vector<float> expected(std::size_t(m) * n), found(expected.size());
+        kernel.gemm(m, n, k, 1, {a.data(), k}, b_view, false, expected.data(), n);
+        Buffer packed(kernel.packed_floats(k, n));
+        std::ranges::fill(packed.span(), NAN);  // what is behind the numbers must not count
+        kernel.pack(k, n, b_view, packed.data());
+        for (int again = 0; again < 2; ++again) {
+          kernel.gemm_packed(m, n, k, {a.data(), k}, packed.data(), found.data(), n);
+          EXPECT_EQ(found, expected) << m << " x " << n << " x " << k;
+        }
       }
     }
   }
