@@ -17,7 +17,7 @@
 #include "btm/plan/event_files.h"
 #include "btm/plan/jobs.h"
 #include "btm/plan/training.h"
-#include "btm/train/learner.h"
+#include "btm/plan/workers.h"
 
 namespace btm {
 namespace {
@@ -345,9 +345,7 @@ class Grower {
 }  // namespace
 
 GrowOutcome grow(const Plan& plan, const GrowOptions& options) {
-  if (plan.launcher.kind == LauncherKind::local) {  // a GPU that isn't there is told before any work
-    device_for(plan.launcher.device, plan.training.precision);
-  }
+  share_of(plan.launcher, plan.training.precision, 1);  // GPUs that aren't there are told before any work
   return Grower(plan, options).run();
 }
 

@@ -10,8 +10,8 @@
 namespace btm {
 
 // Runs `program train RUN` for each, at most `count` at once; what a worker prints goes to RUN/log.txt. Destruction
-// tells the workers to save and waits for them. They die with this process. Several GPUs are dealt out to
-// them, one for each rank.
+// tells the workers to save and waits for them. They die with this process. Several GPUs are dealt out to them, one
+// for each rank.
 class LocalWorkers : public Workers {
  public:
   LocalWorkers(std::filesystem::path program, const LauncherSettings& settings, int count);

@@ -27,8 +27,9 @@ WorkerShare share_of(const LauncherSettings& settings, Precision precision, int 
   if (device_for(settings.device, precision) == Device::cuda) {
     const int gpus = find_gpu().value_or(Gpu{}).count;
     if (gpus < settings.ranks) {
-      throw input_error("launcher.ranks is {}, each with a GPU of its own, but here are {}; lower it, or set {}",
-                        settings.ranks, gpus, "launcher.device: cpu");
+      throw input_error(
+          "launcher.ranks is {}, each with a GPU of its own, but here are {}; lower it, or set launcher.device: cpu",
+          settings.ranks, gpus);
     }
     return {std::min(models, settings.workers.value_or(gpus / settings.ranks)), settings.threads.value_or(1), true};
   }

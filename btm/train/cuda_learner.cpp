@@ -168,10 +168,9 @@ void CudaLearner::accumulate(std::span<const TokenId> inputs, std::span<const To
                              std::span<const int> domains) {
   const auto length = static_cast<std::size_t>(length_);
   const auto scale = static_cast<float>(1.0 / static_cast<double>(inputs.size()));
-  auto first_sequence = [&](int rank) {
-    return inputs.size() / length * static_cast<std::size_t>(rank) / static_cast<std::size_t>(ranks_.size());
-  };
-  const std::size_t begin = first_sequence(ranks_.rank()), end = first_sequence(ranks_.rank() + 1);
+  const std::size_t sequences = inputs.size() / length;
+  const std::size_t begin = part_begin(sequences, ranks_.rank(), ranks_.size());
+  const std::size_t end = part_begin(sequences, ranks_.rank() + 1, ranks_.size());
   const BlockDone tell = [this](int block) { sum_->block_done(block, stream_); };
   std::size_t count = 0, call = 0;
   for (std::size_t at = begin; at < end; at += count, ++call) {

@@ -52,6 +52,12 @@ class Learner {
 // `domains` (of each sequence; empty: any go together) tells them apart.
 std::size_t call_size(std::size_t at, std::size_t end, std::size_t most, std::span<const int> domains);
 
+// Where part `part` of a batch begins that is cut into `parts`, as nearly equal as can be; part `parts` begins at its
+// end.
+inline std::size_t part_begin(std::size_t sequences, int part, int parts) {
+  return sequences * static_cast<std::size_t>(part) / static_cast<std::size_t>(parts);
+}
+
 struct LearnerOptions {
   Device device = Device::cpu;  // cpu or cuda: what device_for() gave
   int sequences = 1;            // of a batch

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "btm/model/kernels/bf16_gemm.h"
 #include "btm/train/schedule.h"
 
 namespace btm {
@@ -78,8 +79,7 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
 
 // Of this rank's `thread`, or of the one behind its last.
 std::size_t ThreadLearner::first_sequence(int thread) const {
-  const int replica = ranks_.rank() * team_.size() + thread;
-  return sequences_ * static_cast<std::size_t>(replica) / static_cast<std::size_t>(ranks_.size() * team_.size());
+  return part_begin(sequences_, ranks_.rank() * team_.size() + thread, ranks_.size() * team_.size());
 }
 
 void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,

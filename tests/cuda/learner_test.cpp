@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "btm/core/error.h"
-#include "btm/core/random.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/cuda_learner.h"
 #include "btm/train/thread_learner.h"
+#include "tests/cuda/small_model.h"
 #include "tests/train/oracle_case.h"
 
 namespace btm {
@@ -117,13 +117,7 @@ INSTANTIATE_TEST_SUITE_P(Families, CudaLearnerTest, testing::Values("gpt2", "lla
 // Calls of one domain each, of which the second isn't full; three updates: at once, recorded, from the graphs.
 TEST(CudaLearner, TrainsDemixAsTheCpuDoes) {
   constexpr int kUpdates = 3;
-  ModelConfig config;
-  config.layers = 2;
-  config.width = 32;
-  config.heads = 4;
-  config.context = 16;
-  config.vocab_size = 61;
-  const Model plain = random_model(config, 1);
+  const Model plain = random_model(test::small_config(), 1);
   const DemixLayout layout(plain.config, 2);
   Model on_gpu{plain.config, demix_parameters(layout, plain)}, on_cpu{plain.config, demix_parameters(layout, plain)};
   const std::vector<int> domains = {0, 0, 0, 1};
@@ -134,12 +128,8 @@ TEST(CudaLearner, TrainsDemixAsTheCpuDoes) {
   const auto learner = make_cuda_learner(on_gpu, settings, 4, kUpdates, kAlone, &layout);
   ThreadLearner expected(on_cpu, settings, 4, kUpdates, team, kAlone, &layout);
   for (int update = 0; update < kUpdates; ++update) {
-    Random random(static_cast<std::uint64_t>(update));
-    std::vector<TokenId> inputs(4 * 16), targets(4 * 16);
-    for (TokenId& token : inputs) token = static_cast<TokenId>(random.below(61));
-    for (TokenId& token : targets) token = static_cast<TokenId>(random.below(61));
-    const UpdateReport there = learner->learn(inputs, targets, domains, update);
-    const UpdateReport here = expected.learn(inputs, targets, domains, update);
+    const UpdateReport there = test::learn_random_batch(*learner, domains, update);
+    const UpdateReport here = test::learn_random_batch(expected, domains, update);
     EXPECT_NEAR(there.loss, here.loss, 2e-3 * here.loss);
     EXPECT_NEAR(there.gradient_norm, here.gradient_norm, 0.01 * here.gradient_norm);
     learner->to_host();

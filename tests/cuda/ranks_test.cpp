@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "btm/core/random.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/cuda_learner.h"
+#include "tests/cuda/small_model.h"
 #include "tests/train/oracle_case.h"
 
 namespace btm {
@@ -47,51 +47,31 @@ TEST_P(CudaRanksTest, LearnAsOneDoes) {
 INSTANTIATE_TEST_SUITE_P(Families, CudaRanksTest, testing::Values("gpt2", "llama"),
                          [](const auto& test) { return std::string(test.param); });
 
-struct Batches {
-  int sequences;
-  std::vector<int> domains;
-};
-
-std::vector<UpdateReport> train(Learner& learner, const ModelConfig& config, const Batches& batches) {
+std::vector<UpdateReport> train(Learner& learner, const std::vector<int>& domains) {
   std::vector<UpdateReport> reports;
   for (int update = 0; update < 4; ++update) {
-    Random random(static_cast<std::uint64_t>(update));
-    const auto size = static_cast<std::size_t>(batches.sequences * config.context);
-    std::vector<TokenId> inputs(size), targets(size);
-    for (TokenId& token : inputs) token = static_cast<TokenId>(random.below(config.vocab_size));
-    for (TokenId& token : targets) token = static_cast<TokenId>(random.below(config.vocab_size));
-    reports.push_back(learner.learn(inputs, targets, batches.domains, update));
+    reports.push_back(test::learn_random_batch(learner, domains, update));
   }
   return reports;
 }
 
-ModelConfig small_config() {
-  ModelConfig config;
-  config.layers = 2;
-  config.width = 32;
-  config.heads = 4;
-  config.context = 16;
-  config.vocab_size = 61;
-  return config;
-}
-
 TEST(CudaRanks, WithoutASequenceTakePartAllTheSame) {
-  Model shared = random_model(small_config(), 1), own = random_model(small_config(), 1);
+  Model shared = random_model(test::small_config(), 1), own = random_model(test::small_config(), 1);
   const auto learner = make_cuda_learner(shared, {}, 1, 4, *together, nullptr);
   const auto expected = make_cuda_learner(own, {}, 1, 4, kAlone, nullptr);
-  expect_same_losses(train(*learner, shared.config, {1, {}}), train(*expected, own.config, {1, {}}));
+  expect_same_losses(train(*learner, {0}), train(*expected, {0}));
   expect_same_weights_everywhere(*learner, shared);
 }
 
 // The first rank has one call, the second one has two, of which the last brings the sum.
 TEST(CudaRanks, TrainDemixAsOneDoes) {
-  const Model plain = random_model(small_config(), 1);
+  const Model plain = random_model(test::small_config(), 1);
   const DemixLayout layout(plain.config, 2);
   Model shared{plain.config, demix_parameters(layout, plain)}, own{plain.config, demix_parameters(layout, plain)};
-  const Batches batches{4, {0, 0, 0, 1}};
+  const std::vector<int> domains = {0, 0, 0, 1};
   const auto learner = make_cuda_learner(shared, {}, 4, 4, *together, &layout);
   const auto expected = make_cuda_learner(own, {}, 4, 4, kAlone, &layout);
-  expect_same_losses(train(*learner, plain.config, batches), train(*expected, plain.config, batches));
+  expect_same_losses(train(*learner, domains), train(*expected, domains));
   expect_same_weights_everywhere(*learner, shared);
 }
 

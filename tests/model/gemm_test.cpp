@@ -152,7 +152,6 @@ struct TilesInMemory {
     }
   };
 };
-
 #endif
 
 // By the kinds of instructions that are there, and by tiles in memory, which AVX512-BF16 packs.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <thread>
 
+#include "btm/model/kernels/bf16_gemm.h"
 #include "tests/model/oracle_case.h"
 
 namespace btm {

@@ -125,7 +125,10 @@ struct AmxTiling {
     }
     for_each_tile<kRowTiles, kColumnTiles>(
         [&]<int r, int j>() { Tiles::template store<2 * r + j>(c + r * kAmxSide * stride + j * kAmxSide, stride); });
-    if (!direct) write_sums(t, sums);
+    if (direct) return;
+    for (int r = 0; r < t.rows; ++r) {
+      for (int j = 0; j < t.columns; j += kAmxSide) write_sums(t, r, j, _mm512_load_ps(sums + r * kColumns + j));
+    }
   }
 
   template <int kRowTiles, int kColumnTiles, class F>
@@ -134,18 +137,6 @@ struct AmxTiling {
     if constexpr (kColumnTiles == 2) f.template operator()<0, 1>();
     if constexpr (kRowTiles == 2) f.template operator()<1, 0>();
     if constexpr (kRowTiles == 2 && kColumnTiles == 2) f.template operator()<1, 1>();
-  }
-
-  static void write_sums(const Tile& t, const float* sums) {
-    const __m512 alpha = _mm512_set1_ps(t.alpha);
-    for (int r = 0; r < t.rows; ++r, sums += kColumns) {
-      for (int j = 0; j < t.columns; j += 16) {
-        float* c = t.c + std::size_t(r) * t.c_stride + j;
-        const __mmask16 there = first_lanes(t.columns - j);
-        const __m512 before = t.add ? _mm512_maskz_loadu_ps(there, c) : _mm512_setzero_ps();
-        _mm512_mask_storeu_ps(c, there, _mm512_fmadd_ps(alpha, _mm512_load_ps(sums + j), before));
-      }
-    }
   }
 };
 

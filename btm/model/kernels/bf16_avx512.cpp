@@ -35,16 +35,10 @@ HWY_INLINE void multiply_tile(const Tile& t, const float* a, const float* panel)
     a += kTransposed ? kRows : 1;
     panel += kVectors * kLanes;
   }
-  const __m512 alpha = _mm512_set1_ps(t.alpha);
   HWY_UNROLL(16)
   for (int r = 0; r < kTileRows; ++r) {
     HWY_UNROLL(16)
-    for (int v = 0; v < kTileVectors; ++v) {
-      float* c = t.c + std::size_t(r) * t.c_stride + v * kLanes;
-      const __mmask16 there = first_lanes(t.columns - v * kLanes);
-      const __m512 before = t.add ? _mm512_maskz_loadu_ps(there, c) : _mm512_setzero_ps();
-      _mm512_mask_storeu_ps(c, there, _mm512_fmadd_ps(alpha, sums[r][v], before));
-    }
+    for (int v = 0; v < kTileVectors; ++v) write_sums(t, r, v * kLanes, sums[r][v]);
   }
 }
 

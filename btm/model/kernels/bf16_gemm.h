@@ -8,6 +8,8 @@
 
 namespace btm {
 
+bool cpu_multiplies_bf16();  // by instructions of its own
+
 // As blocked_gemm, with op(a) and op(b) rounded to nearest, ties to even, as they are packed. A CPU without such
 // instructions rounds copies and multiplies those in float32: slower than without rounding, the same up to the order of
 // the sums.

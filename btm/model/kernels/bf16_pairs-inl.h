@@ -80,6 +80,14 @@ void pack_transposed_panel(int depth, int columns, MatrixView b, float* panel) {
   }
 }
 
+// c = alpha x sums, or added to it, for 16 columns of a row of the tile, as far as it has them.
+HWY_INLINE void write_sums(const Tile& t, int row, int column, __m512 sums) {
+  float* c = t.c + std::size_t(row) * t.c_stride + column;
+  const __mmask16 there = first_lanes(t.columns - column);
+  const __m512 before = t.add ? _mm512_maskz_loadu_ps(there, c) : _mm512_setzero_ps();
+  _mm512_mask_storeu_ps(c, there, _mm512_fmadd_ps(_mm512_set1_ps(t.alpha), sums, before));
+}
+
 // The products by a tile of c. A Tiling has
 //   kRows, kColumns                          of the tile
 //   packed_pairs(depth)                      how many pairs a row or column of a packed block has: at least

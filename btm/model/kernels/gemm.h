@@ -45,7 +45,6 @@ void blas_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, flo
 // Of the library that large products are left to: "MKL" or "btm".
 const char* gemm_library(Operands operands);
 
-bool cpu_multiplies_bf16();  // by instructions of its own
 // What trains fastest: bf16 where the CPU multiplies it at twice the speed of float32.
 Operands fastest_operands();
 
