@@ -46,7 +46,7 @@ cuda: ## build the program for GPUs, build/cuda/btm; needs nvcc and a CUDA build
 	@tools/setup.sh build
 	@command -v nvcc >/dev/null || { echo "make cuda: no nvcc in PATH; it comes with NVIDIA's CUDA toolkit" >&2; exit 2; }
 	@$(call configure,cuda)
-	@$(call compile,cuda,btm test_cuda)
+	@$(call compile,cuda,btm cuda_tests bench_train)
 
 demo: build ## get real text, grow a small forest from it, compare it with a dense model
 	@tools/text/get_text.sh tools/demo/domains.tsv data/demo

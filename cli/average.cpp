@@ -130,7 +130,7 @@ std::vector<WeightedFolder> choose_sources(const Options& options) {
   if (kind != AverageKind::uniform) {
     if (options.domain.empty()) throw input_error("--weights {} are for a domain: add --domain NAME", options.weights);
     DomainSample sample{options.domain};
-    Scores dev = score_sample(forest, experts, sample, threads, options.json);
+    Scores dev = score_sample(forest, experts, sample, {Device::automatic, threads}, options.json);
     weights =
         average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev, {options.budget, threads});
   }

@@ -45,8 +45,8 @@ void run(const Options& options) {
     throw input_error("{}: the forest has no tokens of domain '{}'; make them with btm prepare",
                       forest.paths.root.string(), options.domain);
   }
-  int threads = usable_cores();
-  std::vector<Parent> parents = branch_parents(settings, forest, candidates, options.domain, threads);
+  std::vector<Parent> parents =
+      branch_parents(settings, forest, candidates, options.domain, {Device::automatic, usable_cores()});
   std::filesystem::path folder = branch_weights(parents, forest.paths, options.output);
   Json json = {{"weights", folder.string()}, {"parents", settings_json(parents)}};
   if (options.json) {

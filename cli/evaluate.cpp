@@ -11,6 +11,7 @@
 #include "btm/plan/plan.h"
 #include "btm/report/evaluation_table.h"
 #include "cli/command.h"
+#include "cli/enum_option.h"
 #include "cli/setting_options.h"
 
 namespace btm {
@@ -20,6 +21,7 @@ struct Options {
   std::string forest;
   std::vector<std::string> texts;
   SettingOptions settings;
+  std::string device = "auto";
   int threads = usable_cores();
   bool json = false;
 };
@@ -56,10 +58,11 @@ void run(const Options& options) {
   std::vector<EvaluationText> texts;
   for (const std::string& argument : options.texts) texts.push_back(parse_text(argument));
   if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
+  const ScoringPlace place{parse_enum<Device>("--device", options.device), options.threads};
   // What `btm grow` evaluated is overwritten: without this mark it evaluates again when asked to.
   std::error_code ignored;
   fs::remove(forest.paths.results() / "recipe.json", ignored);
-  Json evaluation = evaluate_forest(forest, settings, domains, texts, {options.threads, options.json});
+  Json evaluation = evaluate_forest(forest, settings, domains, texts, {place, options.json});
   fs::path markdown = fs::path(forest.paths.evaluation()).replace_extension(".md");
   write_sealed_file(markdown, evaluation_markdown(evaluation));
   if (options.json) {
@@ -84,6 +87,8 @@ void add_evaluate(CLI::App& app) {
       ->type_name("NAME=PATH")
       ->allow_extra_args(false);
   options->settings.add<EvaluateSettings>(*command, "Settings (default: as in the forest's plan)");
+  command->add_option("--device", options->device, "Where models score: cpu, cuda or auto: a GPU where there is one")
+      ->capture_default_str();
   command->add_option("--threads", options->threads, "Threads that score")->capture_default_str();
   command->add_flag("--json", options->json, "Print results/evaluation.json instead of the tables");
   command->footer(

@@ -142,7 +142,7 @@ void run(const Options& options) {
   TextPosteriorSettings settings;
   settings.prior = options.mixture.prior();
   settings.sample = options.mixture.sample();
-  settings.threads = options.threads;
+  settings.place = {Device::automatic, options.threads};
   settings.quiet = options.json;
   TextPosterior result = text_posterior(forest, expert_members(forest), tokenizer, read_text(options), settings);
   if (options.json) return print_json(result, tokenizer, options.per_token);

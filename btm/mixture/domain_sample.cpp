@@ -28,29 +28,32 @@ Text read_sample(const Forest& forest, const DomainSample& sample, int window) {
   return make_text(sample.domain + " (" + sample.split + ")", std::move(tokens));
 }
 
-Scores score_sample(const Forest& forest, std::span<const Member> members, const DomainSample& sample, int threads,
-                    bool quiet) {
+Scores score_sample(const Forest& forest, std::span<const Member> members, const DomainSample& sample,
+                    const ScoringPlace& place, bool quiet) {
   int window = load_config(members.front().sources.front().folder).context;
   Text text = read_sample(forest, sample, window);
-  ScoreStore store(forest.paths.results() / "scores", window, threads);
+  ScoreStore store(forest.paths.results() / "scores", window, place);
   Scores scores{{}, text.targets(), window, {}};
   Progress progress("scoring", static_cast<double>(members.size()), quiet);
   for (const Member& member : members) {
     throw_if_interrupted();
     progress.update(static_cast<double>(scores.count()), member.name + " on " + text.name);
-    std::optional<StoredScores> found = store.find(member, text);
-    StoredScores stored = found ? *std::move(found) : store.score(member, load_member(member), text);
+    std::optional<StoredScores> stored = store.find(member, text);
+    if (!stored) {
+      const Model model = load_member(member);
+      stored = store.score(member, *store.scorer(member, model), text);
+    }
     scores.experts.push_back(member.name);
-    scores.log_probs.insert(scores.log_probs.end(), stored.log_probs.begin(), stored.log_probs.end());
+    scores.log_probs.insert(scores.log_probs.end(), stored->log_probs.begin(), stored->log_probs.end());
   }
   progress.finish();
   return scores;
 }
 
 MixtureWeights weights_for(const Forest& forest, std::span<const Member> members, const PriorSettings& settings,
-                           const DomainSample& sample, int threads, bool quiet) {
+                           const DomainSample& sample, const ScoringPlace& place, bool quiet) {
   if (members.empty()) throw input_error("{} has no experts yet", forest.paths.root.string());
-  if (!sample.domain.empty()) return choose_weights(settings, score_sample(forest, members, sample, threads, quiet));
+  if (!sample.domain.empty()) return choose_weights(settings, score_sample(forest, members, sample, place, quiet));
   if (settings.posterior == PriorKind::cached || settings.posterior == PriorKind::fitted) {
     throw input_error("a {} prior is made from a domain's dev sample: name the domain with --domain",
                       to_word(settings.posterior));

@@ -22,12 +22,12 @@ Text read_sample(const Forest& forest, const DomainSample& sample, int window);
 
 // The sample's scores under each of the models, which are all of one context. One model is in memory at a time; scores
 // are kept in results/scores/.
-Scores score_sample(const Forest& forest, std::span<const Member> members, const DomainSample& sample, int threads,
-                    bool quiet);
+Scores score_sample(const Forest& forest, std::span<const Member> members, const DomainSample& sample,
+                    const ScoringPlace& place, bool quiet);
 
 // The members' weights that the settings give for a domain; without one (sample.domain empty) for a text of which
 // nothing is known. Throws Error(input): no members, settings that need a domain.
 MixtureWeights weights_for(const Forest& forest, std::span<const Member> members, const PriorSettings& settings,
-                           const DomainSample& sample, int threads, bool quiet);
+                           const DomainSample& sample, const ScoringPlace& place, bool quiet);
 
 }  // namespace btm

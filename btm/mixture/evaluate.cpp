@@ -39,12 +39,13 @@ void score_missing(const ScoreStore& store, std::vector<ScoringTask> tasks, bool
   Progress progress("scoring", total, quiet);
   for (const auto& [member, texts] : tasks) {
     if (texts.empty()) continue;
-    Model model = load_member(*member);
+    const Model model = load_member(*member);
+    const auto scorer = store.scorer(*member, model);
     for (const Text* text : texts) {
       throw_if_interrupted();
       if (store.has(*member, *text)) continue;  // an average that another domain has, too
       progress.update(done, member->name + " on " + text->name);
-      store.score(*member, model, *text);
+      store.score(*member, *scorer, *text);
       done += static_cast<double>(text->targets());
     }
   }
@@ -269,7 +270,7 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
                      const EvaluateOptions& options) {
   check(forest, settings);
   Evaluation evaluation;
-  evaluation.threads = std::max(1, options.threads);
+  evaluation.threads = std::max(1, options.place.threads);
   evaluation.experts = expert_members(forest);
   ModelConfig config = load_config(evaluation.experts.front().sources.front().folder);
   int window = config.context;
@@ -279,7 +280,7 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
   if (evaluation.texts.empty()) {
     throw input_error("{} has no tokens to evaluate on; give a text: --text NAME=PATH", forest.paths.root.string());
   }
-  ScoreStore store(forest.paths.results() / "scores", window, evaluation.threads, options.known_scores);
+  ScoreStore store(forest.paths.results() / "scores", window, options.place, options.known_scores);
   evaluation.store = &store;
   Json json = Table(forest, settings, std::move(evaluation), options.quiet).build();
   write_sealed_file(forest.paths.evaluation(), json.dump(2) + "\n");

@@ -10,6 +10,7 @@
 #include "btm/core/settings.h"
 #include "btm/forest/forest.h"
 #include "btm/mixture/prior.h"
+#include "btm/train/text_scorer.h"
 
 namespace btm {
 
@@ -45,7 +46,7 @@ struct EvaluationText {
 };
 
 struct EvaluateOptions {
-  int threads = 1;
+  ScoringPlace place;
   bool quiet = false;
   std::vector<std::filesystem::path> known_scores = {};  // results/scores of forests that may share models and texts
 };

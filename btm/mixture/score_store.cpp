@@ -70,8 +70,8 @@ Text make_text(std::string name, std::vector<TokenId> tokens) {
   return {std::move(name), std::move(tokens), std::move(sha256)};
 }
 
-ScoreStore::ScoreStore(fs::path folder, int window, int threads, std::vector<fs::path> elsewhere)
-    : folder_(std::move(folder)), elsewhere_(std::move(elsewhere)), window_(window), threads_(threads) {
+ScoreStore::ScoreStore(fs::path folder, int window, const ScoringPlace& place, std::vector<fs::path> elsewhere)
+    : folder_(std::move(folder)), elsewhere_(std::move(elsewhere)), window_(window), place_(decided(place)) {
   try {
     make_folders(folder_);
     writable_ = ::access(folder_.c_str(), W_OK) == 0;
@@ -82,6 +82,7 @@ ScoreStore::ScoreStore(fs::path folder, int window, int threads, std::vector<fs:
 
 std::string ScoreStore::file_name(const Member& member, const Text& text) const {
   std::string key = fmt::format("{}\n{}\n{}\n{}", kFormat, member.identity, text.sha256, window_);
+  if (place_.device != Device::cpu) key += fmt::format("\n{}", to_word(place_.device));
   return sha256_hex(key).substr(0, 32) + ".scores";
 }
 
@@ -102,9 +103,13 @@ std::optional<StoredScores> ScoreStore::find(const Member& member, const Text& t
   return std::nullopt;
 }
 
-StoredScores ScoreStore::score(const Member& member, const Model& model, const Text& text) const {
+std::unique_ptr<TextScorer> ScoreStore::scorer(const Member& member, const Model& model) const {
+  return scorer_of(model, member.name, window_, place_);
+}
+
+StoredScores ScoreStore::score(const Member& member, TextScorer& scorer, const Text& text) const {
   auto start = std::chrono::steady_clock::now();
-  std::vector<float> log_probs = score_text(model, member.name, text.tokens, window_, threads_);
+  std::vector<float> log_probs = score_text(scorer, member.name, text.tokens);
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   StoredScores scores{std::move(log_probs), seconds};
   keep(member, text, scores);

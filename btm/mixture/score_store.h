@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include "btm/core/seal.h"
 #include "btm/core/token.h"
 #include "btm/mixture/member.h"
+#include "btm/train/text_scorer.h"
 
 namespace btm {
 
@@ -34,18 +36,21 @@ struct StoredScores {
   double seconds = 0;            // that scoring took
 };
 
-// FOLDER/KEY.scores: a JSON line, then the float32 log-probabilities. The key is over weights, tokens and window. A
-// file that is damaged counts as not there. Where the folder can't be written to, nothing is kept. Scores that one of
-// the folders `elsewhere` has are taken over from there.
+// FOLDER/KEY.scores: a JSON line, then the float32 log-probabilities. The key is over weights, tokens, window and the
+// kind of device: a GPU's are other numbers than a CPU's, so that no table mixes the two. A file that is damaged counts
+// as not there. Where the folder can't be written to, nothing is kept. Scores that one of the folders `elsewhere` has
+// are taken over from there.
 class ScoreStore {
  public:
-  ScoreStore(std::filesystem::path folder, int window, int threads, std::vector<std::filesystem::path> elsewhere = {});
+  ScoreStore(std::filesystem::path folder, int window, const ScoringPlace& place,
+             std::vector<std::filesystem::path> elsewhere = {});
 
   int window() const { return window_; }
   bool has(const Member& member, const Text& text) const;
   std::optional<StoredScores> find(const Member& member, const Text& text) const;
-  // Scores the text under the loaded model and keeps the result.
-  StoredScores score(const Member& member, const Model& model, const Text& text) const;
+  std::unique_ptr<TextScorer> scorer(const Member& member, const Model& model) const;  // of the loaded member
+  // Scores the text and keeps the result.
+  StoredScores score(const Member& member, TextScorer& scorer, const Text& text) const;
   // Keeps scores that were computed otherwise.
   void keep(const Member& member, const Text& text, const StoredScores& scores) const;
   StoredScores read(const Member& member, const Text& text) const;  // throws failure if not there
@@ -54,7 +59,8 @@ class ScoreStore {
   std::string file_name(const Member& member, const Text& text) const;
   std::filesystem::path folder_;
   std::vector<std::filesystem::path> elsewhere_;
-  int window_, threads_;
+  int window_;
+  ScoringPlace place_;  // decided
   bool writable_ = true;
 };
 

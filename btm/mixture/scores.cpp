@@ -4,26 +4,31 @@
 #include <cmath>
 
 #include "btm/core/error.h"
-#include "btm/train/score.h"
 
 namespace btm {
 
-std::vector<float> score_text(const Model& model, const std::string& name, const std::vector<TokenId>& tokens,
-                              int window, int threads) {
-  if (tokens.size() < 2) throw input_error("a text of {} tokens can't be scored: it needs at least 2", tokens.size());
+std::unique_ptr<TextScorer> scorer_of(const Model& model, const std::string& name, int window,
+                                      const ScoringPlace& place) {
   if (window > model.config.context) {
     throw input_error("{} sees {} tokens at once, fewer than the window of {}", name, model.config.context, window);
   }
-  if (TokenId highest = *std::max_element(tokens.begin(), tokens.end()); highest >= model.config.vocab_size) {
+  return make_text_scorer(model, window, place);
+}
+
+std::vector<float> score_text(TextScorer& scorer, const std::string& name, const std::vector<TokenId>& tokens) {
+  if (tokens.size() < 2) throw input_error("a text of {} tokens can't be scored: it needs at least 2", tokens.size());
+  const int vocabulary = scorer.config().vocab_size;
+  if (TokenId highest = *std::max_element(tokens.begin(), tokens.end()); highest >= vocabulary) {
     throw input_error("{} has a vocabulary of {} tokens, but the text has token {}: another tokenizer", name,
-                      model.config.vocab_size, highest);
+                      vocabulary, highest);
   }
   // Whole windows only are scored: the last one is filled up with a token whose scores are dropped again. No position
   // sees those after it.
-  std::size_t targets = tokens.size() - 1, length = static_cast<std::size_t>(window);
+  std::size_t targets = tokens.size() - 1, length = static_cast<std::size_t>(scorer.window());
   std::vector<TokenId> padded = tokens;
   padded.resize((targets + length - 1) / length * length + 1, tokens.back());
-  std::vector<float> log_probs = score_stream(model, padded, window, threads);
+  std::vector<float> log_probs(padded.size() - 1);
+  scorer.score(padded, log_probs);
   log_probs.resize(targets);
   if (std::any_of(log_probs.begin(), log_probs.end(), [](float x) { return std::isnan(x); })) {
     throw input_error("{} gives log-probabilities that are not numbers: its weights are damaged", name);

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "btm/core/token.h"
 #include "btm/model/parameters.h"
+#include "btm/train/text_scorer.h"
 
 namespace btm {
 
@@ -24,11 +26,15 @@ struct Scores {
   }
 };
 
-// log p of every token after the first [tokens.size() - 1], in windows of `window` inputs (the last one may be
-// shorter). Throws Error(input) naming the model: fewer than two tokens, a token outside its vocabulary, a context
-// shorter than the window, a log-probability that is not a number.
-std::vector<float> score_text(const Model& model, const std::string& name, const std::vector<TokenId>& tokens,
-                              int window, int threads);
+// A scorer for windows of that size of the model called `name`. Throws Error(input): a context shorter than the window;
+// as make_text_scorer().
+std::unique_ptr<TextScorer> scorer_of(const Model& model, const std::string& name, int window,
+                                      const ScoringPlace& place);
+
+// log p of every token after the first [tokens.size() - 1], in the scorer's windows (the last one may be shorter).
+// Throws Error(input) naming the model: fewer than two tokens, a token outside its vocabulary, a log-probability that
+// is not a number.
+std::vector<float> score_text(TextScorer& scorer, const std::string& name, const std::vector<TokenId>& tokens);
 
 // The scores of some of the experts.
 Scores select_experts(const Scores& scores, std::span<const int> experts);

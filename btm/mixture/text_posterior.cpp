@@ -23,7 +23,7 @@ std::vector<TokenId> encode(const Tokenizer& tokenizer, const std::string& text)
 TextPosterior text_posterior(const Forest& forest, const std::vector<Member>& members, const Tokenizer& tokenizer,
                              const std::string& text, const TextPosteriorSettings& settings) {
   TextPosterior result;
-  result.weights = weights_for(forest, members, settings.prior, settings.sample, settings.threads, settings.quiet);
+  result.weights = weights_for(forest, members, settings.prior, settings.sample, settings.place, settings.quiet);
   int window = load_config(members.front().sources.front().folder).context;
   std::vector<TokenId> tokens = encode(tokenizer, text);
   result.tokens.assign(tokens.begin() + 1, tokens.end());
@@ -33,8 +33,8 @@ TextPosterior text_posterior(const Forest& forest, const std::vector<Member>& me
   for (const Member& expert : members) {
     throw_if_interrupted();
     progress.update(static_cast<double>(result.scores.count()), expert.name);
-    Model model = load_member(expert);
-    auto log_probs = score_text(model, expert.name, tokens, window, settings.threads);
+    const Model model = load_member(expert);
+    const auto log_probs = score_text(*scorer_of(model, expert.name, window, settings.place), expert.name, tokens);
     result.scores.log_probs.insert(result.scores.log_probs.end(), log_probs.begin(), log_probs.end());
     result.scores.experts.push_back(expert.name);
   }

@@ -24,7 +24,7 @@ struct TextPosterior {
 struct TextPosteriorSettings {
   PriorSettings prior{PriorKind::uniform, std::nullopt};
   DomainSample sample;  // sets the prior; needed by cached and fitted
-  int threads = 1;
+  ScoringPlace place;
   bool quiet = false;
 };
 

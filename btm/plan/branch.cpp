@@ -26,13 +26,13 @@ Parent parent_of(const Forest& forest, const std::string& name, double weight) {
 
 std::vector<double> weights_by_kind(const BranchSettings& settings, const Forest& forest,
                                     const std::vector<const ExpertInfo*>& candidates, const std::string& domain,
-                                    int threads) {
+                                    const ScoringPlace& place) {
   if (settings.from == BranchKind::uniform) return std::vector<double>(candidates.size(), 1.0);
   std::vector<Member> members;
   for (const ExpertInfo* expert : candidates) {
     members.push_back(single_member(expert->name, forest.paths.expert(expert->name), expert->weights_sha256));
   }
-  Scores sample = score_sample(forest, members, {domain, "train", settings.sequences}, threads, true);
+  Scores sample = score_sample(forest, members, {domain, "train", settings.sequences}, place, true);
   std::vector<double> weights = cached_prior(sample, kExactBayes);
   keep_largest(weights, settings.from == BranchKind::argmax ? 1 : settings.top_k);
   return weights;
@@ -50,7 +50,7 @@ void normalise(std::vector<Parent>& parents) {
 
 std::vector<Parent> branch_parents(const BranchSettings& settings, const Forest& forest,
                                    const std::vector<const ExpertInfo*>& candidates, const std::string& domain,
-                                   int threads) {
+                                   const ScoringPlace& place) {
   std::vector<Parent> parents;
   if (!settings.weights.empty()) {
     for (const auto& [name, weight] : settings.weights) parents.push_back(parent_of(forest, name, weight));
@@ -60,7 +60,7 @@ std::vector<Parent> branch_parents(const BranchSettings& settings, const Forest&
     parents.push_back(parent_of(forest, "seed", 1));
   } else {
     if (candidates.empty()) throw input_error("branch: the forest has no experts yet; branch from the seed");
-    std::vector<double> weights = weights_by_kind(settings, forest, candidates, domain, threads);
+    std::vector<double> weights = weights_by_kind(settings, forest, candidates, domain, place);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       parents.push_back({candidates[i]->name, weights[i], candidates[i]->weights_sha256});
     }

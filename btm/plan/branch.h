@@ -16,7 +16,7 @@ namespace btm {
 // summing to 0.
 std::vector<Parent> branch_parents(const BranchSettings& settings, const Forest& forest,
                                    const std::vector<const ExpertInfo*>& candidates, const std::string& domain,
-                                   int threads);
+                                   const ScoringPlace& place);
 
 // The folder with the initial weights: the parent's own where there is one, else their average written to `output`.
 std::filesystem::path branch_weights(const std::vector<Parent>& parents, const ForestPaths& paths,

@@ -16,7 +16,7 @@
 #include "btm/train/adamw_cuda.h"
 #include "btm/train/gradient_sum_cuda.h"
 #include "btm/train/schedule.h"
-#include "btm/train/score.h"
+#include "btm/train/score_cuda.h"
 
 namespace btm {
 namespace {
@@ -36,7 +36,8 @@ int per_call(const ModelConfig& config, int batch, int ranks, cuda::Transformer:
   int calls = std::max(1, static_cast<int>(std::int64_t(sequences) * config.context / kTokensPerCall));
   while (true) {
     const int count = (sequences + calls - 1) / calls;
-    if (count == 1 || static_cast<double>(cuda::Transformer::bytes(config, count, use)) <= memory) return count;
+    if (count == 1 || static_cast<double>(cuda::Transformer::bytes(config, count, config.context, use)) <= memory)
+      return count;
     ++calls;
   }
 }
@@ -56,15 +57,14 @@ class CudaLearner : public Learner {
   std::span<float> square() override { return host_square_.span(); }
 
  private:
-  // A call's sequences on the host; what is no sequence has no targets.
+  // A call's sequences, and the order of their tokens.
   struct Staged {
-    explicit Staged(std::size_t rows) : tokens(rows), targets(rows), order(rows), starts(rows + 1) {}
-    cuda::PinnedArray<TokenId> tokens, targets;
+    explicit Staged(const cuda::Transformer& transformer)
+        : sequences(transformer), order(sequences.rows()), starts(sequences.rows() + 1) {}
+    cuda::StagedTokens sequences;
     cuda::PinnedArray<int> order, starts;
   };
 
-  std::size_t rows() const { return static_cast<std::size_t>(per_call_) * static_cast<std::size_t>(length_); }
-  void stage(Staged& staged, std::span<const TokenId> tokens, std::span<const TokenId> targets, std::size_t window);
   void select(int domain);
   void accumulate(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::span<const int> domains);
   void wait() { cuda::check_cuda(cudaStreamSynchronize(stream_), "its work"); }
@@ -79,7 +79,7 @@ class CudaLearner : public Learner {
   std::int64_t updates_;
   const Ranks& ranks_;
   const DemixLayout* demix_;
-  int length_, per_call_;
+  int per_call_;  // sequences
   cuda::ProductStream products_;
   cudaStream_t stream_ = products_.get();
   std::size_t size_;  // parameters
@@ -95,9 +95,7 @@ class CudaLearner : public Learner {
   std::vector<int> sort_scratch_;
   std::optional<cuda::GradientSum> sum_;                  // over ranks; none with one rank
   std::map<std::pair<int, bool>, cuda::Graph> training_;  // by domain, and whether the sum comes with it
-  std::map<int, cuda::Graph> scoring_;                    // by domain
-  const float* scored_ = nullptr;                         // what the last scoring left on the GPU
-  cuda::PinnedArray<float> log_probs_;
+  cuda::Scorer scorer_;
 };
 
 CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates,
@@ -107,7 +105,6 @@ CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int seq
       updates_(updates),
       ranks_(ranks),
       demix_(demix),
-      length_(model.config.context),
       per_call_(per_call(model.config, sequences, ranks.size(), use_of(settings))),
       size_(model.parameters.size()),
       host_mean_(size_),
@@ -122,9 +119,9 @@ CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int seq
       read_(2),
       host_blocks_(adamw_blocks(demix ? demix->slices : parameter_layout(model.config), cuda::kAdamwBlock)),
       blocks_(host_blocks_.size()),
-      transformer_(model.config, per_call_, use_of(settings), stream_),
+      transformer_(model.config, per_call_, model.config.context, use_of(settings), stream_),
       sort_scratch_(static_cast<std::size_t>(model.config.vocab_size)),
-      log_probs_(rows()) {
+      scorer_(transformer_) {
   if (ranks.size() > 1) {
     sum_.emplace(ranks, gradient_ranges(model.config, size_, demix), gradients_.data(), scalars_.data());
   }
@@ -147,18 +144,6 @@ void CudaLearner::to_host() {
   wait();
 }
 
-// Windows of `window` tokens at the beginning of sequences; the rest of the call counts for nothing.
-void CudaLearner::stage(Staged& staged, std::span<const TokenId> tokens, std::span<const TokenId> targets,
-                        std::size_t window) {
-  const auto length = static_cast<std::size_t>(length_);
-  std::fill_n(staged.tokens.data(), rows(), 0);
-  std::fill_n(staged.targets.data(), rows(), kNoToken);
-  for (std::size_t from = 0, to = 0; from < targets.size(); from += window, to += length) {
-    std::copy_n(tokens.data() + from, window, staged.tokens.data() + to);
-    std::copy_n(targets.data() + from, window, staged.targets.data() + to);
-  }
-}
-
 void CudaLearner::select(int domain) {
   if (demix_) transformer_.use(demix_->offsets[static_cast<std::size_t>(domain)]);
 }
@@ -166,7 +151,7 @@ void CudaLearner::select(int domain) {
 // The gradients and the loss of the batch, of which this rank takes its part, into gradients_ and scalars_.
 void CudaLearner::accumulate(std::span<const TokenId> inputs, std::span<const TokenId> targets,
                              std::span<const int> domains) {
-  const auto length = static_cast<std::size_t>(length_);
+  const auto length = static_cast<std::size_t>(model_.config.context);
   const auto scale = static_cast<float>(1.0 / static_cast<double>(inputs.size()));
   const std::size_t sequences = inputs.size() / length;
   const std::size_t begin = part_begin(sequences, ranks_.rank(), ranks_.size());
@@ -175,14 +160,14 @@ void CudaLearner::accumulate(std::span<const TokenId> inputs, std::span<const To
   std::size_t count = 0, call = 0;
   for (std::size_t at = begin; at < end; at += count, ++call) {
     count = call_size(at, end, static_cast<std::size_t>(per_call_), demix_ ? domains : std::span<const int>());
-    if (call == staged_.size()) staged_.emplace_back(rows());
-    Staged& s = staged_[call];
-    stage(s, inputs.subspan(at * length, count * length), targets.subspan(at * length, count * length), length);
-    cuda::sort_by_token(static_cast<int>(rows()), s.tokens.data(), s.order.data(), s.starts.data(),
+    if (call == staged_.size()) staged_.emplace_back(transformer_);
+    auto& [staged, order, starts] = staged_[call];
+    staged.fill(inputs.subspan(at * length, count * length), targets.subspan(at * length, count * length), length);
+    cuda::sort_by_token(static_cast<int>(staged.rows()), staged.tokens(), order.data(), starts.data(),
                         sort_scratch_.data());
     const int domain = demix_ ? domains[at] : 0;
     select(domain);
-    transformer_.load({s.tokens.data(), s.targets.data(), s.order.data(), s.starts.data()});
+    transformer_.load({staged.tokens(), staged.targets(), order.data(), starts.data()});
     const bool sums = sum_ && at + count == end;
     training_[{domain, sums}].run(stream_, [&] {
       transformer_.train(parameters(), scale, gradients_.data(), scalars_.data(), sums && !demix_ ? tell : nullptr);
@@ -212,23 +197,8 @@ UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const
 }
 
 void CudaLearner::score(int domain, int window, std::span<const TokenId> tokens, std::span<float> log_probs) {
-  const auto length = static_cast<std::size_t>(window), group = static_cast<std::size_t>(per_call_);
-  const std::size_t windows = scored_windows(tokens.size(), window);
-  if (staged_.empty()) staged_.emplace_back(rows());
-  Staged& s = staged_.front();
   select(domain);
-  for (std::size_t first = 0; first < windows; first += group) {
-    const std::size_t start = first * length, count = std::min(group, windows - first), size = count * length;
-    stage(s, tokens.subspan(start, size), tokens.subspan(start + 1, size), length);
-    transformer_.load({s.tokens.data(), s.targets.data(), nullptr, nullptr});
-    scoring_[domain].run(stream_, [&] { scored_ = transformer_.score(parameters()); });
-    copy(log_probs_.data(), scored_, rows(), cudaMemcpyDeviceToHost);
-    wait();
-    for (std::size_t w = 0; w < count; ++w) {
-      std::copy_n(log_probs_.data() + w * static_cast<std::size_t>(length_), length,
-                  log_probs.data() + start + w * length);
-    }
-  }
+  scorer_.score(parameters(), domain, window, tokens, log_probs);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A model in training on a GPU. Without CUDA cuda_learner_none.cpp is linked.
+// A model in training on a GPU. Without CUDA cuda_none.cpp is linked.
 #pragma once
 
 #include <memory>

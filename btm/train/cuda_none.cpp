@@ -1,5 +1,6 @@
 #include "btm/core/error.h"
 #include "btm/train/cuda_learner.h"
+#include "btm/train/text_scorer.h"
 
 namespace btm {
 
@@ -13,6 +14,10 @@ double measure_gpu_peak() {
 
 std::unique_ptr<Learner> make_cuda_learner(Model&, const TrainingSettings&, int, std::int64_t, const Ranks&,
                                            const DemixLayout*) {
+  throw input_error("this btm was built without CUDA; `make cuda` builds one with it");
+}
+
+std::unique_ptr<TextScorer> make_cuda_text_scorer(const Model&, int) {
   throw input_error("this btm was built without CUDA; `make cuda` builds one with it");
 }
 

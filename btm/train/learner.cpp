@@ -17,7 +17,7 @@ Device device_for(Device wanted, Precision precision) {
     hindrance = "there is no GPU, or this btm was built without CUDA (see `btm doctor`)";
   }
   if (!hindrance) return Device::cuda;
-  if (wanted == Device::cuda) throw input_error("launcher.device: cuda: {}", hindrance);
+  if (wanted == Device::cuda) throw input_error("device cuda can't be used: {}", hindrance);
   return Device::cpu;
 }
 

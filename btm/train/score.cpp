@@ -47,11 +47,4 @@ std::size_t scored_windows(std::size_t tokens, int length) {
   return tokens == 0 ? 0 : (tokens - 1) / static_cast<std::size_t>(length);
 }
 
-std::vector<float> score_stream(const Model& model, const std::vector<TokenId>& tokens, int length, int threads) {
-  std::vector<float> log_probs(scored_windows(tokens.size(), length) * static_cast<std::size_t>(length));
-  ThreadTeam team(threads);
-  Scorer(model.config, length, team).score(model.parameters.data(), tokens, log_probs);
-  return log_probs;
-}
-
 }  // namespace btm

@@ -50,7 +50,4 @@ class WindowScorers {
 
 std::size_t scored_windows(std::size_t tokens, int length);  // floor((tokens - 1) / length)
 
-// The same for one stream: windows x length floats.
-std::vector<float> score_stream(const Model& model, const std::vector<TokenId>& tokens, int length, int threads);
-
 }  // namespace btm

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "btm/core/error.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/cuda_learner.h"
+#include "btm/train/score.h"
+#include "btm/train/text_scorer.h"
 #include "btm/train/thread_learner.h"
 #include "tests/cuda/small_model.h"
 #include "tests/train/oracle_case.h"
@@ -107,6 +110,24 @@ TEST_P(CudaLearnerTest, ScoresAsTheCpuDoes) {
       learner->score(0, window, tokens, found);
       Scorer(model.config, window, team).score(model.parameters.data(), tokens, expected);
       for (std::size_t i = 0; i < count; ++i) EXPECT_NEAR(found[i], expected[i], 0.03) << i;
+    }
+  }
+}
+
+// Of several texts, in windows of the whole context and shorter ones.
+TEST_P(CudaLearnerTest, ItsTextScorerScoresAsTheCpusDoes) {
+  const OracleCase c = test::read_case(GetParam());
+  const Model model = load_model(c.folder / "init");
+  const int context = model.config.context;
+  for (const auto& [window, sizes] : {std::pair(context, std::vector{200, 1, 50}), std::pair(7, std::vector{31})}) {
+    const auto there = make_text_scorer(model, window, {Device::cuda, 1}), here = make_text_scorer(model, window, {});
+    for (const int size : sizes) {
+      const std::vector<TokenId> tokens(c.tokens.begin(), c.tokens.begin() + size);
+      std::vector<float> found(scored_windows(tokens.size(), window) * static_cast<std::size_t>(window));
+      std::vector<float> expected(found.size());
+      there->score(tokens, found);
+      here->score(tokens, expected);
+      for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 0.03) << size << " " << i;
     }
   }
 }

@@ -45,7 +45,7 @@ class Errors(ForestCase):
         self.grow_refused(["heads", "32", "3"], "model.heads=3")
 
     def test_gpu_that_is_not_there(self):
-        self.grow_refused(["launcher.device: cuda", "btm doctor"], "launcher.device=cuda")
+        self.grow_refused(["device cuda", "btm doctor"], "launcher.device=cuda")
         self.assertFalse((self.forest / "forest.yaml").exists())
         self.grow_refused(["launcher.device", "gpu", "auto, cpu, cuda"], "launcher.device=gpu")
 

@@ -27,7 +27,7 @@ TEST(AverageLoss, IsThatOfTheAverageAndItsGradientThatOfDifferences) {
   Model average = load_member(average_member("average", members, weights));
   std::vector<TokenId> whole(sample.tokens);
   whole.resize(static_cast<std::size_t>(sample.targets() / window * window) + 1);
-  EXPECT_NEAR(mean_loss(score_text(average, "average", whole, window, 1)), found, 1e-5);
+  EXPECT_NEAR(mean_loss(score_text(*scorer_of(average, "average", window, {}), "average", whole)), found, 1e-5);
 
   for (std::size_t j = 0; j < 3; ++j) {
     const double h = 1e-2;

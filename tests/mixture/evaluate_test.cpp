@@ -86,7 +86,7 @@ EvaluateSettings settings_of(const Json& cases) {
 Json evaluate(const ForestPaths& paths, const EvaluateSettings& settings, int threads = 2,
               const std::vector<EvaluationText>& texts = {}) {
   Forest forest = open_forest(paths.root);
-  return evaluate_forest(forest, settings, evaluation_domains(forest), texts, {threads, true});
+  return evaluate_forest(forest, settings, evaluation_domains(forest), texts, {{Device::cpu, threads}, true});
 }
 
 const Json& row_of(const Json& evaluation, const std::string& model) {
@@ -281,20 +281,22 @@ TEST_F(Evaluate, ScoresATextInWindowsWhateverItsLength) {
   auto tokens = cases_["texts"]["odd"]["test"].get<std::vector<TokenId>>();
   auto expected = cases_["log_probs"].get<std::vector<double>>();
   tokens.resize(expected.size() + 1);
-  std::vector<float> found = score_text(model, "a", tokens, model.config.context, 2);
+  const auto scorer = scorer_of(model, "a", model.config.context, {Device::cpu, 2});
+  std::vector<float> found = score_text(*scorer, "a", tokens);
   ASSERT_EQ(found.size(), expected.size());
   for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-4) << i;
   tokens.resize(2);
-  EXPECT_NEAR(score_text(model, "a", tokens, model.config.context, 2).at(0), expected[0], 1e-4);
+  EXPECT_NEAR(score_text(*scorer, "a", tokens).at(0), expected[0], 1e-4);
 }
 
 TEST_F(Evaluate, RefusesToScoreWhatCannotBe) {
   Model model = load_model(test::oracle_folder() / "models" / "a");
-  EXPECT_THROW(score_text(model, "a", {1}, 8, 1), Error);
-  EXPECT_THROW(score_text(model, "a", {1, 2}, 17, 1), Error);
-  EXPECT_THROW(score_text(model, "a", {1, 5000}, 8, 1), Error);
+  const auto scorer = scorer_of(model, "a", 8, {});
+  EXPECT_THROW(scorer_of(model, "a", 17, {}), Error);
+  EXPECT_THROW(score_text(*scorer, "a", {1}), Error);
+  EXPECT_THROW(score_text(*scorer, "a", {1, 5000}), Error);
   model.parameters.data()[0] = std::nanf("");
-  EXPECT_THAT(message_of([&] { score_text(model, "a", {0, 1, 2}, 8, 1); }), HasSubstr("damaged"));
+  EXPECT_THAT(message_of([&] { score_text(*scorer, "a", {0, 1, 2}); }), HasSubstr("damaged"));
 }
 
 }  // namespace

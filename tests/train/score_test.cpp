@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "btm/core/random.h"
+#include "btm/train/text_scorer.h"
 
 namespace btm {
 namespace {
@@ -27,10 +28,16 @@ std::vector<TokenId> random_tokens(int size) {
   return tokens;
 }
 
+std::vector<float> score(const Model& model, const std::vector<TokenId>& tokens, int threads) {
+  std::vector<float> log_probs(scored_windows(tokens.size(), 16) * 16);
+  make_text_scorer(model, 16, {Device::cpu, threads})->score(tokens, log_probs);
+  return log_probs;
+}
+
 TEST(Score, IsTheSoftmaxOfTheLogitsOfEachWindowAlone) {
   Model model = tiny_model();
   std::vector<TokenId> tokens = random_tokens(16 * 3 + 5);
-  std::vector<float> found = score_stream(model, tokens, 16, 1);
+  std::vector<float> found = score(model, tokens, 1);
   ASSERT_EQ(found.size(), 16u * 3);
   Transformer transformer(model.config, 1, 16, Transformer::Use::scoring);
   std::vector<float> logits(16 * 50);
@@ -49,15 +56,15 @@ TEST(Score, IsTheSoftmaxOfTheLogitsOfEachWindowAlone) {
 TEST(Score, DoesNotDependOnThreads) {
   Model model = tiny_model();
   std::vector<TokenId> tokens = random_tokens(16 * 300 + 1);
-  std::vector<float> one = score_stream(model, tokens, 16, 1);
-  EXPECT_EQ(one, score_stream(model, tokens, 16, 2));
-  EXPECT_EQ(one, score_stream(model, tokens, 16, 3));
+  std::vector<float> one = score(model, tokens, 1);
+  EXPECT_EQ(one, score(model, tokens, 2));
+  EXPECT_EQ(one, score(model, tokens, 3));
 }
 
 TEST(Score, TooFewTokensForAWindowGiveNothing) {
   Model model = tiny_model();
-  EXPECT_TRUE(score_stream(model, random_tokens(16), 16, 1).empty());
-  EXPECT_TRUE(score_stream(model, {}, 16, 1).empty());
+  EXPECT_TRUE(score(model, random_tokens(16), 1).empty());
+  EXPECT_TRUE(score(model, {}, 1).empty());
 }
 
 }  // namespace

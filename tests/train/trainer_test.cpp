@@ -15,6 +15,7 @@
 #include "btm/model/checkpoint.h"
 #include "btm/train/metrics.h"
 #include "btm/train/score.h"
+#include "btm/train/text_scorer.h"
 #include "tests/train/run_fixture.h"
 
 namespace btm {
@@ -74,7 +75,9 @@ TEST(Trainer, DevLossIsTheMeanOverDomains) {
     TokenStore store(fs::path(data.folder) / "dev");
     std::vector<TokenId> tokens(static_cast<std::size_t>(store.tokens()));
     store.copy_stream(0, tokens);
-    std::vector<float> log_probs = score_stream(model, tokens, job.model.context, 1);
+    std::vector<float> log_probs(scored_windows(tokens.size(), job.model.context) *
+                                 static_cast<std::size_t>(job.model.context));
+    make_text_scorer(model, job.model.context, {})->score(tokens, log_probs);
     double sum = 0;
     for (float x : log_probs) sum -= static_cast<double>(x);
     expected += sum / static_cast<double>(log_probs.size()) / 2;

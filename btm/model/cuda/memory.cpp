@@ -14,8 +14,8 @@ void* allocate_on_device(std::size_t bytes) {
   const cudaError_t answer = cudaMalloc(&p, bytes);
   if (answer == cudaErrorMemoryAllocation) {
     throw input_error(
-        "the GPU has no {}B left; free it of other programs, lower training.batch_tokens, set "
-        "training.recompute: true or take a smaller model",
+        "the GPU has no {}B left; free it of other programs, train with less (a lower training.batch_tokens, "
+        "training.recompute: true, a smaller model) or use the CPU (device: cpu)",
         format_count(static_cast<double>(bytes)));
   }
   check_cuda(answer, "memory");

@@ -31,7 +31,7 @@ std::size_t partial_floats(const ModelConfig& c) {
 ModelConfig checked(const ModelConfig& c) {
   auto require = [](bool holds, const char* what, int value) {
     if (!holds) {
-      throw input_error("{} is {}: on the GPU it must be a multiple of 8; change it or set launcher.device: cpu", what,
+      throw input_error("{} is {}: on the GPU it must be a multiple of 8; change it or use the CPU (device: cpu)", what,
                         value);
     }
   };
@@ -45,13 +45,13 @@ ModelConfig checked(const ModelConfig& c) {
 
 }  // namespace
 
-Transformer::Buffers Transformer::lay_out(Arena& arena, const ModelConfig& c, int sequences, Use use) {
-  const std::size_t rows = static_cast<std::size_t>(sequences) * c.context, width = c.width;
-  Buffers b;
+Transformer::Buffers Transformer::lay_out(Arena& arena, const ModelConfig& c, int sequences, int length, Use use) {
+  const std::size_t rows = static_cast<std::size_t>(sequences) * static_cast<std::size_t>(length), width = c.width;
+  Buffers b{};
   for (int layer = 0; layer < c.layers; ++layer) {
-    if (layer > 0 && use == Use::recomputing) {
+    if (layer > 0 && use != Use::training) {
       b.blocks.push_back(b.blocks.front());
-      b.blocks.back().input = arena.take<float>(rows * width);
+      if (use == Use::recomputing) b.blocks.back().input = arena.take<float>(rows * width);
       continue;
     }
     Block& block = b.blocks.emplace_back();
@@ -73,38 +73,40 @@ Transformer::Buffers Transformer::lay_out(Arena& arena, const ModelConfig& c, in
   b.projected = arena.take<bf16>(rows * width);
   b.logits = arena.take<bf16>(static_cast<std::size_t>(head_rows(c, static_cast<int>(rows))) * padded(c.vocab_size));
   b.log_probs = arena.take<float>(rows);
+  b.rope = arena.take<float>(c.architecture == Architecture::llama ? std::size_t(length) * head_dim(c) : 0);
+  b.tokens = arena.take<TokenId>(rows);
+  b.targets = arena.take<TokenId>(rows);
+  if (use == Use::scoring) return b;
   b.d_stream = arena.take<float>(rows * width);
   b.d_rounded = arena.take<bf16>(rows * width);
   b.d_narrow = arena.take<bf16>(rows * width);
   b.d_wide = arena.take<bf16>(rows * widest(c));
   b.partial = arena.take<float>(partial_floats(c));
-  b.rope = arena.take<float>(c.architecture == Architecture::llama ? std::size_t(c.context) * head_dim(c) : 0);
-  b.tokens = arena.take<TokenId>(rows);
-  b.targets = arena.take<TokenId>(rows);
   b.order = arena.take<int>(rows);
   b.starts = arena.take<int>(rows + 1);
   return b;
 }
 
-std::size_t Transformer::bytes(const ModelConfig& config, int sequences, Use use) {
+std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int length, Use use) {
   Arena counting(nullptr, kAlignment);
-  lay_out(counting, resolve(config), sequences, use);
+  lay_out(counting, resolve(config), sequences, length, use);
   return counting.used();
 }
 
-Transformer::Transformer(const ModelConfig& config, int sequences, Use use, cudaStream_t stream)
+Transformer::Transformer(const ModelConfig& config, int sequences, int length, Use use, cudaStream_t stream)
     : config_(checked(resolve(config))),
       offsets_(weight_offsets(config_)),
       norm_(norm_shape(config_)),
       use_(use),
       stream_(stream),
       sequences_(sequences),
-      rows_(sequences * config_.context),
-      storage_(bytes(config_, sequences, use)) {
+      length_(length),
+      rows_(sequences * length),
+      storage_(bytes(config_, sequences, length, use)) {
   Arena arena(storage_.data(), kAlignment);
-  b_ = lay_out(arena, config_, sequences, use);
+  b_ = lay_out(arena, config_, sequences, length, use);
   if (config_.architecture == Architecture::llama) {
-    const Buffer table = rope_table(config_.context, head_dim(config_), config_.rope_theta);
+    const Buffer table = rope_table(length, head_dim(config_), config_.rope_theta);
     check_cuda(cudaMemcpyAsync(b_.rope, table.data(), table.size() * sizeof(float), cudaMemcpyHostToDevice, stream_),
                "a copy");
     check_cuda(cudaStreamSynchronize(stream_), "a copy");
@@ -141,8 +143,8 @@ void Transformer::to_qkv(const Parameters& p, int layer, const float* stream, co
                find(p.masters, at.attention_norm.shift), b.input, b.attention_normed, b.attention_statistics);
   forward(at.qkv, p, b.attention_normed, b.qkv);
   if (config_.architecture == Architecture::llama) {
-    rope(stream_, b_.rope, Turn::forward, rows_, config_.context, config_.heads + config_.kv_heads, head_dim(config_),
-         b.qkv, qkv_width(config_));
+    rope(stream_, b_.rope, Turn::forward, rows_, length_, config_.heads + config_.kv_heads, head_dim(config_), b.qkv,
+         qkv_width(config_));
   }
 }
 
@@ -150,7 +152,7 @@ void Transformer::to_qkv(const Parameters& p, int layer, const float* stream, co
 void Transformer::attend_and_feed_forward(const Parameters& p, int layer) {
   const BlockOffsets& at = offsets_.blocks[layer];
   const Block& b = b_.blocks[layer];
-  attention_forward(stream_, attention_shape(config_, config_.context, Operands::bf16), sequences_, b.qkv, b.attended,
+  attention_forward(stream_, attention_shape(config_, length_, Operands::bf16), sequences_, b.qkv, b.attended,
                     b.log_sums);
   forward(at.project, p, b.attended, b_.projected);
   norm_forward(stream_, norm_, rows_, b.input, b_.projected, p.masters + at.mlp_norm.gain,
@@ -169,7 +171,7 @@ void Transformer::recompute(const Parameters& p, int layer) {
 }
 
 void Transformer::forward(const Parameters& p) {
-  embedding_forward(stream_, rows_, config_.context, config_.width, b_.tokens, p.masters + offsets_.tokens,
+  embedding_forward(stream_, rows_, length_, config_.width, b_.tokens, p.masters + offsets_.tokens,
                     find(p.masters, offsets_.positions), b_.blocks[0].input);
   for (int layer = 0; layer < config_.layers; ++layer) {
     if (layer == 0) {
@@ -223,7 +225,7 @@ void Transformer::train(const Parameters& p, float scale, float* gradients, doub
     back_through_attention(p, layer, gradients);
     if (block_done) block_done(layer);
   }
-  embedding_backward(stream_, rows_, config_.context, config_.width, b_.tokens, {b_.order, b_.starts}, b_.d_stream,
+  embedding_backward(stream_, rows_, length_, config_.width, b_.tokens, {b_.order, b_.starts}, b_.d_stream,
                      gradients + offsets_.tokens, find(gradients, offsets_.positions));
 }
 
@@ -257,11 +259,11 @@ void Transformer::back_through_attention(const Parameters& p, int layer, float* 
   bf16* d_qkv = b_.d_wide;
   backward_weight(at.project, b.attended, b_.d_rounded, gradients);
   backward_input(at.project, p, b_.d_rounded, b_.d_narrow);
-  attention_backward(stream_, attention_shape(config_, config_.context, Operands::bf16), sequences_, b.qkv, b.attended,
+  attention_backward(stream_, attention_shape(config_, length_, Operands::bf16), sequences_, b.qkv, b.attended,
                      b.log_sums, b_.d_narrow, d_qkv);
   if (config_.architecture == Architecture::llama) {
-    rope(stream_, b_.rope, Turn::backward, rows_, config_.context, config_.heads + config_.kv_heads, head_dim(config_),
-         d_qkv, qkv_width(config_));
+    rope(stream_, b_.rope, Turn::backward, rows_, length_, config_.heads + config_.kv_heads, head_dim(config_), d_qkv,
+         qkv_width(config_));
   }
   if (at.qkv.bias != kAbsent) {
     bias_backward(stream_, rows_, at.qkv.out, d_qkv, gradients + at.qkv.bias, b_.partial);

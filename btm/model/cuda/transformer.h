@@ -13,6 +13,7 @@
 #include "btm/model/cuda/bf16.h"
 #include "btm/model/cuda/embedding.h"
 #include "btm/model/cuda/memory.h"
+#include "btm/model/transformer.h"
 #include "btm/model/weights.h"
 
 namespace btm::cuda {
@@ -25,16 +26,20 @@ struct Parameters {
 
 class Transformer {
  public:
-  enum class Use { training, recomputing };  // as btm::Transformer::Use; both can score, too
+  using Use = btm::Transformer::Use;  // each can score
 
-  // Buffers for `sequences` x config.context tokens at once. Throws Error(input) for shapes that the kernels don't do:
-  // widths must be multiples of 8, heads of at most 256 numbers.
-  Transformer(const ModelConfig& config, int sequences, Use use, cudaStream_t stream);
-  static std::size_t bytes(const ModelConfig& config, int sequences, Use use);  // of those buffers
+  // Buffers for `sequences` x `length` tokens at once, length <= config.context. Throws Error(input) for shapes that
+  // the kernels don't do: widths must be multiples of 8, heads of at most 256 numbers.
+  Transformer(const ModelConfig& config, int sequences, int length, Use use, cudaStream_t stream);
+  static std::size_t bytes(const ModelConfig& config, int sequences, int length, Use use);  // of those buffers
+
+  int sequences() const { return sequences_; }
+  int length() const { return length_; }
+  cudaStream_t stream() const { return stream_; }
 
   void use(const WeightOffsets& offsets) { offsets_ = offsets; }  // see btm::Transformer::use
 
-  // What the next pass works on: tokens, targets [sequences x context], on the host until the stream has come here.
+  // What the next pass works on: tokens, targets [sequences x length], on the host until the stream has come here.
   struct Batch {
     const TokenId *tokens, *targets;
     const int *order, *starts;  // of sort_by_token(); needed by train()
@@ -47,7 +52,7 @@ class Transformer {
              const BlockDone& block_done = nullptr);
 
   // log p(target) of every position; 0 where the target is kNoToken. On the GPU, until the next pass. [sequences x
-  // context]
+  // length]
   const float* score(const Parameters& parameters);
 
  private:
@@ -76,7 +81,7 @@ class Transformer {
     TokenId *tokens, *targets;            // [rows]
     int *order, *starts;                  // [rows], [rows + 1]
   };
-  static Buffers lay_out(Arena& arena, const ModelConfig& config, int sequences, Use use);
+  static Buffers lay_out(Arena& arena, const ModelConfig& config, int sequences, int length, Use use);
 
   // A linear layer's products on all rows; see products.h.
   void forward(const LinearOffsets& l, const Parameters& p, const bf16* x, bf16* y);
@@ -98,7 +103,7 @@ class Transformer {
   NormShape norm_;
   Use use_;
   cudaStream_t stream_;
-  int sequences_, rows_;
+  int sequences_, length_, rows_;
   DeviceArray<char> storage_;
   Buffers b_;
 };

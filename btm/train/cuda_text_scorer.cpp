@@ -1,0 +1,61 @@
+#include <algorithm>
+
+#include "btm/model/cuda/memory.h"
+#include "btm/model/cuda/products.h"
+#include "btm/model/cuda/transformer.h"
+#include "btm/train/adamw_cuda.h"
+#include "btm/train/score_cuda.h"
+#include "btm/train/text_scorer.h"
+
+namespace btm {
+namespace {
+
+constexpr int kTokensPerCall = 16384;  // fills the largest GPUs; of a text as much is left over at its end
+constexpr double kShare = 0.3;         // of the GPU's memory, at most
+
+// Windows of a call. It depends on the GPU's memory as built in, not as free: products may round otherwise with other
+// shapes.
+int windows_at_once(const ModelConfig& config, int window) {
+  const double memory = kShare * find_gpu().value_or(Gpu{}).memory_bytes;
+  int windows = std::max(1, kTokensPerCall / window);
+  const auto bytes = [&] {
+    return static_cast<double>(cuda::Transformer::bytes(config, windows, window, cuda::Transformer::Use::scoring));
+  };
+  while (windows > 1 && bytes() > memory) windows /= 2;
+  return windows;
+}
+
+class CudaTextScorer : public TextScorer {
+ public:
+  CudaTextScorer(const Model& model, int window)
+      : TextScorer(model.config, window),
+        masters_(model.parameters.size()),
+        rounded_(model.parameters.size()),
+        transformer_(model.config, windows_at_once(model.config, window), window, cuda::Transformer::Use::scoring,
+                     products_.get()),
+        scorer_(transformer_) {
+    cuda::check_cuda(cudaMemcpyAsync(masters_.data(), model.parameters.data(), masters_.size() * sizeof(float),
+                                     cudaMemcpyHostToDevice, products_.get()),
+                     "a copy of the weights");
+    cuda::round_parameters(products_.get(), masters_.size(), masters_.data(), rounded_.data());
+  }
+
+  void score(std::span<const TokenId> tokens, std::span<float> log_probs) override {
+    scorer_.score({masters_.data(), rounded_.data()}, 0, window(), tokens, log_probs);
+  }
+
+ private:
+  cuda::ProductStream products_;
+  cuda::DeviceArray<float> masters_;
+  cuda::DeviceArray<cuda::bf16> rounded_;
+  cuda::Transformer transformer_;
+  cuda::Scorer scorer_;
+};
+
+}  // namespace
+
+std::unique_ptr<TextScorer> make_cuda_text_scorer(const Model& model, int window) {
+  return std::make_unique<CudaTextScorer>(model, window);
+}
+
+}  // namespace btm

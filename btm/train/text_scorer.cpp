@@ -1,0 +1,37 @@
+#include "btm/train/text_scorer.h"
+
+#include "btm/train/learner.h"
+#include "btm/train/score.h"
+#include "btm/train/thread_team.h"
+
+namespace btm {
+namespace {
+
+class CpuTextScorer : public TextScorer {
+ public:
+  CpuTextScorer(const Model& model, int window, int threads)
+      : TextScorer(model.config, window), model_(model), team_(threads), scorer_(model.config, window, team_) {}
+
+  void score(std::span<const TokenId> tokens, std::span<float> log_probs) override {
+    scorer_.score(model_.parameters.data(), tokens, log_probs);
+  }
+
+ private:
+  const Model& model_;
+  ThreadTeam team_;
+  Scorer scorer_;
+};
+
+}  // namespace
+
+ScoringPlace decided(const ScoringPlace& place) {
+  return {device_for(place.device, Precision::automatic), place.threads};
+}
+
+std::unique_ptr<TextScorer> make_text_scorer(const Model& model, int window, const ScoringPlace& place) {
+  const ScoringPlace there = decided(place);
+  if (there.device == Device::cuda) return make_cuda_text_scorer(model, window);
+  return std::make_unique<CpuTextScorer>(model, window, there.threads);
+}
+
+}  // namespace btm
