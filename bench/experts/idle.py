@@ -1,8 +1,9 @@
 """How well experts fill the workers: the time that training itself took over all the time that the workers had.
 
 Usage: idle.py BTM PLAN [--workers 2] [--rounds 3] [btm's other options, e.g. --set text_root=FOLDER]
-Grows the plan's forest up to its first cycle, then that cycle, whose processes it watches; again for each round. Prints
-the share of the ideal time (the experts' own times / workers), and where the workers were idle.
+Grows the plan's forest up to its first cycle, then that cycle, whose processes it watches; again for each round and, in
+turn, for each of several numbers of workers (--workers 1,8). Prints the share of the ideal time (the experts' own times /
+workers), where the workers were idle, and how much faster more of them are.
 """
 
 import argparse
@@ -34,7 +35,8 @@ def watch(grow: subprocess.Popen) -> dict[str, tuple[float, float]]:
     return seen
 
 
-def one_round(command: list[str], forest: pathlib.Path, workers: int) -> float:
+def one_round(command: list[str], forest: pathlib.Path, workers: int) -> tuple[float, float]:
+    """The share of the ideal time, and the seconds of the cycle."""
     common = [*command, "--set", f"forest={forest}", "--set", f"launcher.workers={workers}", "--set", "launcher.threads=1",
               "--set", "compare=[]", "--set", "evaluate.mixtures=[]"]
     subprocess.run([*common, "--set", "cycles=[]"], check=True, capture_output=True)
@@ -52,23 +54,30 @@ def one_round(command: list[str], forest: pathlib.Path, workers: int) -> float:
               f" (of which {last - first - own[name]:.2f} s start and end)")
         free[worker] = last
     print("    idle at the end: " + ", ".join(f"{end - at:.3f} s" for at in free), flush=True)
-    return share
+    return share, end - begin
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("btm", type=os.path.abspath)
     parser.add_argument("plan")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", default="2")
     parser.add_argument("--rounds", type=int, default=3)
     options, rest = parser.parse_known_args()
-    shares = []
+    counts = [int(count) for count in options.workers.split(",")]
+    rounds = {count: [] for count in counts}
     with tempfile.TemporaryDirectory() as folder:
         forest = pathlib.Path(folder) / "forest"
         for _ in range(options.rounds):
-            shares.append(one_round([options.btm, "grow", options.plan, *rest], forest, options.workers))
-            shutil.rmtree(forest)
-    print(f"share of the ideal time: min {min(shares):.1%}, median {statistics.median(shares):.1%}")
+            for count in counts:
+                rounds[count].append(one_round([options.btm, "grow", options.plan, *rest], forest, count))
+                shutil.rmtree(forest)
+    medians = {}
+    for count, results in rounds.items():
+        shares, seconds = zip(*results)
+        medians[count] = statistics.median(seconds)
+        print(f"{count} workers: share of the ideal time min {min(shares):.1%}, median {statistics.median(shares):.1%};"
+              f" the cycle in {medians[count]:.2f} s, {medians[counts[0]] / medians[count]:.2f} x")
 
 
 if __name__ == "__main__":

@@ -52,9 +52,10 @@ std::vector<std::string> gpu_groups(int together) {
 
 }  // namespace
 
-LocalWorkers::LocalWorkers(fs::path program, const LauncherSettings& settings, int count)
-    : program_(std::move(program)), settings_(settings), count_(count) {
-  if (settings.device != Device::cpu) gpus_ = gpu_groups(settings.ranks);
+LocalWorkers::LocalWorkers(fs::path program, const LauncherSettings& settings, const WorkerShare& share)
+    : program_(std::move(program)), settings_(settings), count_(share.workers) {
+  if (share.on_gpu) gpus_ = gpu_groups(settings.ranks);
+  if (!gpus_.empty() && static_cast<std::size_t>(count_) > gpus_.size()) sharing_.emplace();
 }
 
 LocalWorkers::~LocalWorkers() {
@@ -83,6 +84,10 @@ pid_t LocalWorkers::start(const LaunchedRun& run, std::size_t gpus) const {
   // The workers' threads don't spin while they wait, because the cores are shared.
   ProcessOptions options{.output = output, .errors = output, .environment = {"OMP_WAIT_POLICY=passive"}};
   if (gpus_.size() > 1) options.environment.push_back("CUDA_VISIBLE_DEVICES=" + gpus_[gpus]);
+  if (sharing_) {
+    const std::vector<std::string>& shared = sharing_->environment();
+    options.environment.insert(options.environment.end(), shared.begin(), shared.end());
+  }
   std::vector<std::string> words = worker_command(program_, settings_);
   words.insert(words.end(), {"train", run.run});
   const std::vector<std::string> behind = worker_options(settings_);

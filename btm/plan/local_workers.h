@@ -4,17 +4,19 @@
 #include <sys/types.h>
 
 #include <map>
+#include <optional>
 
+#include "btm/plan/gpu_sharing.h"
 #include "btm/plan/workers.h"
 
 namespace btm {
 
-// Runs `program train RUN` for each, at most `count` at once; what a worker prints goes to RUN/log.txt. Destruction
-// tells the workers to save and waits for them. They die with this process. Several GPUs are dealt out to them, one
-// for each rank.
+// Runs `program train RUN` for each, at most share.workers at once; what a worker prints goes to RUN/log.txt.
+// Destruction tells the workers to save and waits for them. They die with this process. Several GPUs are dealt out to
+// them, one for each rank; where there are more workers than GPUs, these are shared.
 class LocalWorkers : public Workers {
  public:
-  LocalWorkers(std::filesystem::path program, const LauncherSettings& settings, int count);
+  LocalWorkers(std::filesystem::path program, const LauncherSettings& settings, const WorkerShare& share);
   ~LocalWorkers() override;
   LocalWorkers(const LocalWorkers&) = delete;
   LocalWorkers& operator=(const LocalWorkers&) = delete;
@@ -34,7 +36,8 @@ class LocalWorkers : public Workers {
   std::filesystem::path program_;
   LauncherSettings settings_;
   int count_;
-  std::vector<std::string> gpus_;  // of a worker each, as names for CUDA_VISIBLE_DEVICES; empty: none
+  std::vector<std::string> gpus_;      // of a worker each, as names for CUDA_VISIBLE_DEVICES; empty: none
+  std::optional<GpuSharing> sharing_;  // ends behind the workers
   std::map<pid_t, Worker> alive_;
 };
 

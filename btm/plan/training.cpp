@@ -92,7 +92,7 @@ bool Training::launch_all(const std::string& title, const std::vector<LaunchedRu
                           WorkerShare share) const {
   LaunchOptions options{.watch = place_.resubmit.empty(), .quiet = place_.quiet};
   if (place_.launcher.kind == LauncherKind::local) {
-    LocalWorkers workers(place_.program, place_.launcher, share.workers);
+    LocalWorkers workers(place_.program, place_.launcher, share);
     return launch(workers, title, runs, hooks, options);
   }
   SlurmWorkers workers(place_.program, place_.launcher, share.threads, base_.paths.runs());

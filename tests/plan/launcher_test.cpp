@@ -18,7 +18,7 @@ namespace {
 LocalWorkers workers_of(const test::TemporaryFolder& folder, const std::string& body, int count) {
   auto script = folder.write("worker", "#!/bin/sh\nrun=$2\n" + body);
   ::chmod(script.c_str(), 0755);
-  return {script, {}, count};
+  return {script, {}, WorkerShare{.workers = count, .threads = 1}};
 }
 
 constexpr LaunchOptions kQuiet{.quiet = true};
