@@ -28,7 +28,8 @@ Json forecast_json(const Forecast& f, double seconds) {
                {"flops", all.flops},
                {"workers", f.workers},
                {"threads", f.threads},
-               {"memory_bytes", f.memory_bytes},
+               {"memory_bytes", f.memory.host},
+               {"gpu_memory_bytes", f.memory.gpu},
                {"disk_bytes", f.disk_bytes + f.checkpoint_bytes},
                {"seconds", seconds},
                {"steps", Json::array()}};
@@ -58,7 +59,8 @@ void print(const Forecast& f, double seconds, double speed) {
   fmt::print("{} layers, width {}, {} heads, context {}, vocabulary {}: {} parameters\n\n{}\n", f.model.layers,
              f.model.width, f.model.heads, f.model.context, f.model.vocab_size,
              format_count(static_cast<double>(parameter_count(f.model))), steps_table(f));
-  fmt::print("memory  {}B for each model in training, up to {} at once\n", format_count(f.memory_bytes), f.workers);
+  fmt::print("memory  {}B for each model in training, up to {} at once\n", format_count(f.memory.host), f.workers);
+  if (f.on_gpu) fmt::print("GPU     {}B of its memory for each\n", format_count(f.memory.gpu));
   fmt::print("disk    {}B of models, {}B of checkpoints; text and tokens besides\n", format_count(f.disk_bytes),
              format_count(f.checkpoint_bytes));
   const std::string where = f.on_gpu ? "one GPU like this" : fmt::format("{} cores like these", usable_cores());
@@ -76,7 +78,7 @@ void dry_run(const Plan& plan, bool json) {
     print(f, seconds, speed);
   }
   if (plan.launcher.kind == LauncherKind::local) {
-    require_memory(f.memory_bytes, f.workers, plan.training.recompute);
+    require_memory(f.memory, f.workers, plan.launcher.ranks, plan.training.recompute);
   }
   require_disk(plan.forest, f.disk_bytes + f.checkpoint_bytes);
 }

@@ -10,6 +10,7 @@
 #include "btm/model/demix.h"
 #include "btm/plan/comparisons.h"
 #include "btm/plan/training.h"
+#include "btm/train/cuda_learner.h"
 #include "btm/train/score.h"
 #include "btm/train/thread_learner.h"
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr double kProcessBytes = 150e6;   // program and libraries, tokens read from mapped files not counted
 constexpr double kGpuProcessBytes = 3e9;  // with those of CUDA
+constexpr double kCudaBytes = 6e8;        // of the GPU's memory, for itself, its kernels and cuBLAS: an estimate
 
 // The shape with its vocabulary: the plan's, that of a tokenizer that is there, or the one to be trained.
 ModelConfig shape_of(const Plan& plan) {
@@ -102,9 +104,9 @@ class Forecaster {
   // The step that takes the most memory and room for checkpoints is the one to tell of.
   void take_share(const ModelTask& task, int models) {
     const WorkerShare share = share_of(plan_.launcher, task.training.precision, models);
-    const double memory = training_bytes(task, result_.model, share, plan_.launcher.ranks);
-    if (share.workers * memory <= result_.workers * result_.memory_bytes) return;
-    result_.memory_bytes = memory;
+    const TrainingMemory memory = training_memory(task, result_.model, share, plan_.launcher.ranks);
+    if (share.workers * memory.host <= result_.workers * result_.memory.host) return;
+    result_.memory = memory;
     result_.workers = share.workers;
     result_.threads = share.threads * plan_.launcher.ranks;
     result_.on_gpu = share.on_gpu;
@@ -123,17 +125,19 @@ double parameters_of(const ModelTask& task, const ModelConfig& model) {
 
 }  // namespace
 
-double training_bytes(const ModelTask& task, const ModelConfig& model, const WorkerShare& share, int ranks) {
+TrainingMemory training_memory(const ModelTask& task, const ModelConfig& model, const WorkerShare& share, int ranks) {
   const int threads = share.threads;
-  if (share.on_gpu) {
-    return ranks * (kGpuProcessBytes + 3 * parameters_of(task, model) * sizeof(float));  // what checkpoints hold
-  }
-  const auto sequences = static_cast<int>(task.training.batch_tokens / model.context);
-  const auto plain =
-      static_cast<double>(ThreadLearner::bytes(model, task.training, std::max(1, sequences), threads, threads * ranks));
+  const int sequences = std::max(1, static_cast<int>(task.training.batch_tokens / model.context));
   const double more = parameters_of(task, model) - static_cast<double>(parameter_count(model));  // of DEMix
-  const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads));        // of dev losses
-  return ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (4 + threads));       // packed, too, at most
+  if (share.on_gpu) {
+    const auto plain = static_cast<double>(cuda_learner_bytes(model, task.training, sequences, ranks));
+    return {ranks * (kGpuProcessBytes + 3 * parameters_of(task, model) * sizeof(float)),  // what checkpoints hold
+            kCudaBytes + plain + more * kCudaBytesPerParameter};
+  }
+  const auto plain =
+      static_cast<double>(ThreadLearner::bytes(model, task.training, sequences, threads, threads * ranks));
+  const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads));     // of dev losses
+  return {ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (4 + threads))};  // packed, too, at most
 }
 
 double model_bytes(const ModelTask& task, const ModelConfig& model) {
@@ -161,13 +165,18 @@ Forecast forecast(const Plan& plan) {
   return Forecaster(plan).work();
 }
 
-void require_memory(double bytes_each, int workers, bool recompute) {
-  const double there = memory_bytes();
-  if (workers * bytes_each <= there) return;
-  throw input_error(
-      "training {} model{} at once takes {}B each, and this machine has {}B of memory; {}{}a smaller model", workers,
-      workers == 1 ? "" : "s", format_count(bytes_each), format_count(there),
-      workers > 1 ? "lower launcher.workers, " : "", recompute ? "take " : "set training.recompute, or take ");
+void require_memory(const TrainingMemory& each, int workers, int ranks, bool recompute) {
+  const auto require = [recompute](int models, double bytes, double there, const char* whose) {
+    if (models * bytes <= there) return;
+    throw input_error("training {} model{} at once takes {}B each, and {} has {}B of memory; {}{}a smaller model",
+                      models, models == 1 ? "" : "s", format_count(bytes), whose, format_count(there),
+                      models > 1 ? "lower launcher.workers, " : "",
+                      recompute ? "take " : "set training.recompute, or take ");
+  };
+  require(workers, each.host, memory_bytes(), "this machine");
+  if (each.gpu == 0) return;
+  const Gpu gpu = find_gpu().value_or(Gpu{});
+  require((workers * ranks + gpu.count - 1) / gpu.count, each.gpu, gpu.memory_bytes, "its GPU");
 }
 
 void require_disk(const fs::path& folder, double bytes) {

@@ -20,13 +20,19 @@ struct ForecastStep {
   double flops = 0;
 };
 
+// What training a model takes, in bytes.
+struct TrainingMemory {
+  double host = 0;  // of the machine's memory, for all its ranks
+  double gpu = 0;   // of each rank's GPU; 0 on the CPU
+};
+
 struct Forecast {
   ModelConfig model;  // resolved
   std::vector<ForecastStep> steps;
   int workers = 1;  // models trained at once
   int threads = 1;  // of each, over its ranks
   bool on_gpu = false;
-  double memory_bytes = 0;      // of one that trains, over its ranks
+  TrainingMemory memory;        // of one that trains
   double disk_bytes = 0;        // of the models; text and tokens come to it
   double checkpoint_bytes = 0;  // of those that train at once
 };
@@ -36,14 +42,15 @@ ForecastStep sum_of(const std::vector<ForecastStep>& steps);
 // Of what the forest of the plan does not have yet. Reads no text; the tokenizer only if it is there.
 Forecast forecast(const Plan& plan);
 
-// Of this machine's memory, for the processes (ranks) that train the model; of its published folder; of the checkpoints
-// that a run keeps.
-double training_bytes(const ModelTask& task, const ModelConfig& model, const WorkerShare& share, int ranks);
+TrainingMemory training_memory(const ModelTask& task, const ModelConfig& model, const WorkerShare& share, int ranks);
+
+// Of a model's published folder; of the checkpoints that its run keeps.
 double model_bytes(const ModelTask& task, const ModelConfig& model);
 double checkpoint_bytes(const ModelTask& task, const ModelConfig& model);
 
-// Throws Error(input) if `workers` models of so many bytes each take more memory than this machine has.
-void require_memory(double bytes_each, int workers, bool recompute);
+// Throws Error(input) if `workers` models at once, of `ranks` each, take more memory than this machine or its GPUs
+// have.
+void require_memory(const TrainingMemory& each, int workers, int ranks, bool recompute);
 
 // Throws Error(input) if the file system of the folder, which need not be there, has less room left.
 void require_disk(const std::filesystem::path& folder, double bytes);

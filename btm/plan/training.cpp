@@ -76,14 +76,16 @@ bool Training::train(const std::string& title, std::vector<PendingModel> models)
 
 // A cluster's machines are their own.
 void Training::require_room(const std::vector<PendingModel>& models, WorkerShare share) const {
-  double memory = 0, disk = 0;
+  TrainingMemory memory;
+  double disk = 0;
   for (const PendingModel& model : models) {
-    memory = std::max(memory, training_bytes(model.task, base_.model, share, place_.launcher.ranks));
+    const TrainingMemory own = training_memory(model.task, base_.model, share, place_.launcher.ranks);
+    memory = {std::max(memory.host, own.host), std::max(memory.gpu, own.gpu)};
     disk += model_bytes(model.task, base_.model);
   }
   disk += share.workers * checkpoint_bytes(models.front().task, base_.model);
   if (place_.launcher.kind == LauncherKind::local) {
-    require_memory(memory, share.workers, models.front().task.training.recompute);
+    require_memory(memory, share.workers, place_.launcher.ranks, models.front().task.training.recompute);
   }
   require_disk(base_.paths.root, disk);
 }

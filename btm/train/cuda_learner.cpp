@@ -21,8 +21,9 @@
 namespace btm {
 namespace {
 
-constexpr int kTokensPerCall = 32768;     // enough rows to fill the largest GPUs
-constexpr double kActivationShare = 0.3;  // of the GPU's memory, at most
+constexpr int kTokensPerCall = 32768;             // enough rows to fill the largest GPUs
+constexpr double kActivationShare = 0.3;          // of the GPU's memory, at most
+constexpr std::size_t kAttentionBytes = 12;  // a number of the rows [tokens, width]: what ATen's attention gives back
 
 cuda::Transformer::Use use_of(const TrainingSettings& settings) {
   return settings.recompute ? cuda::Transformer::Use::recomputing : cuda::Transformer::Use::training;
@@ -202,6 +203,15 @@ void CudaLearner::score(int domain, int window, std::span<const TokenId> tokens,
 }
 
 }  // namespace
+
+std::size_t cuda_learner_bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int ranks) {
+  const cuda::Transformer::Use use = use_of(settings);
+  const int count = per_call(config, sequences, ranks, use);
+  const std::size_t rows = static_cast<std::size_t>(count) * static_cast<std::size_t>(config.context);
+  return kCudaBytesPerParameter * static_cast<std::size_t>(parameter_count(config)) +
+         cuda::Transformer::bytes(config, count, config.context, use) +
+         kAttentionBytes * rows * static_cast<std::size_t>(config.width);
+}
 
 std::unique_ptr<Learner> make_cuda_learner(Model& model, const TrainingSettings& settings, int sequences,
                                            std::int64_t updates, const Ranks& ranks, const DemixLayout* demix) {

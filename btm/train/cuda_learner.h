@@ -1,11 +1,17 @@
 // A model in training on a GPU. Without CUDA cuda_none.cpp is linked.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "btm/train/learner.h"
 
 namespace btm {
+
+// Of a GPU's memory, beside what CUDA takes for itself, for a rank that trains a plain model on its part of batches of
+// `sequences`. 0 without CUDA.
+std::size_t cuda_learner_bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int ranks);
+constexpr std::size_t kCudaBytesPerParameter = 18;  // float32 weights, gradients, two moments; bf16 weights
 
 // With several ranks each takes its part of the batch on a GPU of its own, which becomes the thread's current one.
 // Throws Error(input): no GPU, no memory for it, a shape that its kernels don't do, no NCCL for several ranks.

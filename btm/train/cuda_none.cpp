@@ -12,6 +12,10 @@ double measure_gpu_peak() {
   return 0;
 }
 
+std::size_t cuda_learner_bytes(const ModelConfig&, const TrainingSettings&, int, int) {
+  return 0;
+}
+
 std::unique_ptr<Learner> make_cuda_learner(Model&, const TrainingSettings&, int, std::int64_t, const Ranks&,
                                            const DemixLayout*) {
   throw input_error("this btm was built without CUDA; `make cuda` builds one with it");

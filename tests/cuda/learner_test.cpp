@@ -1,4 +1,5 @@
 // Training on the GPU against PyTorch's losses in float32 and against training on the CPU.
+#include <cuda_runtime.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -24,6 +25,10 @@ using test::OracleCase;
 
 const Ranks kAlone;
 
+bool emulated() {
+  return find_gpu()->name == "the emulator";
+}
+
 // Of gradients through products of 8 bits: within 5 % of the slice's length.
 void expect_alike(const ParameterSlice& slice, std::span<const float> found, std::span<const float> expected) {
   double error = 0, size = 0;
@@ -42,8 +47,7 @@ TEST_P(CudaLearnerTest, LearnsAsPyTorchDoes) {
   Model model = load_model(c.folder / "init");
   const auto updates = static_cast<int>(c.steps.size());
   const auto learner = make_cuda_learner(model, c.settings, c.sequences, updates, kAlone, nullptr);
-  const bool emulated = find_gpu()->name == "the emulator";  // slow: a tenth of a second for an update
-  test::expect_losses_like_pytorch(c, test::train(*learner, c, emulated ? 60 : updates));
+  test::expect_losses_like_pytorch(c, test::train(*learner, c, emulated() ? 60 : updates));  // 0.1 s each there
 }
 
 // The gradients themselves, before rounding errors grow: one update without AdamW's normalisation by its moments.
@@ -158,12 +162,43 @@ TEST(CudaLearner, TrainsDemixAsTheCpuDoes) {
   }
 }
 
+TEST_P(CudaLearnerTest, TakesTheMemoryThatWasTold) {
+  if (!emulated()) GTEST_SKIP() << "a GPU gives memory in pieces larger than this model";
+  OracleCase c = test::read_case(GetParam());
+  Model model = load_model(c.folder / "init");
+  for (const bool recompute : {false, true}) {
+    c.settings.recompute = recompute;
+    std::size_t before = 0, after = 0, total = 0;
+    cudaMemGetInfo(&before, &total);
+    const auto learner = make_cuda_learner(model, c.settings, c.sequences, 1, kAlone, nullptr);
+    cudaMemGetInfo(&after, &total);
+    const auto told = static_cast<double>(cuda_learner_bytes(model.config, c.settings, c.sequences, 1));
+    const auto taken = static_cast<double>(before - after);
+    EXPECT_LT(taken, 1.02 * told);
+    EXPECT_GT(taken, 0.8 * told);
+  }
+}
+
 TEST(DeviceFor, ChoosesTheGpuForWhatItCanDo) {
   EXPECT_EQ(device_for(Device::automatic, Precision::automatic), Device::cuda);
   EXPECT_EQ(device_for(Device::cuda, Precision::bf16), Device::cuda);
   EXPECT_EQ(device_for(Device::cpu, Precision::bf16), Device::cpu);
   EXPECT_EQ(device_for(Device::automatic, Precision::fp32), Device::cpu);
   EXPECT_THROW(device_for(Device::cuda, Precision::fp32), Error);
+}
+
+TEST(CudaLearner, RefusesAModelThatDoesNotFit) {
+  if (!emulated()) GTEST_SKIP() << "no GPU is as small as the emulator's";
+  ModelConfig config = test::small_config();
+  config.vocab_size = 300'000;
+  Model model = random_model(config, 1);
+  try {
+    make_cuda_learner(model, {}, 1, 1, kAlone, nullptr);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::input);
+    EXPECT_THAT(e.what(), testing::HasSubstr("training.recompute"));
+  }
 }
 
 TEST(CudaLearner, RefusesShapesThatItsKernelsDoNotDo) {

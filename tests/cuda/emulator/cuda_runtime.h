@@ -52,6 +52,7 @@ struct cudaLaunchConfig_t {
 const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaMalloc(void** p, std::size_t bytes);  // filled with a pattern that isn't zero
 cudaError_t cudaFree(void* p);
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
 cudaError_t cudaMallocHost(void** p, std::size_t bytes);
 cudaError_t cudaFreeHost(void* p);
 cudaError_t cudaMemset(void* p, int value, std::size_t bytes);

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <ucontext.h>
 
 #include <csetjmp>
@@ -162,26 +163,41 @@ float shuffle_xor(float value, int lanes) {
 
 }  // namespace emulator
 
+namespace {
+
+constexpr std::size_t kMemory = 100'000'000;  // of the GPU, bytes
+std::size_t allocated = 0;                    // of it
+
+}  // namespace
+
 const char* cudaGetErrorString(cudaError_t error) {
   if (error == cudaErrorStreamCaptureUnjoined) return "a captured stream was not joined to the one that began";
   return error == cudaErrorMemoryAllocation ? "out of memory" : "no error";
 }
 cudaError_t cudaMalloc(void** p, std::size_t bytes) {
+  if (kMemory - allocated < bytes || cudaMallocHost(p, bytes) != cudaSuccess) return cudaErrorMemoryAllocation;
+  allocated += ::malloc_usable_size(*p);
+  return cudaSuccess;
+}
+cudaError_t cudaFree(void* p) {
+  if (p) allocated -= ::malloc_usable_size(p);
+  return cudaFreeHost(p);
+}
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  *free = kMemory - allocated;
+  *total = kMemory;
+  return cudaSuccess;
+}
+cudaError_t cudaMallocHost(void** p, std::size_t bytes) {
   constexpr std::size_t kAlignment = 256;
   *p = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (!*p) return cudaErrorMemoryAllocation;
   std::memset(*p, 0xff, bytes);
   return cudaSuccess;
 }
-cudaError_t cudaFree(void* p) {
+cudaError_t cudaFreeHost(void* p) {
   std::free(p);
   return cudaSuccess;
-}
-cudaError_t cudaMallocHost(void** p, std::size_t bytes) {
-  return cudaMalloc(p, bytes);
-}
-cudaError_t cudaFreeHost(void* p) {
-  return cudaFree(p);
 }
 cudaError_t cudaMemset(void* p, int value, std::size_t bytes) {
   std::memset(p, value, bytes);
