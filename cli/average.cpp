@@ -13,6 +13,7 @@
 #include "btm/forest/paths.h"
 #include "btm/mixture/average_weights.h"
 #include "btm/mixture/domain_sample.h"
+#include "btm/plan/scoring_place.h"
 #include "cli/command.h"
 #include "cli/enum_option.h"
 
@@ -130,7 +131,7 @@ std::vector<WeightedFolder> choose_sources(const Options& options) {
   if (kind != AverageKind::uniform) {
     if (options.domain.empty()) throw input_error("--weights {} are for a domain: add --domain NAME", options.weights);
     DomainSample sample{options.domain};
-    Scores dev = score_sample(forest, experts, sample, {Device::automatic, threads}, options.json);
+    Scores dev = score_sample(forest, experts, sample, scoring_place(forest, threads), options.json);
     weights =
         average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev, {options.budget, threads});
   }

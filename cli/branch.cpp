@@ -7,6 +7,7 @@
 #include "btm/core/files.h"
 #include "btm/forest/forest.h"
 #include "btm/model/checkpoint.h"
+#include "btm/plan/scoring_place.h"
 #include "cli/command.h"
 
 namespace btm {
@@ -46,7 +47,7 @@ void run(const Options& options) {
                       forest.paths.root.string(), options.domain);
   }
   std::vector<Parent> parents =
-      branch_parents(settings, forest, candidates, options.domain, {Device::automatic, usable_cores()});
+      branch_parents(settings, forest, candidates, options.domain, scoring_place(forest, usable_cores()));
   std::filesystem::path folder = branch_weights(parents, forest.paths, options.output);
   Json json = {{"weights", folder.string()}, {"parents", settings_json(parents)}};
   if (options.json) {

@@ -9,6 +9,7 @@
 #include "btm/core/log.h"
 #include "btm/core/seal.h"
 #include "btm/plan/plan.h"
+#include "btm/plan/scoring_place.h"
 #include "btm/report/evaluation_table.h"
 #include "cli/command.h"
 #include "cli/enum_option.h"
@@ -21,7 +22,7 @@ struct Options {
   std::string forest;
   std::vector<std::string> texts;
   SettingOptions settings;
-  std::string device = "auto";
+  std::string device, precision;
   int threads = usable_cores();
   bool json = false;
 };
@@ -58,7 +59,9 @@ void run(const Options& options) {
   std::vector<EvaluationText> texts;
   for (const std::string& argument : options.texts) texts.push_back(parse_text(argument));
   if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
-  const ScoringPlace place{parse_enum<Device>("--device", options.device), options.threads};
+  ScoringPlace place = scoring_place(forest, options.threads);
+  if (!options.device.empty()) place.device = parse_enum<Device>("--device", options.device);
+  if (!options.precision.empty()) place.precision = parse_enum<Precision>("--precision", options.precision);
   // What `btm grow` evaluated is overwritten: without this mark it evaluates again when asked to.
   std::error_code ignored;
   fs::remove(forest.paths.results() / "recipe.json", ignored);
@@ -87,8 +90,10 @@ void add_evaluate(CLI::App& app) {
       ->type_name("NAME=PATH")
       ->allow_extra_args(false);
   options->settings.add<EvaluateSettings>(*command, "Settings (default: as in the forest's plan)");
-  command->add_option("--device", options->device, "Where models score: cpu, cuda or auto: a GPU where there is one")
-      ->capture_default_str();
+  command->add_option("--device", options->device,
+                      "Where models score: cpu, cuda or auto, a GPU where there is one (default: as in the plan)");
+  command->add_option("--precision", options->precision,
+                      "Of products when models score: fp32, bf16 or auto, the fastest (default: as in the plan)");
   command->add_option("--threads", options->threads, "Threads that score")->capture_default_str();
   command->add_flag("--json", options->json, "Print results/evaluation.json instead of the tables");
   command->footer(

@@ -10,6 +10,7 @@
 #include "btm/mixture/comparisons.h"
 #include "btm/mixture/domain_sample.h"
 #include "btm/mixture/text_posterior.h"
+#include "btm/plan/scoring_place.h"
 #include "cli/command.h"
 
 namespace btm {
@@ -64,7 +65,7 @@ void keep_top_experts(GenerateChoice& choice, const Forest& forest, const Genera
   std::vector<double> chance = choice.weights.prior;
   if (std::ranges::all_of(chance, [&](double p) { return p == chance.front(); })) {
     TextPosteriorSettings settings;
-    settings.place = {Device::automatic, options.threads};
+    settings.place = scoring_place(forest, options.threads);
     settings.quiet = true;
     std::string text = fmt::format("{}", fmt::join(prompts, "\n"));
     chance = text_posterior(forest, choice.members, choice.tokenizer, text, settings).posterior;
@@ -90,7 +91,7 @@ GenerateChoice choose_ensemble(const Forest& forest, const GenerateChoiceOptions
     choice.members.push_back(*seed_member(forest));
   }
   choice.weights = weights_for(forest, choice.members, options.mixture.prior(), options.mixture.sample(),
-                               {Device::automatic, options.threads}, options.quiet);
+                               scoring_place(forest, options.threads), options.quiet);
   if (options.top_experts < 0) throw input_error("--top-experts is {}, but can't be negative", options.top_experts);
   if (options.top_experts > 0) keep_top_experts(choice, forest, options, prompts);
   choice.weights.drop_below = options.drop_below;

@@ -11,6 +11,7 @@
 #include "btm/data/text_file.h"
 #include "btm/data/utf8.h"
 #include "btm/mixture/text_posterior.h"
+#include "btm/plan/scoring_place.h"
 #include "btm/report/text_table.h"
 #include "cli/command.h"
 #include "cli/mixture_options.h"
@@ -142,7 +143,7 @@ void run(const Options& options) {
   TextPosteriorSettings settings;
   settings.prior = options.mixture.prior();
   settings.sample = options.mixture.sample();
-  settings.place = {Device::automatic, options.threads};
+  settings.place = scoring_place(forest, options.threads);
   settings.quiet = options.json;
   TextPosterior result = text_posterior(forest, expert_members(forest), tokenizer, read_text(options), settings);
   if (options.json) return print_json(result, tokenizer, options.per_token);

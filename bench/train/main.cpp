@@ -66,7 +66,8 @@ std::vector<double> measure_training(const Options& options, btm::Model& model, 
 }
 
 std::vector<double> measure_scoring(const Options& options, const btm::Model& model, std::vector<btm::TokenId> tokens) {
-  const auto scorer = btm::make_text_scorer(model, model.config.context, {device_of(options), options.threads});
+  const auto scorer =
+      btm::make_text_scorer(model, model.config.context, {device_of(options), options.threads, precision_of(options)});
   std::vector<float> log_probs(tokens.size());
   tokens.push_back(0);
   return measure(options, [&] { scorer->score(tokens, log_probs); });
@@ -120,7 +121,7 @@ int main(int argc, char** argv) {
   app.add_option("--precision", options.precision)->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_option("--device", options.device)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_flag("--recompute", options.recompute, "training.recompute");
-  app.add_flag("--score", options.score, "time scoring instead; on the CPU it is float32");
+  app.add_flag("--score", options.score, "time scoring instead");
   CLI11_PARSE(app, argc, argv);
   if (options.architecture == "llama") options.model.architecture = btm::Architecture::llama;
   try {

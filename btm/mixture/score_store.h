@@ -36,8 +36,8 @@ struct StoredScores {
   double seconds = 0;            // that scoring took
 };
 
-// FOLDER/KEY.scores: a JSON line, then the float32 log-probabilities. The key is over weights, tokens, window and the
-// kind of device: a GPU's are other numbers than a CPU's, so that no table mixes the two. A file that is damaged counts
+// FOLDER/KEY.scores: a JSON line, then the float32 log-probabilities. The key is over weights, tokens, window and what
+// rounds: a GPU's scores and those of bf16 are other numbers, so that no table mixes them with float32's. A file that is damaged counts
 // as not there. Where the folder can't be written to, nothing is kept. Scores that one of the folders `elsewhere` has
 // are taken over from there.
 class ScoreStore {

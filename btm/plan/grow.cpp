@@ -16,9 +16,9 @@
 #include "btm/plan/corpus.h"
 #include "btm/plan/event_files.h"
 #include "btm/plan/jobs.h"
+#include "btm/plan/scoring_place.h"
 #include "btm/plan/training.h"
 #include "btm/plan/workers.h"
-#include "btm/train/learner.h"
 
 namespace btm {
 namespace {
@@ -193,7 +193,7 @@ class Grower {
     const Forest forest = open_forest(paths_.root);
     ModelTask& task = model.task;
     task.parents =
-        branch_parents(cycle.branch, forest, candidates(cycle, task.cycle, forest), task.name, scoring_place());
+        branch_parents(cycle.branch, forest, candidates(cycle, task.cycle, forest), task.name, scoring_place(plan_));
     model.init = branch_weights(task.parents, paths_, paths_.branch(task.name));
     if (!model.init.empty()) {
       model.init_sha256 = task.parents.size() == 1 ? task.parents.front().sha256 : weights_sha256(model.init);
@@ -217,12 +217,6 @@ class Grower {
     return std::any_of(forest.removed.begin(), forest.removed.end(), [&name](const ExpertInfo& expert) {
       return expert.name == name && !expert.imported;  // an import that is gone was never of the plan
     });
-  }
-
-  // On a GPU where there is one: a coordinator may have none though its workers do.
-  ScoringPlace scoring_place() const {
-    const Device wanted = plan_.launcher.device == Device::cpu ? Device::cpu : Device::automatic;
-    return {device_for(wanted, plan_.training.precision), usable_cores()};
   }
 
   // ---- comparisons
@@ -334,7 +328,7 @@ class Grower {
     std::vector<EvaluationDomain> domains;
     for (const auto& [name, domain] : plan_.domains) domains.push_back({name, std::string(to_word(domain.role))});
     outcome_.evaluation = evaluate_forest(forest, plan_.evaluate, domains, {},
-                                          {scoring_place(), options_.quiet, neighbours_.score_folders()});
+                                          {scoring_place(plan_), options_.quiet, neighbours_.score_folders()});
     outcome_.evaluated = true;
     write_sealed_file(made_from, recipe);
   }

@@ -21,8 +21,8 @@
 namespace btm {
 namespace {
 
-constexpr int kTokensPerCall = 32768;             // enough rows to fill the largest GPUs
-constexpr double kActivationShare = 0.3;          // of the GPU's memory, at most
+constexpr int kTokensPerCall = 32768;        // enough rows to fill the largest GPUs
+constexpr double kActivationShare = 0.3;     // of the GPU's memory, at most
 constexpr std::size_t kAttentionBytes = 12;  // a number of the rows [tokens, width]: what ATen's attention gives back
 
 cuda::Transformer::Use use_of(const TrainingSettings& settings) {

@@ -12,7 +12,7 @@ Device device_for(Device wanted, Precision precision) {
   if (wanted == Device::cpu) return wanted;
   const char* hindrance = nullptr;
   if (precision == Precision::fp32) {
-    hindrance = "training.precision: fp32 is for the CPU; the GPU multiplies bf16";
+    hindrance = "precision fp32 is for the CPU; a GPU multiplies bf16";
   } else if (!find_gpu()) {
     hindrance = "there is no GPU, or this btm was built without CUDA (see `btm doctor`)";
   }

@@ -18,10 +18,10 @@ std::size_t Scorer::bytes(const ModelConfig& config, int length, int threads) {
   return static_cast<std::size_t>(threads) * replica;
 }
 
-Scorer::Scorer(const ModelConfig& config, int length, ThreadTeam& team)
+Scorer::Scorer(const ModelConfig& config, int length, ThreadTeam& team, Operands operands)
     : length_(length), windows_per_call_(windows_at_once(length)), team_(team) {
   for (int i = 0; i < team.size(); ++i) {
-    replicas_.emplace_back(config, windows_per_call_, length, Transformer::Use::scoring);
+    replicas_.emplace_back(config, windows_per_call_, length, Transformer::Use::scoring, operands);
   }
 }
 

@@ -18,8 +18,8 @@ namespace btm {
 // depend on its size.
 class Scorer {
  public:
-  // length <= config.context; the team outlives the scorer.
-  Scorer(const ModelConfig& config, int length, ThreadTeam& team);
+  // length <= config.context; the team outlives the scorer. `operands`: of all products.
+  Scorer(const ModelConfig& config, int length, ThreadTeam& team, Operands operands = Operands::fp32);
 
   static std::size_t bytes(const ModelConfig& config, int length, int threads);  // of those buffers
 

@@ -9,8 +9,11 @@ namespace {
 
 class CpuTextScorer : public TextScorer {
  public:
-  CpuTextScorer(const Model& model, int window, int threads)
-      : TextScorer(model.config, window), model_(model), team_(threads), scorer_(model.config, window, team_) {}
+  CpuTextScorer(const Model& model, int window, const ScoringPlace& place)
+      : TextScorer(model.config, window),
+        model_(model),
+        team_(place.threads),
+        scorer_(model.config, window, team_, operands_of(place.precision)) {}
 
   void score(std::span<const TokenId> tokens, std::span<float> log_probs) override {
     scorer_.score(model_.parameters.data(), tokens, log_probs);
@@ -25,13 +28,15 @@ class CpuTextScorer : public TextScorer {
 }  // namespace
 
 ScoringPlace decided(const ScoringPlace& place) {
-  return {device_for(place.device, Precision::automatic), place.threads};
+  const Device device = device_for(place.device, place.precision);
+  const bool rounds = device == Device::cuda || operands_of(place.precision) == Operands::bf16;
+  return {device, place.threads, rounds ? Precision::bf16 : Precision::fp32};
 }
 
 std::unique_ptr<TextScorer> make_text_scorer(const Model& model, int window, const ScoringPlace& place) {
   const ScoringPlace there = decided(place);
   if (there.device == Device::cuda) return make_cuda_text_scorer(model, window);
-  return std::make_unique<CpuTextScorer>(model, window, there.threads);
+  return std::make_unique<CpuTextScorer>(model, window, there);
 }
 
 }  // namespace btm

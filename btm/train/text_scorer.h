@@ -7,19 +7,21 @@
 #include "btm/core/token.h"
 #include "btm/model/parameters.h"
 #include "btm/train/device.h"
+#include "btm/train/settings.h"
 
 namespace btm {
 
 struct ScoringPlace {
   Device device = Device::cpu;
   int threads = 1;  // on the CPU
+  // Of the products' operands; a GPU has bf16 alone. automatic: the fastest, as for training.
+  Precision precision = Precision::fp32;
 };
 
-// The same place with `automatic` decided. Throws Error(input): cuda, but there is no GPU.
+// The same place with what is automatic decided. Throws Error(input): cuda, but there is no GPU.
 ScoringPlace decided(const ScoringPlace& place);
 
-// The CPU scores in float32, a GPU in bf16 with sums in float32. Neither the number of threads nor what was scored
-// before changes a result.
+// Neither the number of threads nor what was scored before changes a result.
 class TextScorer {
  public:
   TextScorer(const ModelConfig& config, int window) : config_(config), window_(window) {}

@@ -276,6 +276,26 @@ TEST_F(Evaluate, RefusesWhatCannotBe) {
   EXPECT_THROW(evaluate(paths_, settings), Error);
 }
 
+TEST_F(Evaluate, KeepsScoresOfRoundedProductsApart) {
+  plant(paths_, cases_);
+  const EvaluateSettings settings = settings_of(cases_);
+  const Json exact = evaluate(paths_, settings);
+  auto files = [this] {
+    const auto entries = fs::directory_iterator(paths_.results() / "scores");
+    return std::distance(begin(entries), end(entries));
+  };
+  const auto before = files();
+  const Forest forest = open_forest(paths_.root);
+  const Json rounded =
+      evaluate_forest(forest, settings, evaluation_domains(forest), {}, {{Device::cpu, 2, Precision::bf16}, true});
+  EXPECT_GE(files(), 2 * before);  // the weights of averages may differ, too
+  const double ratio = row_of(rounded, "ensemble")["mean"]["all"]["perplexity"].get<double>() /
+                       row_of(exact, "ensemble")["mean"]["all"]["perplexity"].get<double>();
+  EXPECT_NE(ratio, 1);
+  EXPECT_NEAR(ratio, 1, 0.01);
+  EXPECT_EQ(row_of(evaluate(paths_, settings), "ensemble")["mean"], row_of(exact, "ensemble")["mean"]);
+}
+
 TEST_F(Evaluate, ScoresATextInWindowsWhateverItsLength) {
   Model model = load_model(test::oracle_folder() / "models" / "a");
   auto tokens = cases_["texts"]["odd"]["test"].get<std::vector<TokenId>>();

@@ -1,0 +1,21 @@
+#include "btm/plan/scoring_place.h"
+
+#include "btm/core/cores.h"
+#include "btm/core/files.h"
+
+namespace btm {
+
+ScoringPlace scoring_place(const Plan& plan) {
+  const Device device = plan.launcher.device == Device::cpu ? Device::cpu : Device::automatic;
+  return {device, usable_cores(), plan.training.precision};
+}
+
+ScoringPlace scoring_place(const Forest& forest, int threads) {
+  ScoringPlace place{Device::automatic, threads, Precision::automatic};
+  if (!fs::exists(forest.paths.plan())) return place;
+  place = scoring_place(load_plan(forest.paths.plan(), {}));
+  place.threads = threads;
+  return place;
+}
+
+}  // namespace btm
