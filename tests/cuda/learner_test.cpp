@@ -124,7 +124,8 @@ TEST_P(CudaLearnerTest, ItsTextScorerScoresAsTheCpusDoes) {
   const Model model = load_model(c.folder / "init");
   const int context = model.config.context;
   for (const auto& [window, sizes] : {std::pair(context, std::vector{200, 1, 50}), std::pair(7, std::vector{31})}) {
-    const auto there = make_text_scorer(model, window, {Device::cuda, 1, Precision::automatic}), here = make_text_scorer(model, window, {});
+    const auto there = make_text_scorer(model, window, {Device::cuda, 1, Precision::automatic}),
+               here = make_text_scorer(model, window, {});
     for (const int size : sizes) {
       const std::vector<TokenId> tokens(c.tokens.begin(), c.tokens.begin() + size);
       std::vector<float> found(scored_windows(tokens.size(), window) * static_cast<std::size_t>(window));

@@ -14,7 +14,8 @@ TEST(ScoreStore, KeepsTheScoresOfAGpuApartFromTheCpus) {
   const Model model = random_model(test::small_config(), 1);
   const Member member{"a", {}, "its hash"};
   const Text text = make_text("text", {1, 2, 3, 4, 5, 6, 7, 8, 9});
-  const ScoreStore cpu(folder / "scores", 4, {Device::cpu, 1}), gpu(folder / "scores", 4, {Device::automatic, 1, Precision::automatic});
+  const ScoreStore cpu(folder / "scores", 4, {Device::cpu, 1}),
+      gpu(folder / "scores", 4, {Device::automatic, 1, Precision::automatic});
   const StoredScores here = cpu.score(member, *cpu.scorer(member, model), text);
   EXPECT_FALSE(gpu.has(member, text));
   const StoredScores there = gpu.score(member, *gpu.scorer(member, model), text);
