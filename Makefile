@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test cuda demo corpus bench format tidy asan tsan fuzz faults install clean
+.PHONY: help setup build test cuda demo corpus bench format tidy asan tsan valgrind fuzz faults install clean
 .NOTPARALLEL:
 
 PREFIX ?= /usr/local
@@ -86,6 +86,13 @@ tsan: setup ## run all tests with the thread sanitizer
 	@$(call configure,tsan)
 	@$(call compile,tsan)
 	@TSAN_OPTIONS=halt_on_error=1:$(options)/thread.supp OMP_THREAD_LIMIT=1 setarch -R $(call run_tests,tsan)
+
+valgrind: setup ## run the tests of the libraries under valgrind
+	@tools/setup.sh valgrind
+	@$(call configure,release)
+	@$(call compile,release)
+	@$(call run_tests,release) -R '^(oracle|checkpoint)[.]' >/dev/null
+	@$(python) tools/sanitizers/valgrind.py build/release
 
 fuzz: ## fuzz what reads files (fuzz/), RUNS inputs for each TARGET; `make test` replays the corpus
 	@tools/setup.sh build

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Get what the project needs and the machine lacks: setup.sh build|test|lint|fuzz
+# Get what the project needs and the machine lacks: setup.sh build|test|lint|fuzz|valgrind
 #   build   Debian or Ubuntu packages, and LibTorch (from the torch wheel)
 #   test    the same and the Python oracles of the tests, in .venv
 #   lint    clang-format, clang-tidy, shellcheck
 #   fuzz    clang and its libFuzzer
+#   valgrind
 # Looks at what is there, not at what it did before, so it can run at any time and is done at once when nothing is missing.
 # Writes .setup/torch: the folder of the torch that the program links, which is the first of
 #   $TORCH_DIR; the one used last time; the one that python3 imports (2.11 or newer); pip install in .venv
@@ -17,7 +18,7 @@ die() { say "$*"; exit 1; }
 
 # ---- Debian and Ubuntu packages ----
 
-missing_packages() { # $1: build, test, lint or fuzz
+missing_packages() { # $1: build, test, lint, fuzz or valgrind
   local wanted
   mapfile -t wanted < <(awk -v group="$1" '!/^#/ && $2 == group {print $1}' tools/packages.txt)
   dpkg-query -Wf '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null |
@@ -129,6 +130,6 @@ install_oracles() {
 case ${1:-} in
   build) install_packages build; install_torch ;;
   test) install_packages build; install_packages test; install_torch; install_oracles ;;
-  lint | fuzz) install_packages "$1" ;;
-  *) die "usage: setup.sh build|test|lint|fuzz" ;;
+  lint | fuzz | valgrind) install_packages "$1" ;;
+  *) die "usage: setup.sh build|test|lint|fuzz|valgrind" ;;
 esac
