@@ -12,7 +12,7 @@ import sys
 import time
 
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=9", "--leak-check=full", "--show-leak-kinds=definite",
-            "--errors-for-leak-kinds=definite", "--child-silent-after-fork=yes",
+            "--errors-for-leak-kinds=definite", "--child-silent-after-fork=yes", "--fair-sched=yes",
             f"--suppressions={pathlib.Path(__file__).with_name('valgrind.supp')}"]
 
 
