@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "btm/core/random.h"
-#include "btm/model/forward.h"
+#include "btm/model/parameters.h"
 #include "btm/train/gemm_peak.h"
 #include "btm/train/learner.h"
 #include "btm/train/text_scorer.h"

@@ -22,18 +22,16 @@ namespace btm {
 namespace {
 
 constexpr int kTokensPerCall = 32768;        // enough rows to fill the largest GPUs
-constexpr double kActivationShare = 0.3;     // of the GPU's memory, at most
 constexpr std::size_t kAttentionBytes = 12;  // a number of the rows [tokens, width]: what ATen's attention gives back
 
 cuda::Transformer::Use use_of(const TrainingSettings& settings) {
   return settings.recompute ? cuda::Transformer::Use::recomputing : cuda::Transformer::Use::training;
 }
 
-// Sequences of a call, of a rank's share of the batch. It depends on the GPU's memory as built in, not as free: equal
-// recipes give equal bytes.
+// Sequences of a call, of a rank's share of the batch.
 int per_call(const ModelConfig& config, int batch, int ranks, cuda::Transformer::Use use) {
   const int sequences = (batch + ranks - 1) / ranks;
-  const double memory = kActivationShare * find_gpu().value_or(Gpu{}).memory_bytes;
+  const double memory = cuda::activation_memory();
   int calls = std::max(1, static_cast<int>(std::int64_t(sequences) * config.context / kTokensPerCall));
   while (true) {
     const int count = (sequences + calls - 1) / calls;

@@ -11,17 +11,14 @@ namespace btm {
 namespace {
 
 constexpr int kTokensPerCall = 16384;  // fills the largest GPUs; of a text as much is left over at its end
-constexpr double kShare = 0.3;         // of the GPU's memory, at most
 
-// Windows of a call. It depends on the GPU's memory as built in, not as free: products may round otherwise with other
-// shapes.
+// Windows of a call.
 int windows_at_once(const ModelConfig& config, int window) {
-  const double memory = kShare * find_gpu().value_or(Gpu{}).memory_bytes;
   int windows = std::max(1, kTokensPerCall / window);
   const auto bytes = [&] {
     return static_cast<double>(cuda::Transformer::bytes(config, windows, window, cuda::Transformer::Use::scoring));
   };
-  while (windows > 1 && bytes() > memory) windows /= 2;
+  while (windows > 1 && bytes() > cuda::activation_memory()) windows /= 2;
   return windows;
 }
 

@@ -2,9 +2,15 @@
 
 #include <algorithm>
 
+#include "btm/train/device.h"
 #include "btm/train/score.h"
 
 namespace btm::cuda {
+
+double activation_memory() {
+  constexpr double kShare = 0.3;
+  return kShare * find_gpu().value_or(Gpu{}).memory_bytes;
+}
 
 StagedTokens::StagedTokens(const Transformer& transformer)
     : length_(static_cast<std::size_t>(transformer.length())),

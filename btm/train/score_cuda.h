@@ -11,6 +11,10 @@
 
 namespace btm::cuda {
 
+// Bytes of the GPU's memory that a pass may take for its buffers. By what is built in, not by what is free: products
+// may round otherwise with other shapes, and equal inputs give equal bytes.
+double activation_memory();
+
 // The sequences of a pass on the host, from where the GPU copies them.
 class StagedTokens {
  public:

@@ -188,18 +188,22 @@ TEST(DeviceFor, ChoosesTheGpuForWhatItCanDo) {
   EXPECT_THROW(device_for(Device::cuda, Precision::fp32), Error);
 }
 
-TEST(CudaLearner, RefusesAModelThatDoesNotFit) {
-  if (!emulated()) GTEST_SKIP() << "no GPU is as small as the emulator's";
-  ModelConfig config = test::small_config();
-  config.vocab_size = 300'000;
+void expect_refused(const ModelConfig& config, const char* words) {
   Model model = random_model(config, 1);
   try {
     make_cuda_learner(model, {}, 1, 1, kAlone, nullptr);
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.cause(), Cause::input);
-    EXPECT_THAT(e.what(), testing::HasSubstr("training.recompute"));
+    EXPECT_THAT(e.what(), testing::HasSubstr(words));
   }
+}
+
+TEST(CudaLearner, RefusesAModelThatDoesNotFit) {
+  if (!emulated()) GTEST_SKIP() << "no GPU is as small as the emulator's";
+  ModelConfig config = test::small_config();
+  config.vocab_size = 300'000;
+  expect_refused(config, "training.recompute");
 }
 
 TEST(CudaLearner, RefusesShapesThatItsKernelsDoNotDo) {
@@ -207,14 +211,7 @@ TEST(CudaLearner, RefusesShapesThatItsKernelsDoNotDo) {
   config.vocab_size = 100;
   config.width = 36;
   config.heads = 3;
-  Model model = random_model(config, 1);
-  try {
-    make_cuda_learner(model, {}, 1, 1, kAlone, nullptr);
-    FAIL();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.cause(), Cause::input);
-    EXPECT_THAT(e.what(), testing::HasSubstr("model.width is 36"));
-  }
+  expect_refused(config, "model.width is 36");
 }
 
 }  // namespace
