@@ -32,7 +32,7 @@ void before_attention(const Engine& engine, const Weights& weights, int layer, R
 void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a);
 
 // The attention of block `layer` over whole sequences of `length` tokens.
-AttentionShape attention_shape(const ModelConfig& config, int length, Operands operands = Operands::fp32);
+AttentionShape attention_shape(const ModelConfig& config, int length, Operands operands);
 void attend(const Engine& engine, Operands operands, int layer, Rows rows, int length, Activations& a);
 
 // All activations of block `layer` once more, from its input.

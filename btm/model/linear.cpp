@@ -1,6 +1,6 @@
 #include "btm/model/linear.h"
 
-#include "btm/model/kernels/bf16_gemm.h"
+#include "btm/model/kernels/packed_gemm.h"
 
 namespace btm {
 
@@ -10,12 +10,16 @@ MatrixView linear_view(const LinearOffsets& l, const float* parameters) {
 
 void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, const float* x, float* y) {
   if (weights.narrow) return weights.narrow->at(l.weight).multiply(rows, x, y);
-  if (weights.packed) return bf16_gemm_packed(rows, l.out, l.in, {x, l.in}, weights.packed->forward(l), y, l.out);
+  if (weights.packed) {
+    return gemm_packed(rows, l.out, l.in, 1, {x, l.in}, weights.packed->forward(l), y, l.out, weights.operands);
+  }
   gemm(rows, l.out, l.in, 1, {x, l.in}, linear_view(l, weights.parameters), 0, y, l.out, weights.operands);
 }
 
 void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, const float* dy, float* dx) {
-  if (weights.packed) return bf16_gemm_packed(rows, l.in, l.out, {dy, l.out}, weights.packed->backward(l), dx, l.in);
+  if (weights.packed) {
+    return gemm_packed(rows, l.in, l.out, 1, {dy, l.out}, weights.packed->backward(l), dx, l.in, weights.operands);
+  }
   gemm(rows, l.in, l.out, 1, {dy, l.out}, turned(linear_view(l, weights.parameters)), 0, dx, l.in, weights.operands);
 }
 

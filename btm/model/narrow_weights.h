@@ -29,7 +29,7 @@ struct Weights {
   const float* parameters;
   const NarrowWeights* narrow = nullptr;  // in place of the matrices in `parameters`; forward alone
   Operands operands = Operands::fp32;     // of the products with the matrices in `parameters`
-  const PackedWeights* packed = nullptr;  // the same matrices, rounded to bf16 and packed
+  const PackedWeights* packed = nullptr;  // the same matrices, packed for these operands
 };
 
 }  // namespace btm

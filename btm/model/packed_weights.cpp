@@ -3,40 +3,39 @@
 #include <set>
 
 #include "btm/core/arena.h"
-#include "btm/model/kernels/bf16_gemm.h"
 #include "btm/model/linear.h"
 
 namespace btm {
 namespace {
 
 // Both forms of a matrix.
-PackedWeights::Place take_place(Arena& arena, const LinearOffsets& l) {
-  float* forward = arena.take<float>(bf16_packed_floats(l.in, l.out));
-  return {forward, arena.take<float>(bf16_packed_floats(l.out, l.in))};
+PackedWeights::Place take_place(Arena& arena, const LinearOffsets& l, Operands operands) {
+  float* forward = arena.take<float>(packed_floats(l.in, l.out, operands));
+  return {forward, arena.take<float>(packed_floats(l.out, l.in, operands))};
 }
 
-std::size_t bytes_of(std::span<const LinearOffsets> matrices) {
+std::size_t bytes_of(std::span<const LinearOffsets> matrices, Operands operands) {
   Arena counting(nullptr, Buffer::kAlignment);
-  for (const LinearOffsets& l : matrices) take_place(counting, l);
+  for (const LinearOffsets& l : matrices) take_place(counting, l, operands);
   return counting.used();
 }
 
 }  // namespace
 
-PackedWeights::PackedWeights(std::span<const WeightOffsets> models) {
+PackedWeights::PackedWeights(std::span<const WeightOffsets> models, Operands operands) : operands_(operands) {
   std::set<std::int64_t> seen;
   for (const WeightOffsets& offsets : models) {
     for (const LinearOffsets& l : matrices_of(offsets)) {
       if (seen.insert(l.weight).second) matrices_.push_back(l);
     }
   }
-  storage_ = Buffer(bytes_of(matrices_) / sizeof(float));
+  storage_ = Buffer(bytes_of(matrices_, operands) / sizeof(float));
   Arena arena(storage_.data(), Buffer::kAlignment);
-  for (const LinearOffsets& l : matrices_) places_[l.weight] = take_place(arena, l);
+  for (const LinearOffsets& l : matrices_) places_[l.weight] = take_place(arena, l, operands);
 }
 
-std::size_t PackedWeights::bytes(const ModelConfig& config) {
-  return bytes_of(matrices_of(weight_offsets(config)));
+std::size_t PackedWeights::bytes(const ModelConfig& config, Operands operands) {
+  return bytes_of(matrices_of(weight_offsets(config)), operands);
 }
 
 void PackedWeights::pack(const float* parameters, int part, int parts) {
@@ -44,8 +43,8 @@ void PackedWeights::pack(const float* parameters, int part, int parts) {
     const LinearOffsets& l = matrices_[i];
     const MatrixView w = linear_view(l, parameters);
     const Place& place = places_.at(l.weight);
-    bf16_pack(l.in, l.out, w, place.forward);
-    bf16_pack(l.out, l.in, turned(w), place.backward);
+    btm::pack(l.in, l.out, w, place.forward, operands_);
+    btm::pack(l.out, l.in, turned(w), place.backward, operands_);
   }
 }
 

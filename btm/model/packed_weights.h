@@ -7,11 +7,12 @@
 #include <vector>
 
 #include "btm/core/buffer.h"
+#include "btm/model/kernels/packed_gemm.h"
 #include "btm/model/weights.h"
 
 namespace btm {
 
-// In bfloat16, for both passes; only where cpu_multiplies_bf16(). Takes 4 bytes a number.
+// For both passes; only where packs(operands). Takes 4 bytes a number in bfloat16, 8 in float32.
 class PackedWeights {
  public:
   struct Place {  // of a matrix in the storage
@@ -19,16 +20,17 @@ class PackedWeights {
   };
 
   // Of the models with these offsets in one flat array of parameters (DEMix's domains share matrices).
-  explicit PackedWeights(std::span<const WeightOffsets> models);
-  static std::size_t bytes(const ModelConfig& config);  // of one plain model
+  PackedWeights(std::span<const WeightOffsets> models, Operands operands);
+  static std::size_t bytes(const ModelConfig& config, Operands operands);  // of one plain model
 
   // Packs part `part` of `parts` of them anew; threads may take a part each.
   void pack(const float* parameters, int part, int parts);
 
-  const float* forward(const LinearOffsets& l) const { return places_.at(l.weight).forward; }    // w [in, out]
-  const float* backward(const LinearOffsets& l) const { return places_.at(l.weight).backward; }  // w^T [out, in]
+  PackedView forward(const LinearOffsets& l) const { return {places_.at(l.weight).forward, l.in, l.out}; }    // w
+  PackedView backward(const LinearOffsets& l) const { return {places_.at(l.weight).backward, l.out, l.in}; }  // w^T
 
  private:
+  Operands operands_;
   std::vector<LinearOffsets> matrices_;
   std::unordered_map<std::int64_t, Place> places_;  // by the weight's offset
   Buffer storage_;

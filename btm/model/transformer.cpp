@@ -47,7 +47,7 @@ struct Transformer::Impl {
         pass(pass_sequences(sequences, length) * length),
         keep(kept_for(use)),
         operands(rounded),
-        activations(engine.config, pass, keep, attention_workspace(attention_shape(engine.config, length))),
+        activations(engine.config, pass, keep, attention_workspace(attention_shape(engine.config, length, operands))),
         head(engine.offsets.head, pass),
         log_probs(pass) {
     for (int row = 0; row < pass; ++row) positions.push_back(row % length);
@@ -116,10 +116,11 @@ Transformer::Transformer(const ModelConfig& config, int sequences, int length, U
 Transformer::~Transformer() = default;
 Transformer::Transformer(Transformer&&) noexcept = default;
 
-std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int length, Use use) {
+std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int length, Use use, Operands operands) {
   const ModelConfig c = resolve(config);
   const int rows = pass_sequences(sequences, length) * length;
-  std::size_t floats = activation_floats(c, rows, kept_for(use), attention_workspace(attention_shape(c, length))) +
+  const std::size_t workspace = attention_workspace(attention_shape(c, length, operands));
+  std::size_t floats = activation_floats(c, rows, kept_for(use), workspace) +
                        Head::floats(weight_offsets(c).head, rows) + std::size_t(rows);
   if (use != Use::scoring) floats += ActivationGradients::floats(c, rows);
   return floats * sizeof(float);

@@ -25,15 +25,16 @@ class Transformer {
   // products, forward and backward; what is no product is float32.
   Transformer(const ModelConfig& config, int sequences, int length, Use use, Operands operands = Operands::fp32);
   ~Transformer();
-  static std::size_t bytes(const ModelConfig& config, int sequences, int length, Use use);  // of those buffers
+  static std::size_t bytes(const ModelConfig& config, int sequences, int length, Use use,
+                           Operands operands = Operands::fp32);  // of those buffers
   Transformer(Transformer&&) noexcept;
 
   // From now on the weights lie at these offsets of the parameters (and of the gradients); by default those of
   // parameter_layout(). For models that share a part of their parameters, see DemixLayout.
   void use(const WeightOffsets& offsets);
 
-  // From now on matrices are taken from there (null: from the parameters again), for training in bf16. Whoever changes
-  // the parameters packs them anew.
+  // From now on matrices are taken from there (null: from the parameters again), packed for these operands. Whoever
+  // changes the parameters packs them anew.
   void use(const PackedWeights* packed);
 
   // tokens, targets: [n, length] with n <= sequences. Returns the sum of -log p(target) in nats over targets that are

@@ -137,7 +137,7 @@ TrainingMemory training_memory(const ModelTask& task, const ModelConfig& model, 
   const auto plain =
       static_cast<double>(ThreadLearner::bytes(model, task.training, sequences, threads, threads * ranks));
   const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads));     // of dev losses
-  return {ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (4 + threads))};  // packed, too, at most
+  return {ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (5 + threads))};  // packed, too, at most
 }
 
 double model_bytes(const ModelTask& task, const ModelConfig& model) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "btm/model/kernels/bf16_gemm.h"
 #include "btm/train/schedule.h"
 
 namespace btm {
@@ -25,21 +24,22 @@ Transformer::Use use_of(const TrainingSettings& settings) {
   return settings.recompute ? Transformer::Use::recomputing : Transformer::Use::training;
 }
 
-// In 4 bytes a number more: not where memory is short.
+// In 4 or 8 bytes a number more: not where memory is short.
 bool packs_weights(const TrainingSettings& settings) {
-  return operands_of(settings.precision) == Operands::bf16 && cpu_multiplies_bf16() && !settings.recompute;
+  return packs(operands_of(settings.precision)) && !settings.recompute;
 }
 
 }  // namespace
 
 std::size_t ThreadLearner::bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences,
                                  int threads, int replicas) {
+  const Operands operands = operands_of(settings.precision);
   const std::size_t calls =
       per_call(static_cast<std::size_t>(sequences), static_cast<std::size_t>(config.context), replicas);
   const std::size_t model = static_cast<std::size_t>(parameter_count(config)) * sizeof(float);
   const std::size_t replica =
-      model + Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings));
-  const std::size_t packed = packs_weights(settings) ? PackedWeights::bytes(config) : 0;
+      model + Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings), operands);
+  const std::size_t packed = packs_weights(settings) ? PackedWeights::bytes(config, operands) : 0;
   return 3 * model + packed + static_cast<std::size_t>(threads) * replica;  // parameters, two moments
 }
 
@@ -65,7 +65,7 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
   });
   if (packs_weights(settings)) {
     const WeightOffsets plain = weight_offsets(model.config);
-    packed_.emplace(demix ? std::span(demix->offsets) : std::span(&plain, 1));
+    packed_.emplace(demix ? std::span(demix->offsets) : std::span(&plain, 1), operands_of(settings.precision));
   }
   for (auto& replica : made) {
     replicas_.push_back(std::move(*replica));

@@ -13,8 +13,7 @@
 #if defined(__x86_64__)
 #include "btm/model/kernels/bf16_amx-inl.h"
 #endif
-#include "btm/model/kernels/bf16_gemm.h"
-#include "btm/model/kernels/blocked_gemm.h"
+#include "btm/model/kernels/gemm_kernel.h"
 #include "tests/model/kernel_values.h"
 
 namespace btm {
@@ -101,11 +100,13 @@ TEST(Gemm, IsTheProduct) {
 }
 
 TEST(Gemm, IsTheProductByOurOwnKernel) {
-  expect_products(blocked_gemm);
+  expect_products(fp32_kernel().gemm);
 }
 
 TEST(Gemm, IsTheProductOfRoundedOperands) {
-  expect_products(bf16_gemm, to_bf16);
+  expect_products([](int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c,
+                     int stride) { gemm(m, n, k, alpha, a, b, add ? 1.0f : 0.0f, c, stride, Operands::bf16); },
+                  to_bf16);
 }
 
 #if defined(__x86_64__)
@@ -154,38 +155,50 @@ struct TilesInMemory {
 };
 #endif
 
-// By the kinds of instructions that are there, and by tiles in memory, which AVX512-BF16 packs.
-std::vector<Bf16Kernel> kernels() {
-  std::vector<Bf16Kernel> there;
-  for (const Bf16Kernel* kernel : {avx512_bf16_kernel(), amx_bf16_kernel()}) {
+// Of bfloat16, by the kinds of instructions that are there, and by tiles in memory, which AVX512-BF16 packs.
+std::vector<GemmKernel> bf16_kernels() {
+  std::vector<GemmKernel> there;
+  for (const GemmKernel* kernel : {avx512_bf16_kernel(), amx_bf16_kernel()}) {
     if (kernel) there.push_back(*kernel);
   }
 #if defined(__x86_64__)
-  if (avx512_bf16_kernel()) there.push_back(Bf16Products<AmxTiling<TilesInMemory>>::kernel());
+  if (avx512_bf16_kernel()) there.push_back(BlockedProducts<AmxTiling<TilesInMemory>>::kernel());
 #endif
   return there;
 }
 
 TEST(Gemm, IsTheProductByEachKindOfInstructions) {
-  if (kernels().empty()) GTEST_SKIP() << "this CPU has no AVX512-BF16";
-  for (const Bf16Kernel& kernel : kernels()) expect_products(kernel.gemm, to_bf16);
+  if (bf16_kernels().empty()) GTEST_SKIP() << "this CPU has no AVX512-BF16";
+  for (const GemmKernel& kernel : bf16_kernels()) expect_products(kernel.gemm, to_bf16);
 }
 
+// As it is, and the first rows and columns of a larger one.
 TEST(Gemm, APackedOperandGivesTheSameBytes) {
-  if (kernels().empty()) GTEST_SKIP() << "nothing is packed on this CPU: it has no AVX512-BF16";
-  for (const auto& [m, n, k] : {std::array{1, 1, 1}, {7, 49, 3}, {193, 50, 513}, {12, 1930, 1030}}) {
+  std::vector<GemmKernel> kernels = bf16_kernels();
+  kernels.push_back(fp32_kernel());
+  constexpr int kRows = 13;
+  for (const auto& [k, n, packed_k, packed_n] : {std::array{1, 1, 1, 1},
+                                                 {3, 49, 3, 49},
+                                                 {513, 50, 513, 50},
+                                                 {1030, 1930, 1030, 1930},
+                                                 {64, 65, 64, 200},
+                                                 {65, 64, 200, 64},
+                                                 {300, 50, 700, 3850},
+                                                 {601, 1950, 1030, 1985}}) {
     for (const Op op : {Op::none, Op::transposed}) {
-      const auto a = random_floats(std::size_t(m) * k, 1, 1), b = random_floats(std::size_t(k) * n, 1, 2);
-      const MatrixView b_view{b.data(), op == Op::none ? n : k, op};
-      for (const Bf16Kernel& kernel : kernels()) {
-        std::vector<float> expected(std::size_t(m) * n), found(expected.size());
-        kernel.gemm(m, n, k, 1, {a.data(), k}, b_view, false, expected.data(), n);
-        Buffer packed(kernel.packed_floats(k, n));
-        std::ranges::fill(packed.span(), NAN);  // what is behind the numbers must not count
-        kernel.pack(k, n, b_view, packed.data());
+      const auto a = random_floats(std::size_t(kRows) * k, 1, 1);
+      const auto b = random_floats(std::size_t(packed_k) * packed_n, 1, 2);
+      const MatrixView b_view{b.data(), op == Op::none ? packed_n : packed_k, op};
+      for (const GemmKernel& kernel : kernels) {
+        SCOPED_TRACE(testing::Message() << k << " x " << n << " of " << packed_k << " x " << packed_n);
+        std::vector<float> expected(std::size_t(kRows) * n), found(expected.size());
+        kernel.gemm(kRows, n, k, 0.5f, {a.data(), k}, b_view, false, expected.data(), n);
+        Buffer packed(kernel.packed_floats(packed_k, packed_n));
+        std::ranges::fill(packed.span(), NAN);  // all of it is written
+        kernel.pack(packed_k, packed_n, b_view, packed.data());
         for (int again = 0; again < 2; ++again) {
-          kernel.gemm_packed(m, n, k, {a.data(), k}, packed.data(), found.data(), n);
-          EXPECT_EQ(found, expected) << m << " x " << n << " x " << k;
+          kernel.gemm_packed(kRows, n, k, 0.5f, {a.data(), k}, {packed.data(), packed_k, packed_n}, found.data(), n);
+          EXPECT_EQ(found, expected);
         }
       }
     }
@@ -194,7 +207,7 @@ TEST(Gemm, APackedOperandGivesTheSameBytes) {
 
 TEST(Gemm, OverwritesWhatIsNotANumber) {
   std::vector<float> a(6 * 4, 1), b(4 * 16, 1), c(6 * 16, NAN);
-  blocked_gemm(6, 16, 4, 1, {a.data(), 4}, {b.data(), 16}, false, c.data(), 16);
+  fp32_kernel().gemm(6, 16, 4, 1, {a.data(), 4}, {b.data(), 16}, false, c.data(), 16);
   for (float value : c) EXPECT_EQ(value, 4);
 }
 

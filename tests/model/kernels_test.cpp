@@ -274,7 +274,8 @@ TEST(Attention, MatchesTheFormula) {
     const float *q = x.data(), *k = q + s.queries * width, *v = k + keys * kv;
     for (const auto& [operands, error] : kAttentionErrors) {
       s.operands = operands;
-      Floats out(s.queries * width), workspace(attention_workspace(s));
+      Floats out(s.queries * width);
+      Buffer workspace(attention_workspace(s));
       attention_forward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, nullptr, workspace.data());
       expect_near(out, AttentionCase{s}(Doubles(x.begin(), x.end())), error, "attention");
     }
@@ -282,7 +283,8 @@ TEST(Attention, MatchesTheFormula) {
 }
 
 TEST(Attention, HasTheFormulasGradient) {
-  for (AttentionShape s : {AttentionShape{67, 0, 1, 1, 4}, AttentionShape{9, 0, 4, 2, 5}}) {
+  for (AttentionShape s :
+       {AttentionShape{67, 0, 1, 1, 4}, AttentionShape{9, 0, 4, 2, 5}, AttentionShape{66, 0, 2, 1, 3}}) {
     const int kv = s.kv_heads * s.head_dim, width = s.heads * s.head_dim;
     const int q_size = s.queries * width, kv_size = s.queries * kv;
     const Floats x = random_floats(q_size + 2 * kv_size, 1, 1), d_out = random_floats(q_size, 1, 2);
@@ -290,7 +292,8 @@ TEST(Attention, HasTheFormulasGradient) {
     const auto expected = numeric_gradient(AttentionCase{s}, x, d_out);
     for (const auto& [operands, error] : kAttentionErrors) {
       s.operands = operands;
-      Floats out(q_size), log_sums(s.heads * s.queries), workspace(attention_workspace(s)), d(x.size(), 9.0f);
+      Floats out(q_size), log_sums(s.heads * s.queries), d(x.size(), 9.0f);
+      Buffer workspace(attention_workspace(s));
       attention_forward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, log_sums.data(), workspace.data());
       attention_backward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, log_sums.data(), {d_out.data(), width},
                          {d.data(), width}, {d.data() + q_size, kv}, {d.data() + q_size + kv_size, kv},

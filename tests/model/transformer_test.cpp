@@ -5,9 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 #include <thread>
 
-#include "btm/model/kernels/bf16_gemm.h"
+#include "btm/model/kernels/packed_gemm.h"
 #include "tests/model/oracle_case.h"
 
 namespace btm {
@@ -23,9 +24,11 @@ class TransformerOracle : public ::testing::TestWithParam<const char*> {
   const OracleCase& c = oracle_case(GetParam());
   const float* parameters = c.model.parameters.data();
 };
-INSTANTIATE_TEST_SUITE_P(Cases, TransformerOracle,
-                         ::testing::Values("gpt2", "gpt2_untied", "gpt2_long", "llama", "llama_grouped", "llama_tied"),
-                         [](const auto& test) { return std::string(test.param); });
+const auto kCases = ::testing::Values("gpt2", "gpt2_untied", "gpt2_long", "llama", "llama_grouped", "llama_tied");
+std::string name_of(const ::testing::TestParamInfo<const char*>& test) {
+  return test.param;
+}
+INSTANTIATE_TEST_SUITE_P(Cases, TransformerOracle, kCases, name_of);
 
 double largest_difference(std::span<const float> a, std::span<const float> b) {
   EXPECT_EQ(a.size(), b.size());
@@ -113,17 +116,34 @@ TEST_P(TransformerOracle, RepeatsItsBytesAlsoWhenItComputesActivationsTwice) {
   }
 }
 
-TEST_P(TransformerOracle, GivesTheSameBytesFromPackedWeights) {
-  if (!cpu_multiplies_bf16()) GTEST_SKIP() << "nothing is packed on this CPU: it has no AVX512-BF16";
-  const WeightOffsets offsets = weight_offsets(c.model.config);
-  PackedWeights packed(std::span(&offsets, 1));
-  for (int part = 0; part < 3; ++part) packed.pack(parameters, part, 3);
-  Buffer expected(c.model.parameters.size()), found(expected.size());
-  Transformer transformer(c.model.config, c.sequences, c.length, Use::training, Operands::bf16);
-  transformer.train(parameters, c.tokens, c.targets, c.scale, expected.data());
-  transformer.use(&packed);
-  transformer.train(parameters, c.tokens, c.targets, c.scale, found.data());
+class PackedTransformer : public TransformerOracle {
+ protected:
+  Buffer train(Operands operands, bool pack) {
+    const WeightOffsets offsets = weight_offsets(c.model.config);
+    Transformer transformer(c.model.config, c.sequences, c.length, Use::training, operands);
+    std::optional<PackedWeights> packed;
+    if (pack) {
+      packed.emplace(std::span(&offsets, 1), operands);
+      for (int part = 0; part < 3; ++part) packed->pack(parameters, part, 3);
+      transformer.use(&*packed);
+    }
+    Buffer gradients(c.model.parameters.size());
+    transformer.train(parameters, c.tokens, c.targets, c.scale, gradients.data());
+    return gradients;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Cases, PackedTransformer, kCases, name_of);
+
+TEST_P(PackedTransformer, GivesTheSameBytesInBfloat16) {
+  if (!packs(Operands::bf16)) GTEST_SKIP() << "nothing is packed on this CPU: it has no AVX512-BF16";
+  const Buffer expected = train(Operands::bf16, false), found = train(Operands::bf16, true);
   EXPECT_EQ(std::memcmp(expected.data(), found.data(), expected.size() * sizeof(float)), 0);
+}
+
+TEST_P(PackedTransformer, HasTheOraclesGradients) {
+  if (!packs(Operands::fp32)) GTEST_SKIP() << "nothing is packed on this CPU: MKL multiplies";
+  expect_gradients(c, train(Operands::fp32, true).span());
 }
 
 TEST(Transformer, ReplicasOnThreadsShareTheParameters) {

@@ -27,7 +27,7 @@ struct MutableHeads {
   int stride;
 };
 
-std::size_t attention_workspace(const AttentionShape& shape);  // floats
+std::size_t attention_workspace(const AttentionShape& shape);  // floats, aligned as Buffer aligns them
 
 // out = softmax(q k^T / sqrt(head_dim)) v. log_sums [heads, queries] gets the log of each softmax's denominator, which
 // the backward pass needs; it may be null.

@@ -81,17 +81,22 @@ HWY_INLINE void pack_amx_columns(int rows, int depth, MatrixView a, float* packe
   }
 }
 
+struct AmxSide {
+  static constexpr int kColumns = 2 * kAmxSide;
+  static constexpr int packed_depth(int depth) { return amx_steps(depth) * kAmxSide; }
+};
+
 template <class Tiles>
-struct AmxTiling {
-  static constexpr int kRows = 2 * kAmxSide, kColumns = 2 * kAmxSide;
-  static constexpr int packed_pairs(int depth) { return amx_steps(depth) * kAmxSide; }
+struct AmxTiling : AmxSide, PairTiling<AmxSide> {
+  static constexpr int kRows = 2 * kAmxSide;
   using Session = typename Tiles::Session;
 
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
     (a.op == Op::none ? pack_amx_rows : pack_amx_columns)(rows, depth, a, packed);
   }
 
-  static void multiply(const Tile& t, Op, const float* a, const float* panel) {
+  static void multiply(const Tile& t, MatrixView, const float* packed_a, const float* panel) {
+    const float* a = packed_a + std::size_t(t.row) * packed_depth(t.depth);
     with_constant<2>((t.rows + kAmxSide - 1) / kAmxSide, [&](auto rows) {
       with_constant<2>((t.columns + kAmxSide - 1) / kAmxSide,
                        [&](auto columns) { multiply_tiles<rows(), columns()>(t, a, panel); });

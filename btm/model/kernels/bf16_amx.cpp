@@ -1,4 +1,4 @@
-#include "btm/model/kernels/bf16_kernel.h"
+#include "btm/model/kernels/gemm_kernel.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
@@ -62,15 +62,15 @@ bool system_grants_tiles() {
 
 }  // namespace
 
-const Bf16Kernel* amx_bf16_kernel() {
-  static constexpr Bf16Kernel kernel = Bf16Products<AmxTiling<AmxTiles>>::kernel();
+const GemmKernel* amx_bf16_kernel() {
+  static constexpr GemmKernel kernel = BlockedProducts<AmxTiling<AmxTiles>>::kernel();
   static const bool there = avx512_bf16_kernel() && cpu_has_amx() && system_grants_tiles();
   return there ? &kernel : nullptr;
 }
 
 }  // namespace btm
 #else
-const btm::Bf16Kernel* btm::amx_bf16_kernel() {
+const btm::GemmKernel* btm::amx_bf16_kernel() {
   return nullptr;
 }
 #endif

@@ -1,5 +1,5 @@
 // Products of pairs by AVX512-BF16.
-#include "btm/model/kernels/bf16_kernel.h"
+#include "btm/model/kernels/gemm_kernel.h"
 
 #if defined(__x86_64__)
 #include "btm/model/kernels/bf16_pairs-inl.h"
@@ -77,16 +77,20 @@ void pack_transposed_rows(int rows, int depth, MatrixView a, float* packed) {
   }
 }
 
-struct Avx512Tiling {
-  static constexpr int kRows = btm::kRows, kColumns = kVectors * kLanes;
-  static constexpr int packed_pairs(int depth) { return pairs(depth); }
+struct Avx512Side {
+  static constexpr int kColumns = kVectors * kLanes;
+  static constexpr int packed_depth(int depth) { return pairs(depth); }
+};
+
+struct Avx512Tiling : Avx512Side, PairTiling<Avx512Side> {
+  static constexpr int kRows = btm::kRows;
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
     (a.op == Op::none ? pack_rows : pack_transposed_rows)(rows, depth, a, packed);
   }
-  static void multiply(const Tile& t, Op a_op, const float* a, const float* panel) {
-    a_op == Op::none ? multiply_any<false>(t, a, panel) : multiply_any<true>(t, a, panel);
+  static void multiply(const Tile& t, MatrixView a, const float* packed_a, const float* panel) {
+    packed_a += std::size_t(t.row) * packed_depth(t.depth);
+    a.op == Op::none ? multiply_any<false>(t, packed_a, panel) : multiply_any<true>(t, packed_a, panel);
   }
-  struct Session {};
 };
 
 }  // namespace
@@ -95,14 +99,14 @@ HWY_POP_ATTRIBUTES
 
 namespace btm {
 
-const Bf16Kernel* avx512_bf16_kernel() {
-  static constexpr Bf16Kernel kernel = Bf16Products<Avx512Tiling>::kernel();
+const GemmKernel* avx512_bf16_kernel() {
+  static constexpr GemmKernel kernel = BlockedProducts<Avx512Tiling>::kernel();
   return __builtin_cpu_supports("avx512bf16") ? &kernel : nullptr;
 }
 
 }  // namespace btm
 #else
-const btm::Bf16Kernel* btm::avx512_bf16_kernel() {
+const btm::GemmKernel* btm::avx512_bf16_kernel() {
   return nullptr;
 }
 #endif

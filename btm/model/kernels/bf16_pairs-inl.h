@@ -1,4 +1,4 @@
-// What the kernels of bf16_kernel.h have in common: operands packed in pairs, and the products over their blocks.
+// What the products of bfloat16 have in common: operands packed in pairs.
 // Packed, 32 bits hold a pair: the numbers of depths 2p and 2p + 1. They are moved as floats, whose bits nobody reads.
 #pragma once
 
@@ -14,8 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "btm/model/kernels/bf16_kernel.h"
-#include "btm/model/kernels/blocked_loops.h"
+#include "btm/model/kernels/blocked_products.h"
 
 #define BTM_AVX512_BF16 "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"
 
@@ -88,91 +87,18 @@ HWY_INLINE void write_sums(const Tile& t, int row, int column, __m512 sums) {
   _mm512_mask_storeu_ps(c, there, _mm512_fmadd_ps(_mm512_set1_ps(t.alpha), sums, before));
 }
 
-// The products by a tile of c. A Tiling has
-//   kRows, kColumns                          of the tile
-//   packed_pairs(depth)                      how many pairs a row or column of a packed block has: at least
-//   pairs(depth) pack_a(rows, depth, a, packed)           a block of a; row r, a multiple of kRows, at r x
-//   packed_pairs(depth) multiply(tile, a_op, a, panel)           of a packed where the tile's rows begin, and
-//   [packed_pairs][kColumns] of b Session                                  lives on the thread while it multiplies
-template <class Tiling>
-class Bf16Products {
- public:
-  static constexpr Bf16Kernel kernel() { return {packed_floats, pack, gemm, gemm_packed}; }
+// What the tilings by pairs have in common. `Side` has kColumns and packed_depth() of BlockedProducts' Tiling.
+template <class Side>
+struct PairTiling {
+  static constexpr int kDepth = 512;  // numbers, so 256 floats
 
- private:
-  static constexpr int kColumns = Tiling::kColumns;
+  struct Session {};
 
-  static std::size_t block_floats(int depth, int columns) {  // the last panel may reach beyond the columns
-    return std::size_t(Tiling::packed_pairs(depth)) *
-           static_cast<std::size_t>((columns + kColumns - 1) / kColumns * kColumns);
-  }
-
-  static void pack_block(int depth, int columns, MatrixView b, float* packed) {
-    const std::size_t there = std::size_t(pairs(depth)) * kColumns;
-    const std::size_t panel = std::size_t(Tiling::packed_pairs(depth)) * kColumns;
-    for (int j = 0; j < columns; j += kColumns, packed += panel) {
-      (b.op == Op::none ? pack_panel<kColumns> : pack_transposed_panel<kColumns>)(depth,
-                                                                                  std::min(kColumns, columns - j),
-                                                                                  part(b, 0, j), packed);
-      std::fill(packed + there, packed + panel, 0.0f);
-    }
-  }
-
-  struct Kernel {
-    static constexpr int kRows = Tiling::kRows, kColumns = Tiling::kColumns, kDepth = 512;
-
-    void pack_b(int depth, int columns, MatrixView b) {
-      if (next) {
-        block = next;
-        next += block_floats(depth, columns);
-      } else {
-        pack_block(depth, columns, b, blocks.b.data());
-      }
-    }
-    void pack_a(int rows, int depth, MatrixView a) {
-      a_op = a.op;
-      Tiling::pack_a(rows, depth, a, blocks.a.data());
-    }
-    void multiply(const Tile& t) const {
-      const std::size_t stride = Tiling::packed_pairs(t.depth);
-      Tiling::multiply(t, a_op, blocks.a.data() + t.row * stride, block + t.column * stride);
-    }
-
-    PackedBlocks& blocks;
-    const float* next = nullptr;  // where all of b was packed before: its next block
-    const float* block = blocks.b.data();
-    Op a_op = Op::none;
-  };
-  static_assert(Tiling::packed_pairs(Kernel::kDepth) <= kLargestDepth);
-
-  static PackedBlocks& own_blocks() {
-    thread_local PackedBlocks blocks;
-    return blocks;
-  }
-
-  static std::size_t packed_floats(int k, int n) {
-    std::size_t floats = 0;
-    for_each_block_of_b<Kernel>(k, n,
-                                [&](int, int, int depth, int columns) { floats += block_floats(depth, columns); });
-    return floats;
-  }
-
-  static void pack(int k, int n, MatrixView b, float* packed) {
-    for_each_block_of_b<Kernel>(k, n, [&](int row, int column, int depth, int columns) {
-      pack_block(depth, columns, part(b, row, column), packed);
-      packed += block_floats(depth, columns);
-    });
-  }
-
-  static void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride) {
-    [[maybe_unused]] const typename Tiling::Session session;
-    multiply_blocks(Kernel{own_blocks()}, m, n, k, alpha, a, b, add, c, c_stride);
-  }
-
-  static void gemm_packed(int m, int n, int k, MatrixView a, const float* packed, float* c, int c_stride) {
-    const MatrixView unused{nullptr, 0};
-    [[maybe_unused]] const typename Tiling::Session session;
-    multiply_blocks(Kernel{own_blocks(), packed}, m, n, k, 1, a, unused, false, c, c_stride);
+  static void pack_b(int depth, int columns, MatrixView b, float* panel) {
+    constexpr int kColumns = Side::kColumns;
+    (b.op == Op::none ? pack_panel<kColumns> : pack_transposed_panel<kColumns>)(depth, columns, b, panel);
+    std::fill(panel + std::size_t(pairs(depth)) * kColumns, panel + std::size_t(Side::packed_depth(depth)) * kColumns,
+              0.0f);
   }
 };
 

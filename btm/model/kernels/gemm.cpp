@@ -1,8 +1,13 @@
 #include "btm/model/kernels/gemm.h"
 
-#include "btm/model/kernels/bf16_gemm.h"
-#include "btm/model/kernels/bf16_kernel.h"
-#include "btm/model/kernels/blocked_gemm.h"
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "btm/model/kernels/gemm_kernel.h"
 
 extern "C" {
 // Reference BLAS (column-major, every argument by address) and MKL's thread count of the calling thread.
@@ -34,12 +39,39 @@ bool blas_is_slow() {
 #endif
 }
 
+// The matrix as it lies in memory, each number rounded to bfloat16.
+MatrixView round_copy(int rows, int columns, MatrixView x, std::vector<float>& copy) {
+  if (x.op == Op::transposed) std::swap(rows, columns);
+  copy.resize(std::size_t(rows) * columns);
+  for (int r = 0; r < rows; ++r) {
+    for (int i = 0; i < columns; ++i) {
+      const float value = x.data[std::size_t(r) * x.stride + i];
+      auto bits = std::bit_cast<std::uint32_t>(value);
+      bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+      copy[std::size_t(r) * columns + i] = std::isnan(value) ? value : std::bit_cast<float>(bits);
+    }
+  }
+  return {copy.data(), columns, x.op};
+}
+
 }  // namespace
+
+const GemmKernel* fastest_kernel(Operands operands) {
+  static const GemmKernel* const bf16 = amx_bf16_kernel() ? amx_bf16_kernel() : avx512_bf16_kernel();
+  if (operands == Operands::bf16) return bf16;
+  return blas_is_slow() ? &fp32_kernel() : nullptr;
+}
 
 void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
           Operands operands) {
-  if (operands == Operands::bf16) return bf16_gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
-  if (m >= kManyRows && blas_is_slow()) return blocked_gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
+  const GemmKernel* own = fastest_kernel(operands);
+  if (own && (m >= kManyRows || operands == Operands::bf16)) {
+    return own->gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
+  }
+  if (operands == Operands::bf16) {
+    thread_local std::vector<float> rounded_a, rounded_b;
+    return gemm(m, n, k, alpha, round_copy(m, k, a, rounded_a), round_copy(k, n, b, rounded_b), beta, c, c_stride);
+  }
   blas_gemm(m, n, k, alpha, a, b, beta, c, c_stride);
 }
 

@@ -122,7 +122,8 @@ void attention_forward(cudaStream_t stream, const AttentionShape& shape, int seq
                        float* log_sums) {
   submit(stream, [=] {
     const WideHeads in(shape, sequences, qkv);
-    Floats out(in.narrow_at(sequences)), workspace(attention_workspace(in.shape));
+    Floats out(in.narrow_at(sequences));
+    Buffer workspace(attention_workspace(in.shape));
     for (int i = 0; i < sequences; ++i) {
       const float* q = in.qkv.data() + in.at(i);
       btm::attention_forward(in.shape, {q, in.stride}, {q + in.width, in.stride}, {q + in.width + in.kv, in.stride},
@@ -137,7 +138,8 @@ void attention_backward(cudaStream_t stream, const AttentionShape& shape, int se
   submit(stream, [=] {
     const WideHeads in(shape, sequences, qkv);
     const Floats out = wide(attended, in.narrow_at(sequences)), d_out = wide(d_attended, in.narrow_at(sequences));
-    Floats d_in(in.qkv.size()), workspace(attention_workspace(in.shape));
+    Floats d_in(in.qkv.size());
+    Buffer workspace(attention_workspace(in.shape));
     for (int i = 0; i < sequences; ++i) {
       const float* q = in.qkv.data() + in.at(i);
       float* d_q = d_in.data() + in.at(i);

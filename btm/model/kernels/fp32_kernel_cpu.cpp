@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "btm/model/kernels/blocked_gemm.h"
-#include "btm/model/kernels/blocked_loops.h"
+#include "btm/model/kernels/blocked_products.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "btm/model/kernels/blocked_gemm_cpu.cpp"
+#define HWY_TARGET_INCLUDE "btm/model/kernels/fp32_kernel_cpu.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 
 #include "btm/model/kernels/vector-inl.h"
@@ -140,43 +139,32 @@ void pack_rows(int rows, int depth, MatrixView a, float* packed) {
   for (int p = 0; p < depth; ++p, x += a.stride, packed += kRows) std::copy_n(x, rows - r, packed);
 }
 
-void pack_block(int depth, int columns, MatrixView b, float* packed) {
-  for (int j = 0; j < columns; j += kColumns, packed += std::size_t(depth) * kColumns) {
-    const int count = std::min(kColumns, columns - j);
-#if HWY_TARGET != HWY_SCALAR
-    if (b.op == Op::transposed) {
-      pack_transposed_panel(depth, count, part(b, 0, j), packed);
-      continue;
-    }
-#endif
-    pack_panel(depth, count, part(b, 0, j), packed);
-  }
-}
-
-struct Kernel {
+struct Tiling {
   static constexpr int kRows = HWY_NAMESPACE::kRows, kColumns = HWY_NAMESPACE::kColumns, kDepth = HWY_NAMESPACE::kDepth;
+  static constexpr int packed_depth(int depth) { return depth; }
+  struct Session {};
 
-  void pack_b(int depth, int columns, MatrixView b) const { pack_block(depth, columns, b, blocks.b.data()); }
-  void pack_a(int rows, int depth, MatrixView block) {
-    a = block;
-    if (a.op == Op::transposed) pack_rows(rows, depth, a, blocks.a.data());
+  static void pack_a(int rows, int depth, MatrixView a, float* packed) {
+    if (a.op == Op::transposed) pack_rows(rows, depth, a, packed);
   }
-  void multiply(const Tile& t) const {
-    const float* panel = blocks.b.data() + std::size_t(t.column) * t.depth;
+  static void pack_b(int depth, int columns, MatrixView b, float* panel) {
+#if HWY_TARGET != HWY_SCALAR
+    if (b.op == Op::transposed) return pack_transposed_panel(depth, columns, b, panel);
+#endif
+    pack_panel(depth, columns, b, panel);
+  }
+  static void multiply(const Tile& t, MatrixView a, const float* packed_a, const float* panel) {
     if (a.op == Op::transposed) {
-      multiply_any<true>(t, blocks.a.data() + std::size_t(t.row) * t.depth, a.stride, panel);
+      multiply_any<true>(t, packed_a + std::size_t(t.row) * t.depth, a.stride, panel);
     } else {
       multiply_any<false>(t, a.data + std::size_t(t.row) * a.stride, a.stride, panel);
     }
   }
-
-  PackedBlocks& blocks;
-  MatrixView a;
 };
 
-void multiply(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride,
-              PackedBlocks& blocks) {
-  multiply_blocks(Kernel{blocks, a}, m, n, k, alpha, a, b, add, c, c_stride);
+const GemmKernel* kernel() {
+  static constexpr GemmKernel own = BlockedProducts<Tiling>::kernel();
+  return &own;
 }
 
 }  // namespace HWY_NAMESPACE
@@ -186,11 +174,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace btm {
 
-HWY_EXPORT(multiply);
+HWY_EXPORT(kernel);
 
-void blocked_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride) {
-  thread_local PackedBlocks blocks;
-  HWY_DYNAMIC_DISPATCH(multiply)(m, n, k, alpha, a, b, add, c, c_stride, blocks);
+const GemmKernel& fp32_kernel() {
+  static const GemmKernel& widest = *HWY_DYNAMIC_DISPATCH(kernel)();
+  return widest;
 }
 
 }  // namespace btm

@@ -1,0 +1,155 @@
+// Products of large matrices in the loops of Goto and van de Geijn 2008 (Anatomy of High-Performance Matrix
+// Multiplication): a block of b in the third-level cache, of a in the second, a panel of b in the first.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+#include "btm/core/buffer.h"
+#include "btm/model/kernels/gemm_kernel.h"
+
+namespace btm {
+
+constexpr int kBlockRows = 192;      // of a: 288 KiB with the largest depth
+constexpr int kBlockColumns = 1920;  // of b: 2.8 MiB
+constexpr int kLargestDepth = 384;   // in floats, or what else takes their place
+
+// A product as far as all its tiles have it in common, and the tile's place in it.
+struct Tile {
+  int row, column;    // within the blocks
+  int rows, columns;  // up to the tiling's kRows and kColumns
+  int depth;
+  float alpha;
+  bool add;
+  float* c;
+  int c_stride;
+};
+
+// op(x) from that row and column on.
+inline MatrixView part(MatrixView x, int row, int column) {
+  const bool plain = x.op == Op::none;
+  return {x.data + std::size_t(plain ? row : column) * x.stride + (plain ? column : row), x.stride, x.op};
+}
+
+// f(std::integral_constant<int, count>()), for 1 <= count <= kMost.
+template <int kMost, class F>
+inline void with_constant(int count, const F& f) {
+  if constexpr (kMost > 1) {
+    if (count < kMost) return with_constant<kMost - 1>(count, f);
+  }
+  f(std::integral_constant<int, kMost>());
+}
+
+// The products by a tile of c. A Tiling has
+//   kRows, kColumns                  of the tile
+//   kDepth                           of a block
+//   packed_depth(depth)              floats that a row of a, or a column of b, takes when packed; <= kLargestDepth
+//   pack_a(rows, depth, a, packed)   a block of a, unless it is multiplied as it lies: row r, a multiple of kRows, at
+//                                    r x packed_depth(depth)
+//   pack_b(depth, columns, b, panel) up to kColumns columns of b: [packed_depth][kColumns]
+//   multiply(tile, a, packed_a, panel)
+//   Session                          lives on the thread while it multiplies
+template <class Tiling>
+class BlockedProducts {
+ public:
+  static constexpr GemmKernel kernel() { return {packed_floats, pack, gemm, gemm_packed}; }
+
+ private:
+  static constexpr int kRows = Tiling::kRows, kColumns = Tiling::kColumns, kDepth = Tiling::kDepth;
+  static_assert(kBlockRows % kRows == 0 && kBlockColumns % kColumns == 0);
+  static_assert(Tiling::packed_depth(kDepth) <= kLargestDepth);
+
+  // A block of b, packed: the panel of column j, a multiple of kColumns, begins at first + j x depth.
+  struct Panels {
+    const float* first;
+    std::size_t depth;
+  };
+
+  struct Buffers {  // of one thread
+    Buffer a{std::size_t(kBlockRows) * kLargestDepth}, b{std::size_t(kBlockColumns) * kLargestDepth};
+  };
+  static Buffers& own_buffers() {
+    thread_local Buffers buffers;
+    return buffers;
+  }
+
+  static std::size_t whole_panels(int columns) {  // the last one may reach beyond the columns
+    return static_cast<std::size_t>((columns + kColumns - 1) / kColumns * kColumns);
+  }
+
+  static void pack_block(int depth, int columns, MatrixView b, float* packed) {
+    const std::size_t panel = std::size_t(Tiling::packed_depth(depth)) * kColumns;
+    for (int j = 0; j < columns; j += kColumns, packed += panel) {
+      Tiling::pack_b(depth, std::min(kColumns, columns - j), part(b, 0, j), packed);
+    }
+  }
+
+  // Of the rows above `row` that begins a block, or of all.
+  static std::size_t packed_depth_above(int row) {
+    return std::size_t(row / kDepth) * Tiling::packed_depth(kDepth) +
+           (row % kDepth ? Tiling::packed_depth(row % kDepth) : 0);
+  }
+
+  // Blocks of columns one after the other, and in each its blocks of rows.
+  static std::size_t packed_place(int k, int n, int row, int column) {
+    return packed_depth_above(k) * static_cast<std::size_t>(column) +
+           packed_depth_above(row) * whole_panels(std::min(kBlockColumns, n - column));
+  }
+
+  static std::size_t packed_floats(int k, int n) { return packed_depth_above(k) * whole_panels(n); }
+
+  static void pack(int k, int n, MatrixView b, float* packed) {
+    for (int j = 0; j < n; j += kBlockColumns) {
+      for (int p = 0; p < k; p += kDepth) {
+        pack_block(std::min(kDepth, k - p), std::min(kBlockColumns, n - j), part(b, p, j),
+                   packed + packed_place(k, n, p, j));
+      }
+    }
+  }
+
+  // panels_of(row, column, depth, columns) -> Panels of that block of b
+  template <class PanelsOf>
+  static void multiply(int m, int n, int k, float alpha, MatrixView a, bool add, float* c, int c_stride,
+                       const PanelsOf& panels_of) {
+    [[maybe_unused]] const typename Tiling::Session session;
+    float* packed_a = own_buffers().a.data();
+    for (int j = 0; j < n; j += kBlockColumns) {
+      const int columns = std::min(kBlockColumns, n - j);
+      for (int p = 0; p < k; p += kDepth) {
+        const int depth = std::min(kDepth, k - p);
+        const Panels panels = panels_of(p, j, depth, columns);
+        for (int i = 0; i < m; i += kBlockRows) {
+          const int rows = std::min(kBlockRows, m - i);
+          const MatrixView block = part(a, i, p);
+          Tiling::pack_a(rows, depth, block, packed_a);
+          for (int column = 0; column < columns; column += kColumns) {
+            for (int row = 0; row < rows; row += kRows) {
+              Tiling::multiply(
+                  Tile{row, column, std::min(kRows, rows - row), std::min(kColumns, columns - column), depth, alpha,
+                       add || p > 0, c + std::size_t(i + row) * c_stride + j + column, c_stride},
+                  block, packed_a, panels.first + std::size_t(column) * panels.depth);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  static void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride) {
+    float* packed = own_buffers().b.data();
+    multiply(m, n, k, alpha, a, add, c, c_stride, [&](int row, int column, int depth, int columns) {
+      pack_block(depth, columns, part(b, row, column), packed);
+      return Panels{packed, static_cast<std::size_t>(Tiling::packed_depth(depth))};
+    });
+  }
+
+  static void gemm_packed(int m, int n, int k, float alpha, MatrixView a, PackedView b, float* c, int c_stride) {
+    multiply(m, n, k, alpha, a, false, c, c_stride, [&](int row, int column, int, int) {
+      return Panels{b.data + packed_place(b.k, b.n, row, column),
+                    static_cast<std::size_t>(Tiling::packed_depth(std::min(kDepth, b.k - row)))};
+    });
+  }
+};
+
+}  // namespace btm

@@ -1,0 +1,32 @@
+// Our own ways of multiplying matrices, one for each kind of instructions; gemm.cpp takes one where it is the fastest.
+#pragma once
+
+#include <cstddef>
+
+#include "btm/model/kernels/packed_gemm.h"
+
+namespace btm {
+
+// Products in blocks (blocked_products.h). b is packed as it is met, into buffers of 4 MB that each thread keeps, or
+// was packed before; either gives the same bytes. The sums are taken in an order that depends on the shape alone.
+struct GemmKernel {
+  std::size_t (*packed_floats)(int k, int n);
+  void (*pack)(int k, int n, MatrixView b, float* packed);
+  // c [m, n] = alpha x op(a) [m, k] op(b) [k, n], added to c if `add`
+  void (*gemm)(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride);
+  void (*gemm_packed)(int m, int n, int k, float alpha, MatrixView a, PackedView b, float* c, int c_stride);
+};
+
+// By Highway's vectors, the widest of the CPU.
+const GemmKernel& fp32_kernel();
+
+// Of operands rounded to bfloat16, to nearest, ties to even, as they are packed. Null where the CPU, or the operating
+// system, has not got the instructions. AMX asks the system for its registers.
+const GemmKernel* avx512_bf16_kernel();
+const GemmKernel* amx_bf16_kernel();
+
+// The one that gemm leaves products of these operands to, those of few rows in float32 excepted; null: the BLAS does
+// them.
+const GemmKernel* fastest_kernel(Operands operands);
+
+}  // namespace btm

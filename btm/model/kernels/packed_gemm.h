@@ -1,0 +1,26 @@
+// Products of several matrices with the same b, which is packed once.
+#pragma once
+
+#include <cstddef>
+
+#include "btm/model/kernels/gemm.h"
+
+namespace btm {
+
+// Whether gemm's products of these operands are our own, which pack b; the BLAS takes it as it lies.
+bool packs(Operands operands);
+
+// An op(b) [k, n] packed into `data`, whose layout is this CPU's own.
+struct PackedView {
+  const float* data;
+  int k, n;
+};
+
+// Only where packs(operands): elsewhere they throw Error(failure). gemm_packed: c [m, n] = alpha x op(a) op(b), the
+// same bytes as by gemm (of many rows) with the first k rows and n columns of op(b).
+std::size_t packed_floats(int k, int n, Operands operands);
+void pack(int k, int n, MatrixView b, float* packed, Operands operands);
+void gemm_packed(int m, int n, int k, float alpha, MatrixView a, PackedView b, float* c, int c_stride,
+                 Operands operands);
+
+}  // namespace btm
