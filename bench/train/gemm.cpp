@@ -1,16 +1,23 @@
-// The products of a training step of several widths, by the BLAS and by our own kernels in turn, in one thread: GFLOP/s
-// of the best of several, by CPU time.
+// bench_gemm [LIBRARY[:SYMBOL]]...
+// The products of a training step of several widths, by LibTorch's BLAS, by our own kernels (b also packed before), and
+// by the `sgemm_` (or that symbol) of other libraries, in turn, in one thread: GFLOP/s of the best of several, by CPU
+// time. Other libraries must be told to take one thread (OPENBLAS_NUM_THREADS=1).
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
+#include <functional>
 #include <limits>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "btm/core/buffer.h"
 #include "btm/core/cpu_clock.h"
+#include "btm/core/error.h"
 #include "btm/core/random.h"
-#include "btm/model/kernels/bf16_gemm.h"
-#include "btm/model/kernels/blocked_gemm.h"
+#include "btm/model/kernels/gemm_kernel.h"
 
 namespace {
 
@@ -43,32 +50,102 @@ btm::Buffer random_floats(int rows, int columns) {
   return values;
 }
 
-void compare(const Shape& s) {
-  btm::Buffer a = random_floats(s.m, s.k), b = random_floats(s.k, s.n), c = random_floats(s.m, s.n);
-  const MatrixView av{a.data(), s.a == Op::none ? s.k : s.m, s.a}, bv{b.data(), s.b == Op::none ? s.n : s.k, s.b};
-  double blas = std::numeric_limits<double>::infinity(), own = blas, bf16 = blas;
-  auto time = [](double& best, auto&& product) {
-    const double start = btm::thread_cpu_seconds();
-    product();
-    best = std::min(best, btm::thread_cpu_seconds() - start);
-  };
-  for (int round = 0; round < kRounds; ++round) {
-    time(blas, [&] { btm::blas_gemm(s.m, s.n, s.k, 1, av, bv, 0, c.data(), s.n); });
-    time(own, [&] { btm::blocked_gemm(s.m, s.n, s.k, 1, av, bv, false, c.data(), s.n); });
-    time(bf16, [&] { btm::bf16_gemm(s.m, s.n, s.k, 1, av, bv, false, c.data(), s.n); });
+// c [m, n] = op(a) op(b), to be timed.
+using Product = std::function<void()>;
+
+struct Library {
+  std::string name;
+  std::function<Product(const Shape& s, MatrixView a, MatrixView b, float* c)> product;
+};
+
+Library own(std::string name, const btm::GemmKernel& kernel) {
+  return {std::move(name), [kernel](const Shape& s, MatrixView a, MatrixView b, float* c) {
+            return [=] { kernel.gemm(s.m, s.n, s.k, 1, a, b, false, c, s.n); };
+          }};
+}
+
+// With b packed before, as the weights are in training.
+Library own_packed(std::string name, const btm::GemmKernel& kernel) {
+  return {std::move(name), [kernel](const Shape& s, MatrixView a, MatrixView b, float* c) {
+            auto packed = std::make_shared<btm::Buffer>(kernel.packed_floats(s.k, s.n));
+            kernel.pack(s.k, s.n, b, packed->data());
+            return [=] { kernel.gemm_packed(s.m, s.n, s.k, 1, a, {packed->data(), s.k, s.n}, c, s.n); };
+          }};
+}
+
+// Reference BLAS: column-major, every argument by address.
+using Sgemm = void (*)(const char*, const char*, const int*, const int*, const int*, const float*, const float*,
+                       const int*, const float*, const int*, const float*, float*, const int*);
+
+Library load(const std::string& argument) {
+  const std::size_t colon = argument.find(':');
+  const std::string path = argument.substr(0, colon);
+  const std::string symbol = colon == std::string::npos ? "sgemm_" : argument.substr(colon + 1);
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  const auto sgemm = library ? reinterpret_cast<Sgemm>(dlsym(library, symbol.c_str())) : nullptr;
+  if (!sgemm) throw btm::input_error("{}", dlerror());
+  return {path.substr(path.rfind('/') + 1), [sgemm](const Shape& s, MatrixView a, MatrixView b, float* c) {
+            return [=] {
+              const char op_a = a.op == Op::none ? 'N' : 'T', op_b = b.op == Op::none ? 'N' : 'T';
+              const float one = 1, zero = 0;
+              sgemm(&op_b, &op_a, &s.n, &s.m, &s.k, &one, b.data, &b.stride, a.data, &a.stride, &zero, c, &s.n);
+            };
+          }};
+}
+
+std::vector<Library> libraries_of(int count, char** paths) {
+  std::vector<Library> libraries{{"LibTorch", [](const Shape& s, MatrixView a, MatrixView b, float* c) {
+                                    return [=] { btm::blas_gemm(s.m, s.n, s.k, 1, a, b, 0, c, s.n); };
+                                  }}};
+  libraries.push_back(own("btm", btm::fp32_kernel()));
+  libraries.push_back(own_packed("packed", btm::fp32_kernel()));
+  if (const btm::GemmKernel* bf16 = btm::fastest_kernel(btm::Operands::bf16)) {
+    libraries.push_back(own("bf16", *bf16));
+    libraries.push_back(own_packed("packed", *bf16));
   }
-  const double flops = 2.0 * s.m * s.n * s.k / 1e9;
-  fmt::print("{:24} {:5} x {:5} x {:5}   BLAS {:6.1f}   own {:6.1f}   {:.2f} x   bf16 {:6.1f}   {:.2f} x\n", s.name,
-             s.m, s.n, s.k, flops / blas, flops / own, blas / own, flops / bf16, blas / bf16);
+  for (int i = 0; i < count; ++i) libraries.push_back(load(paths[i]));
+  return libraries;
+}
+
+// GFLOP/s of each, in turn.
+std::vector<double> speeds_of(const Shape& s, const std::vector<Library>& libraries) {
+  const btm::Buffer a = random_floats(s.m, s.k), b = random_floats(s.k, s.n);
+  btm::Buffer c = random_floats(s.m, s.n);
+  const MatrixView av{a.data(), s.a == Op::none ? s.k : s.m, s.a}, bv{b.data(), s.b == Op::none ? s.n : s.k, s.b};
+  std::vector<Product> products;
+  for (const Library& library : libraries) products.push_back(library.product(s, av, bv, c.data()));
+  std::vector<double> best(libraries.size(), std::numeric_limits<double>::infinity());
+  for (int round = 0; round < kRounds; ++round) {
+    for (std::size_t i = 0; i < libraries.size(); ++i) {
+      const double start = btm::thread_cpu_seconds();
+      products[i]();
+      best[i] = std::min(best[i], btm::thread_cpu_seconds() - start);
+    }
+  }
+  for (double& x : best) x = 2.0 * s.m * s.n * s.k / 1e9 / x;
+  return best;
 }
 
 }  // namespace
 
-int main() {
-  btm::SerialBlas serial;
+int main(int argc, char** argv) try {
+  const std::vector<Library> libraries = libraries_of(argc - 1, argv + 1);
+  fmt::print("{:24} {:>5}   {:>5}   {:>5}", "GFLOP/s", "m", "n", "k");
+  for (const Library& library : libraries) fmt::print("   {:>6}", library.name);
+  fmt::print("\n");
+  const btm::SerialBlas serial;
   for (auto [width, vocab] : {std::pair{96, 2048}, {192, 8192}, {384, 8192}, {768, 8192}}) {
-    for (const Shape& shape : shapes_of(width, vocab)) compare(shape);
+    for (const Shape& shape : shapes_of(width, vocab)) {
+      fmt::print("{:24} {:5} x {:5} x {:5}", shape.name, shape.m, shape.n, shape.k);
+      const std::vector<double> speeds = speeds_of(shape, libraries);
+      for (std::size_t i = 0; i < speeds.size(); ++i)
+        fmt::print("   {:{}.1f}", speeds[i], std::max<std::size_t>(6, libraries[i].name.size()));
+      fmt::print("\n");
+    }
   }
   fmt::print("training takes {}\n", btm::gemm_library(btm::fastest_operands()));
   return 0;
+} catch (const std::exception& e) {
+  fmt::print(stderr, "bench_gemm: {}\n", e.what());
+  return 2;
 }
