@@ -126,14 +126,14 @@ std::vector<WeightedFolder> choose_sources(const Options& options) {
     throw input_error("{}: with --weights the sources are experts of it, or none for all of them", options.forest);
   }
   std::optional<Member> seed = seed_member(forest);
-  int threads = usable_cores();
   AverageWeights weights{std::vector<double>(experts.size(), 1.0)};
   if (kind != AverageKind::uniform) {
     if (options.domain.empty()) throw input_error("--weights {} are for a domain: add --domain NAME", options.weights);
     DomainSample sample{options.domain};
-    Scores dev = score_sample(forest, experts, sample, scoring_place(forest, threads), options.json);
+    const ScoringPlace place = scoring_place(forest, usable_cores());
+    Scores dev = score_sample(forest, experts, sample, place, options.json);
     weights =
-        average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev, {options.budget, threads});
+        average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev, {options.budget, place});
   }
   if (options.top_k < 0) throw input_error("--top-k is {}, but can't be negative", options.top_k);
   keep_largest(weights.experts, options.top_k);

@@ -1,23 +1,23 @@
 // The loss of a weighted average of models as a function of the weights.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "btm/mixture/member.h"
 #include "btm/mixture/score_store.h"
-#include "btm/model/transformer.h"
+#include "btm/train/text_loss.h"
 #include "btm/train/thread_team.h"
 
 namespace btm {
 
-// Memory: one model and one set of activations (for training also of gradients) per thread; the members themselves are
-// mapped.
+// Memory: one model, for training also one of gradients, and what a pass takes; the members themselves are mapped.
 class AverageLoss {
  public:
-  // Whole windows of the sample only; it has at least one. Throws Error(input): unequal shapes.
+  // Whole windows of the sample only; it has at least one, and outlives this. Throws Error(input): unequal shapes.
   // Only one made for training gives gradients.
-  AverageLoss(std::span<const Member> members, const Text& sample, int window, int threads,
+  AverageLoss(std::span<const Member> members, const Text& sample, int window, const ScoringPlace& place,
               Transformer::Use use = Transformer::Use::scoring);
 
   std::size_t members() const { return models_.size(); }
@@ -28,16 +28,11 @@ class AverageLoss {
 
  private:
   void average(std::span<const double> weights);
-  std::size_t first_window(int thread) const;
 
   std::vector<Model> models_;
-  Buffer parameters_;
-  const Text& sample_;
-  std::size_t window_, windows_;
   ThreadTeam team_;
-  std::vector<Transformer> replicas_;  // one a thread
-  std::vector<Buffer> gradients_;      // one a thread
-  std::vector<double> losses_;         // one a thread
+  Buffer parameters_, gradient_;  // of the average; no gradient for scoring
+  std::unique_ptr<TextLoss> loss_;
 };
 
 }  // namespace btm

@@ -156,7 +156,7 @@ AverageWeights average_weights(AverageKind kind, std::span<const Member> experts
   std::vector<Member> members(experts.begin(), experts.end());
   if (kind == AverageKind::interpolated) members.push_back(*seed);
   using Use = Transformer::Use;
-  AverageLoss loss(members, sample, dev.window, settings.threads,
+  AverageLoss loss(members, sample, dev.window, settings.place,
                    kind == AverageKind::fitted ? Use::training : Use::scoring);
   if (kind == AverageKind::greedy) return greedy_soup(loss, dev);
   if (kind == AverageKind::interpolated) return interpolate(loss, mixture_shares(dev), settings.budget);

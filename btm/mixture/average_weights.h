@@ -12,6 +12,7 @@
 #include "btm/mixture/member.h"
 #include "btm/mixture/score_store.h"
 #include "btm/mixture/scores.h"
+#include "btm/train/text_scorer.h"
 
 namespace btm {
 
@@ -35,8 +36,8 @@ inline std::array<std::pair<AverageKind, std::string_view>, 7> names(AverageKind
 }
 
 struct AverageFitSettings {
-  int budget = 24;  // models averaged and run over the sample, at most (greedy: one per expert)
-  int threads = 1;
+  int budget = 24;     // models averaged and run over the sample, at most (greedy: one per expert)
+  ScoringPlace place;  // where they run
 };
 
 struct AverageWeights {

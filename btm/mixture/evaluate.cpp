@@ -159,7 +159,7 @@ class Table {
       const Text& dev = evaluation_.texts[i].dev;
       progress.update(static_cast<double>(i), evaluation_.texts[i].name);
       AverageWeights weights = average_weights(kind, experts, seed_, dev, dev_scores(evaluation_, evaluation_.texts[i]),
-                                               {settings_.average_budget, evaluation_.threads});
+                                               {settings_.average_budget, evaluation_.place});
       averages.push_back(weighted_average(name, experts, seed_, weights));
       Json shares = Json::object();
       for (std::size_t j = 0; j < experts.size(); ++j) shares[experts[j].name] = weights.experts[j];
@@ -270,13 +270,14 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
                      const EvaluateOptions& options) {
   check(forest, settings);
   Evaluation evaluation;
-  evaluation.threads = std::max(1, options.place.threads);
+  evaluation.place = options.place;
+  evaluation.place.threads = std::max(1, options.place.threads);
   evaluation.experts = expert_members(forest);
   ModelConfig config = load_config(evaluation.experts.front().sources.front().folder);
   int window = config.context;
   evaluation.parameters = parameter_count(config);
   evaluation.texts = load_texts(forest.paths, Tokenizer::load(forest.paths.tokenizer()), settings, domains, texts,
-                                window, evaluation.threads);
+                                window, evaluation.place.threads);
   if (evaluation.texts.empty()) {
     throw input_error("{} has no tokens to evaluate on; give a text: --text NAME=PATH", forest.paths.root.string());
   }

@@ -115,10 +115,10 @@ Row mixture_row(const Evaluation& evaluation, std::span<const Member> experts, c
                 const Form& form, std::span<const Member> generalists) {
   Row row{name, settings_of(form), 0, 0, {}};
   row.domains.resize(evaluation.texts.size());
-  ThreadTeam team(evaluation.threads);
+  ThreadTeam team(evaluation.place.threads);
   team.run([&](int thread) {
     for (auto i = static_cast<std::size_t>(thread); i < row.domains.size();
-         i += static_cast<std::size_t>(evaluation.threads)) {
+         i += static_cast<std::size_t>(evaluation.place.threads)) {
       Members members = pointers_to(experts);
       if (!generalists.empty()) members.push_back(&generalists[i]);
       row.domains[i] = mix_domain(evaluation, evaluation.texts[i], form, members);
@@ -146,7 +146,7 @@ Row product_row(const Evaluation& evaluation, const std::string& name) {
     if (!evaluation.store->has(product, texts.test)) {
       auto start = std::chrono::steady_clock::now();
       auto log_probs =
-          product_log_probs(evaluation.experts, texts.test, evaluation.store->window(), evaluation.threads);
+          product_log_probs(evaluation.experts, texts.test, evaluation.store->window(), evaluation.place.threads);
       double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       evaluation.store->keep(product, texts.test, {std::move(log_probs), seconds});
     }

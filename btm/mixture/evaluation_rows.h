@@ -19,7 +19,7 @@ struct Evaluation {
   const ScoreStore* store = nullptr;
   std::vector<Member> experts;
   std::vector<DomainTexts> texts;
-  int threads = 1;
+  ScoringPlace place;           // its threads are those of all else, too
   std::int64_t parameters = 0;  // of one model
 };
 

@@ -17,6 +17,7 @@
 #include "btm/train/gradient_sum_cuda.h"
 #include "btm/train/schedule.h"
 #include "btm/train/score_cuda.h"
+#include "btm/train/staged_cuda.h"
 
 namespace btm {
 namespace {
@@ -56,14 +57,6 @@ class CudaLearner : public Learner {
   std::span<float> square() override { return host_square_.span(); }
 
  private:
-  // A call's sequences, and the order of their tokens.
-  struct Staged {
-    explicit Staged(const cuda::Transformer& transformer)
-        : sequences(transformer), order(sequences.rows()), starts(sequences.rows() + 1) {}
-    cuda::StagedTokens sequences;
-    cuda::PinnedArray<int> order, starts;
-  };
-
   void select(int domain);
   void accumulate(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::span<const int> domains);
   void wait() { cuda::check_cuda(cudaStreamSynchronize(stream_), "its work"); }
@@ -90,8 +83,7 @@ class CudaLearner : public Learner {
   std::vector<AdamwBlock> host_blocks_;
   cuda::DeviceArray<AdamwBlock> blocks_;
   cuda::Transformer transformer_;
-  std::vector<Staged> staged_;  // one for each call of a batch
-  std::vector<int> sort_scratch_;
+  std::vector<cuda::StagedSequences> staged_;             // one for each call of a batch
   std::optional<cuda::GradientSum> sum_;                  // over ranks; none with one rank
   std::map<std::pair<int, bool>, cuda::Graph> training_;  // by domain, and whether the sum comes with it
   cuda::Scorer scorer_;
@@ -119,7 +111,6 @@ CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int seq
       host_blocks_(adamw_blocks(demix ? demix->slices : parameter_layout(model.config), cuda::kAdamwBlock)),
       blocks_(host_blocks_.size()),
       transformer_(model.config, per_call_, model.config.context, use_of(settings), stream_),
-      sort_scratch_(static_cast<std::size_t>(model.config.vocab_size)),
       scorer_(transformer_) {
   if (ranks.size() > 1) {
     sum_.emplace(ranks, gradient_ranges(model.config, size_, demix), gradients_.data(), scalars_.data());
@@ -159,14 +150,11 @@ void CudaLearner::accumulate(std::span<const TokenId> inputs, std::span<const To
   std::size_t count = 0, call = 0;
   for (std::size_t at = begin; at < end; at += count, ++call) {
     count = call_size(at, end, static_cast<std::size_t>(per_call_), demix_ ? domains : std::span<const int>());
-    if (call == staged_.size()) staged_.emplace_back(transformer_);
-    auto& [staged, order, starts] = staged_[call];
-    staged.fill(inputs.subspan(at * length, count * length), targets.subspan(at * length, count * length), length);
-    cuda::sort_by_token(static_cast<int>(staged.rows()), staged.tokens(), order.data(), starts.data(),
-                        sort_scratch_.data());
+    if (call == staged_.size()) staged_.emplace_back(transformer_, model_.config);
+    staged_[call].fill(inputs.subspan(at * length, count * length), targets.subspan(at * length, count * length));
     const int domain = demix_ ? domains[at] : 0;
     select(domain);
-    transformer_.load({staged.tokens(), staged.targets(), order.data(), starts.data()});
+    transformer_.load(staged_[call].batch());
     const bool sums = sum_ && at + count == end;
     training_[{domain, sums}].run(stream_, [&] {
       transformer_.train(parameters(), scale, gradients_.data(), scalars_.data(), sums && !demix_ ? tell : nullptr);

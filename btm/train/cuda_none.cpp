@@ -1,8 +1,15 @@
 #include "btm/core/error.h"
 #include "btm/train/cuda_learner.h"
-#include "btm/train/text_scorer.h"
+#include "btm/train/text_loss.h"
 
 namespace btm {
+namespace {
+
+Error no_cuda() {
+  return input_error("this btm was built without CUDA; `make cuda` builds one with it");
+}
+
+}  // namespace
 
 std::optional<Gpu> find_gpu() {
   return std::nullopt;
@@ -18,11 +25,15 @@ std::size_t cuda_learner_bytes(const ModelConfig&, const TrainingSettings&, int,
 
 std::unique_ptr<Learner> make_cuda_learner(Model&, const TrainingSettings&, int, std::int64_t, const Ranks&,
                                            const DemixLayout*) {
-  throw input_error("this btm was built without CUDA; `make cuda` builds one with it");
+  throw no_cuda();
 }
 
 std::unique_ptr<TextScorer> make_cuda_text_scorer(const Model&, int) {
-  throw input_error("this btm was built without CUDA; `make cuda` builds one with it");
+  throw no_cuda();
+}
+
+std::unique_ptr<TextLoss> make_cuda_text_loss(const ModelConfig&, int, std::span<const TokenId>, Transformer::Use) {
+  throw no_cuda();
 }
 
 }  // namespace btm

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/products.h"
 #include "btm/model/cuda/transformer.h"
@@ -10,26 +8,14 @@
 namespace btm {
 namespace {
 
-constexpr int kTokensPerCall = 16384;  // fills the largest GPUs; of a text as much is left over at its end
-
-// Windows of a call.
-int windows_at_once(const ModelConfig& config, int window) {
-  int windows = std::max(1, kTokensPerCall / window);
-  const auto bytes = [&] {
-    return static_cast<double>(cuda::Transformer::bytes(config, windows, window, cuda::Transformer::Use::scoring));
-  };
-  while (windows > 1 && bytes() > cuda::activation_memory()) windows /= 2;
-  return windows;
-}
-
 class CudaTextScorer : public TextScorer {
  public:
   CudaTextScorer(const Model& model, int window)
       : TextScorer(model.config, window),
         masters_(model.parameters.size()),
         rounded_(model.parameters.size()),
-        transformer_(model.config, windows_at_once(model.config, window), window, cuda::Transformer::Use::scoring,
-                     products_.get()),
+        transformer_(model.config, cuda::sequences_at_once(model.config, window, cuda::Transformer::Use::scoring),
+                     window, cuda::Transformer::Use::scoring, products_.get()),
         scorer_(transformer_) {
     cuda::check_cuda(cudaMemcpyAsync(masters_.data(), model.parameters.data(), masters_.size() * sizeof(float),
                                      cudaMemcpyHostToDevice, products_.get()),

@@ -2,32 +2,12 @@
 
 #include <algorithm>
 
-#include "btm/train/device.h"
 #include "btm/train/score.h"
 
 namespace btm::cuda {
 
-double activation_memory() {
-  constexpr double kShare = 0.3;
-  return kShare * find_gpu().value_or(Gpu{}).memory_bytes;
-}
-
-StagedTokens::StagedTokens(const Transformer& transformer)
-    : length_(static_cast<std::size_t>(transformer.length())),
-      tokens_(length_ * static_cast<std::size_t>(transformer.sequences())),
-      targets_(tokens_.size()) {}
-
-void StagedTokens::fill(std::span<const TokenId> tokens, std::span<const TokenId> targets, std::size_t window) {
-  std::fill_n(tokens_.data(), rows(), 0);
-  std::fill_n(targets_.data(), rows(), kNoToken);
-  for (std::size_t from = 0, to = 0; from < targets.size(); from += window, to += length_) {
-    std::copy_n(tokens.data() + from, window, tokens_.data() + to);
-    std::copy_n(targets.data() + from, window, targets_.data() + to);
-  }
-}
-
 Scorer::Scorer(Transformer& transformer)
-    : transformer_(transformer), staged_(transformer), log_probs_(staged_.rows()) {}
+    : transformer_(transformer), staged_(transformer), log_probs_(static_cast<std::size_t>(staged_.rows())) {}
 
 void Scorer::score(const Parameters& parameters, int offsets, int window, std::span<const TokenId> tokens,
                    std::span<float> log_probs) {
@@ -38,10 +18,10 @@ void Scorer::score(const Parameters& parameters, int offsets, int window, std::s
   for (std::size_t first = 0; first < windows; first += group) {
     const std::size_t start = first * width, count = std::min(group, windows - first), size = count * width;
     staged_.fill(tokens.subspan(start, size), tokens.subspan(start + 1, size), width);
-    transformer_.load({staged_.tokens(), staged_.targets(), nullptr, nullptr});
+    transformer_.load(staged_.batch());
     graphs_[offsets].run(stream, [&] { scored_ = transformer_.score(parameters); });
     check_cuda(
-        cudaMemcpyAsync(log_probs_.data(), scored_, staged_.rows() * sizeof(float), cudaMemcpyDeviceToHost, stream),
+        cudaMemcpyAsync(log_probs_.data(), scored_, log_probs_.size() * sizeof(float), cudaMemcpyDeviceToHost, stream),
         "a copy of the scores");
     check_cuda(cudaStreamSynchronize(stream), "the scoring");
     for (std::size_t w = 0; w < count; ++w) {

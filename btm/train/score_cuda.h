@@ -8,29 +8,9 @@
 #include "btm/model/cuda/graph.h"
 #include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/transformer.h"
+#include "btm/train/staged_cuda.h"
 
 namespace btm::cuda {
-
-// Bytes of the GPU's memory that a pass may take for its buffers. By what is built in, not by what is free: products
-// may round otherwise with other shapes, and equal inputs give equal bytes.
-double activation_memory();
-
-// The sequences of a pass on the host, from where the GPU copies them.
-class StagedTokens {
- public:
-  explicit StagedTokens(const Transformer& transformer);
-
-  // Windows of `window` tokens at the beginning of sequences each; what is left of these has no targets.
-  void fill(std::span<const TokenId> tokens, std::span<const TokenId> targets, std::size_t window);
-
-  std::size_t rows() const { return tokens_.size(); }
-  const TokenId* tokens() const { return tokens_.data(); }
-  const TokenId* targets() const { return targets_.data(); }
-
- private:
-  std::size_t length_;
-  PinnedArray<TokenId> tokens_, targets_;  // [sequences, length]
-};
 
 // As btm::Scorer, one call of the transformer after the other, each the start of a graph.
 class Scorer {

@@ -13,6 +13,8 @@
 #include "btm/model/checkpoint.h"
 #include "btm/train/cuda_learner.h"
 #include "btm/train/score.h"
+#include "btm/train/staged_cuda.h"
+#include "btm/train/text_loss.h"
 #include "btm/train/text_scorer.h"
 #include "btm/train/thread_learner.h"
 #include "tests/cuda/small_model.h"
@@ -135,6 +137,37 @@ TEST_P(CudaLearnerTest, ItsTextScorerScoresAsTheCpusDoes) {
       for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 0.03) << size << " " << i;
     }
   }
+}
+
+// Of a text of two calls, of which the second isn't full, with a rest that counts nowhere; at once, recorded, and from
+// the graph.
+TEST_P(CudaLearnerTest, ItsTextLossIsTheCpus) {
+  const OracleCase c = test::read_case(GetParam());
+  const Model model = load_model(c.folder / "init");
+  const int window = model.config.context;
+  ::setenv("EMULATED_GPU_MEMORY", "8000000", 1);  // short calls
+  for (const auto use : {Transformer::Use::scoring, Transformer::Use::training}) {
+    const int most = cuda::sequences_at_once(model.config, window, use);
+    std::vector<TokenId> tokens(static_cast<std::size_t>((most + most / 2) * window + 5));
+    for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = c.tokens[i % c.tokens.size()];
+    const auto there = make_text_loss(model.config, window, tokens, use, {Device::cuda, 1, Precision::automatic}),
+               here = make_text_loss(model.config, window, tokens, use, {});
+    Buffer found(model.parameters.size()), expected(model.parameters.size());
+    const auto gradient = [use](Buffer& all) {
+      return use == Transformer::Use::training ? all.span() : std::span<float>();
+    };
+    const double loss = here->of(model.parameters.span(), gradient(expected));
+    for (int again = 0; again < 3; ++again) {
+      EXPECT_NEAR(there->of(model.parameters.span(), gradient(found)), loss, 2e-3);
+      double difference = 0, square = 0;
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        difference += std::pow(double(found.data()[i]) - expected.data()[i], 2);
+        square += std::pow(double(expected.data()[i]), 2);
+      }
+      EXPECT_LE(std::sqrt(difference), 0.02 * std::sqrt(square));
+    }
+  }
+  ::unsetenv("EMULATED_GPU_MEMORY");
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, CudaLearnerTest, testing::Values("gpt2", "llama"),

@@ -19,7 +19,7 @@ TEST(AverageLoss, IsThatOfTheAverageAndItsGradientThatOfDifferences) {
   }
   Text sample = make_text("a", cases["texts"]["a"]["dev"].get<std::vector<TokenId>>());
   const int window = load_member(members.front()).config.context;
-  AverageLoss loss(members, sample, window, 2, Transformer::Use::training);
+  AverageLoss loss(members, sample, window, {.threads = 2}, Transformer::Use::training);
   std::vector<double> weights{0.5, 0.2, 0.3}, gradient(3);
   double found = loss(weights, gradient);
   EXPECT_NEAR(loss(weights), found, 1e-6);

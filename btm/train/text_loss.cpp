@@ -1,0 +1,105 @@
+#include "btm/train/text_loss.h"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "btm/core/error.h"
+#include "btm/train/learner.h"
+#include "btm/train/score.h"
+#include "btm/train/thread_team.h"
+
+namespace btm {
+namespace {
+
+constexpr std::size_t kTokensPerCall = 2048;  // enough rows for the GEMMs; the activations of more leave the caches
+
+class CpuTextLoss : public TextLoss {
+ public:
+  CpuTextLoss(const ModelConfig& config, int window, std::span<const TokenId> tokens, Transformer::Use use,
+              const ScoringPlace& place)
+      : tokens_(tokens),
+        window_(static_cast<std::size_t>(window)),
+        windows_(scored_windows(tokens.size(), window)),
+        per_call_(std::max<std::size_t>(1, kTokensPerCall / window_)),
+        team_(std::clamp(place.threads, 1, std::max(1, static_cast<int>(windows_)))),
+        losses_(static_cast<std::size_t>(team_.size())) {
+    for (int i = 0; i < team_.size(); ++i) {
+      replicas_.emplace_back(config, static_cast<int>(per_call_), window, use, operands_of(place.precision));
+      if (use == Transformer::Use::training) gradients_.emplace_back(parameter_count(config));
+    }
+  }
+
+  double of(std::span<const float> parameters, std::span<float> gradient) override {
+    if (!gradient.empty() && gradients_.empty()) throw failure("TextLoss: made for scoring, asked for gradients");
+    team_.run([&](int thread) {
+      const auto t = static_cast<std::size_t>(thread);
+      losses_[t] = gradient.empty() ? score(thread, parameters) : train(thread, parameters);
+    });
+    if (!gradient.empty()) add_up(gradient);
+    return std::accumulate(losses_.begin(), losses_.end(), 0.0) / static_cast<double>(windows_ * window_);
+  }
+
+ private:
+  // f(inputs, targets) for the calls of a thread's part.
+  template <class F>
+  void for_each_call(int thread, const F& f) const {
+    const std::size_t end = part_begin(windows_, thread + 1, team_.size());
+    for (std::size_t w = part_begin(windows_, thread, team_.size()); w < end; w += per_call_) {
+      const std::size_t begin = w * window_, size = std::min(per_call_, end - w) * window_;
+      f(tokens_.subspan(begin, size), tokens_.subspan(begin + 1, size));
+    }
+  }
+
+  double score(int thread, std::span<const float> parameters) {
+    double loss = 0;
+    std::vector<float> log_probs(per_call_ * window_);
+    for_each_call(thread, [&](std::span<const TokenId> inputs, std::span<const TokenId> targets) {
+      const auto own = std::span(log_probs).first(inputs.size());
+      replicas_[static_cast<std::size_t>(thread)].score(parameters.data(), inputs, targets, own);
+      loss -= std::accumulate(own.begin(), own.end(), 0.0);
+    });
+    return loss;
+  }
+
+  double train(int thread, std::span<const float> parameters) {
+    const auto t = static_cast<std::size_t>(thread);
+    const auto scale = static_cast<float>(1.0 / static_cast<double>(windows_ * window_));
+    std::ranges::fill(gradients_[t].span(), 0.0f);
+    double loss = 0;
+    for_each_call(thread, [&](std::span<const TokenId> inputs, std::span<const TokenId> targets) {
+      loss += replicas_[t].train(parameters.data(), inputs, targets, scale, gradients_[t].data());
+    });
+    return loss;
+  }
+
+  // The threads' gradients, in their order.
+  void add_up(std::span<float> gradient) {
+    team_.run([&](int thread) {
+      const std::size_t begin = part_begin(gradient.size(), thread, team_.size());
+      const std::size_t end = part_begin(gradient.size(), thread + 1, team_.size());
+      std::copy(gradients_[0].data() + begin, gradients_[0].data() + end, gradient.data() + begin);
+      for (std::size_t t = 1; t < gradients_.size(); ++t) {
+        for (std::size_t i = begin; i < end; ++i) gradient[i] += gradients_[t].data()[i];
+      }
+    });
+  }
+
+  std::span<const TokenId> tokens_;
+  std::size_t window_, windows_, per_call_;
+  ThreadTeam team_;
+  std::vector<Transformer> replicas_;  // one a thread
+  std::vector<Buffer> gradients_;      // one a thread
+  std::vector<double> losses_;         // one a thread
+};
+
+}  // namespace
+
+std::unique_ptr<TextLoss> make_text_loss(const ModelConfig& config, int window, std::span<const TokenId> tokens,
+                                         Transformer::Use use, const ScoringPlace& place) {
+  const ScoringPlace there = decided(place);
+  if (there.device == Device::cuda) return make_cuda_text_loss(config, window, tokens, use);
+  return std::make_unique<CpuTextLoss>(config, window, tokens, use, there);
+}
+
+}  // namespace btm
