@@ -136,7 +136,8 @@ TrainingMemory training_memory(const ModelTask& task, const ModelConfig& model, 
   }
   const auto plain =
       static_cast<double>(ThreadLearner::bytes(model, task.training, sequences, threads, threads * ranks));
-  const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads));     // of dev losses
+  const auto scoring = static_cast<double>(  // of dev losses
+      Scorer::bytes(model, model.context, threads, operands_of(task.training.precision)));
   return {ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (5 + threads))};  // packed, too, at most
 }
 

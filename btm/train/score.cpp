@@ -13,8 +13,9 @@ int windows_at_once(int length) {
 
 }  // namespace
 
-std::size_t Scorer::bytes(const ModelConfig& config, int length, int threads) {
-  const std::size_t replica = Transformer::bytes(config, windows_at_once(length), length, Transformer::Use::scoring);
+std::size_t Scorer::bytes(const ModelConfig& config, int length, int threads, Operands operands) {
+  const std::size_t replica =
+      Transformer::bytes(config, windows_at_once(length), length, Transformer::Use::scoring, operands);
   return static_cast<std::size_t>(threads) * replica;
 }
 

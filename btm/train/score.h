@@ -21,7 +21,8 @@ class Scorer {
   // length <= config.context; the team outlives the scorer. `operands`: of all products.
   Scorer(const ModelConfig& config, int length, ThreadTeam& team, Operands operands = Operands::fp32);
 
-  static std::size_t bytes(const ModelConfig& config, int length, int threads);  // of those buffers
+  static std::size_t bytes(const ModelConfig& config, int length, int threads,
+                           Operands operands = Operands::fp32);  // of those buffers
 
   // See Transformer::use.
   void use(const WeightOffsets& offsets);
@@ -39,12 +40,14 @@ class Scorer {
 // Scorers for windows of any length, made when they are first asked for. The team outlives them.
 class WindowScorers {
  public:
-  WindowScorers(const ModelConfig& config, ThreadTeam& team) : config_(config), team_(team) {}
-  Scorer& of(int window) { return scorers_.try_emplace(window, config_, window, team_).first->second; }
+  WindowScorers(const ModelConfig& config, ThreadTeam& team, Operands operands)
+      : config_(config), team_(team), operands_(operands) {}
+  Scorer& of(int window) { return scorers_.try_emplace(window, config_, window, team_, operands_).first->second; }
 
  private:
   ModelConfig config_;
   ThreadTeam& team_;
+  Operands operands_;
   std::map<int, Scorer> scorers_;
 };
 

@@ -55,7 +55,7 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
       sequences_per_call_(
           per_call(sequences_, static_cast<std::size_t>(model.config.context), team.size() * ranks.size())),
       optimiser_(demix ? demix->slices : parameter_layout(model.config), settings, team),
-      scorers_(model.config, team) {
+      scorers_(model.config, team, operands_of(settings.precision)) {
   std::vector<std::optional<Replica>> made(static_cast<std::size_t>(team.size()));
   team.run([&](int thread) {  // on its own thread, so that its memory lies near its core
     made[static_cast<std::size_t>(thread)].emplace(
