@@ -59,6 +59,7 @@ TrainingJob new_job(const TrainOptions& options) {
   if (job.model.vocab_size == 0) job.model.vocab_size = Tokenizer::load(job.tokenizer).vocab_size();
   job.model = resolve(job.model);
   check_job(job);
+  if (!job.init.empty()) job.init_sha256 = weights_sha256(job.init);
   return job;
 }
 

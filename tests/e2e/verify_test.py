@@ -32,6 +32,8 @@ class Verify(ForestCase):
 
     def add_runs(self):
         self.assertEqual(self.start_run("done", "--init", self.forest / "seed", tokens="5k").wait(60), 0)
+        began_from = hashlib.sha256((self.forest / "seed/model.safetensors").read_bytes()).hexdigest()
+        self.assertIn(f"init_sha256: {began_from}\n", (self.forest / "runs/done/run.yaml").read_text())
         init = self.forest / "runs/begun/init"
         init.parent.mkdir()
         btm("branch", self.forest, "python", "--weights", "python=1", "--weights", "cpp=1", "--output", init)
