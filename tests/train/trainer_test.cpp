@@ -77,7 +77,7 @@ TEST(Trainer, DevLossIsTheMeanOverDomains) {
     store.copy_stream(0, tokens);
     std::vector<float> log_probs(scored_windows(tokens.size(), job.model.context) *
                                  static_cast<std::size_t>(job.model.context));
-    make_text_scorer(model, job.model.context, {})->score(tokens, log_probs);
+    make_text_scorer(model, job.model.context, {.precision = job.training.precision})->score(tokens, log_probs);
     double sum = 0;
     for (float x : log_probs) sum -= static_cast<double>(x);
     expected += sum / static_cast<double>(log_probs.size()) / 2;
