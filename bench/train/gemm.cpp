@@ -113,6 +113,7 @@ std::vector<double> speeds_of(const Shape& s, const std::vector<Library>& librar
   btm::Buffer c = random_floats(s.m, s.n);
   const MatrixView av{a.data(), s.a == Op::none ? s.k : s.m, s.a}, bv{b.data(), s.b == Op::none ? s.n : s.k, s.b};
   std::vector<Product> products;
+  products.reserve(libraries.size());
   for (const Library& library : libraries) products.push_back(library.product(s, av, bv, c.data()));
   std::vector<double> best(libraries.size(), std::numeric_limits<double>::infinity());
   for (int round = 0; round < kRounds; ++round) {

@@ -76,7 +76,7 @@ HWY_INLINE void pack_amx_columns(int rows, int depth, MatrixView a, float* packe
         tile[i] = row < depth ? interleaved(x, row + 1 < depth ? x + a.stride : nullptr, there) : _mm512_setzero_ps();
       }
       transpose(tile);
-      for (int i = 0; i < kAmxSide; ++i) _mm512_store_ps(packed + i * kAmxSide, tile[i]);
+      for (int i = 0; i < kAmxSide; ++i) _mm512_store_ps(packed + std::size_t(i) * kAmxSide, tile[i]);
     }
   }
 }
@@ -114,7 +114,7 @@ struct AmxTiling : AmxSide, PairTiling<AmxSide> {
     const std::size_t stride = direct ? t.c_stride : kColumns;
     for_each_tile<kRowTiles, kColumnTiles>([&]<int r, int j>() {
       if (direct && t.add) {
-        Tiles::template load<2 * r + j>(c + r * kAmxSide * stride + j * kAmxSide, stride);
+        Tiles::template load<2 * r + j>(c + (std::size_t(r) * stride + j) * kAmxSide, stride);
       } else {
         Tiles::template zero<2 * r + j>();
       }
@@ -128,11 +128,13 @@ struct AmxTiling : AmxSide, PairTiling<AmxSide> {
       for_each_tile<kRowTiles, kColumnTiles>(
           []<int r, int j>() { Tiles::template add_product<2 * r + j, 4 + r, 6 + j>(); });
     }
-    for_each_tile<kRowTiles, kColumnTiles>(
-        [&]<int r, int j>() { Tiles::template store<2 * r + j>(c + r * kAmxSide * stride + j * kAmxSide, stride); });
+    for_each_tile<kRowTiles, kColumnTiles>([&]<int r, int j>() {
+      Tiles::template store<2 * r + j>(c + (std::size_t(r) * stride + j) * kAmxSide, stride);
+    });
     if (direct) return;
     for (int r = 0; r < t.rows; ++r) {
-      for (int j = 0; j < t.columns; j += kAmxSide) write_sums(t, r, j, _mm512_load_ps(sums + r * kColumns + j));
+      for (int j = 0; j < t.columns; j += kAmxSide)
+        write_sums(t, r, j, _mm512_load_ps(sums + std::size_t(r) * kColumns + j));
     }
   }
 

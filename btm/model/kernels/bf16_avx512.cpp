@@ -25,7 +25,7 @@ HWY_INLINE void multiply_tile(const Tile& t, const float* a, const float* panel)
   for (int p = 0; p < pairs(t.depth); ++p) {
     __m512bh w[kTileVectors];
     HWY_UNROLL(16)
-    for (int v = 0; v < kTileVectors; ++v) w[v] = (__m512bh)_mm512_load_ps(panel + v * kLanes);
+    for (int v = 0; v < kTileVectors; ++v) w[v] = (__m512bh)_mm512_load_ps(panel + std::size_t(v) * kLanes);
     HWY_UNROLL(16)
     for (int r = 0; r < kTileRows; ++r) {
       const __m512bh x = (__m512bh)_mm512_set1_ps(kTransposed ? a[r] : a[r * stride]);
@@ -33,7 +33,7 @@ HWY_INLINE void multiply_tile(const Tile& t, const float* a, const float* panel)
       for (int v = 0; v < kTileVectors; ++v) sums[r][v] = _mm512_dpbf16_ps(sums[r][v], x, w[v]);
     }
     a += kTransposed ? kRows : 1;
-    panel += kVectors * kLanes;
+    panel += std::size_t(kVectors) * kLanes;
   }
   HWY_UNROLL(16)
   for (int r = 0; r < kTileRows; ++r) {

@@ -75,7 +75,7 @@ class BlockedProducts {
   }
 
   static std::size_t whole_panels(int columns) {  // the last one may reach beyond the columns
-    return static_cast<std::size_t>((columns + kColumns - 1) / kColumns * kColumns);
+    return (static_cast<std::size_t>(columns) + kColumns - 1) / kColumns * kColumns;
   }
 
   static void pack_block(int depth, int columns, MatrixView b, float* packed) {
