@@ -24,9 +24,8 @@ SHAPES = {  # layers, width, heads, context, vocabulary, sequences
 }
 
 
-def call(command: list[str], threads: int, cache: str) -> dict:
-    """`cache`: of torch.compile, for these calls alone; what it made under other limits of the CPU may crash."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TORCHINDUCTOR_CACHE_DIR": cache}
+def call(command: list[str], threads: int) -> dict:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -43,22 +42,23 @@ def main() -> None:
     options = parser.parse_args()
     if options.device == "cuda" and options.precision != "bf16":
         parser.error("on a GPU btm trains with --precision bf16")
+    cache = tempfile.TemporaryDirectory()  # a new one: what torch.compile made under other limits of the CPU may crash
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache.name
     peer = [sys.executable, str(pathlib.Path(__file__).with_name("torch_peer.py"))]
-    with tempfile.TemporaryDirectory() as cache:
-        for shape in options.shapes.split(","):
-            for threads in map(int, options.threads.split(",")):
-                common = [f"--{key}={value}" for key, value in SHAPES[shape].items()]
-                common += [f"--threads={threads}", f"--steps={options.steps}", f"--device={options.device}"]
-                commands = {}
-                for precision in options.precision.split(","):
-                    commands[f"btm {precision}"] = [options.bench, *common, f"--precision={precision}"]
-                    commands[f"eager {precision}"] = [*peer, *common, f"--precision={precision}"]
-                    commands[f"compile {precision}"] = [*peer, *common, f"--precision={precision}", "--compile"]
-                results = {name: [] for name in commands}
-                for _ in range(options.rounds):
-                    for name, command in commands.items():
-                        results[name].append(call(command, threads, cache))
-                report(shape, threads, results)
+    for shape in options.shapes.split(","):
+        for threads in map(int, options.threads.split(",")):
+            common = [f"--{key}={value}" for key, value in SHAPES[shape].items()]
+            common += [f"--threads={threads}", f"--steps={options.steps}", f"--device={options.device}"]
+            commands = {}
+            for precision in options.precision.split(","):
+                commands[f"btm {precision}"] = [options.bench, *common, f"--precision={precision}"]
+                commands[f"eager {precision}"] = [*peer, *common, f"--precision={precision}"]
+                commands[f"compile {precision}"] = [*peer, *common, f"--precision={precision}", "--compile"]
+            results = {name: [] for name in commands}
+            for _ in range(options.rounds):
+                for name, command in commands.items():
+                    results[name].append(call(command, threads))
+            report(shape, threads, results)
 
 
 def report(shape: str, threads: int, results: dict[str, list[dict]]) -> None:

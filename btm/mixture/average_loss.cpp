@@ -52,6 +52,7 @@ void AverageLoss::average(std::span<const double> weights) {
 }
 
 double AverageLoss::operator()(std::span<const double> weights, std::span<double> gradient) {
+  if (!gradient.empty() && gradient_.size() == 0) throw failure("AverageLoss: made for scoring, asked for gradients");
   average(weights);
   const double loss = loss_->of(parameters_.span(), gradient.empty() ? std::span<float>() : gradient_.span());
   if (gradient.empty()) return loss;

@@ -15,6 +15,7 @@
 #include "btm/train/adamw.h"
 #include "btm/train/adamw_cuda.h"
 #include "btm/train/gradient_sum_cuda.h"
+#include "btm/train/parameters_cuda.h"
 #include "btm/train/schedule.h"
 #include "btm/train/score_cuda.h"
 #include "btm/train/staged_cuda.h"
@@ -64,7 +65,6 @@ class CudaLearner : public Learner {
   void copy(T* to, const T* from, std::size_t count, cudaMemcpyKind kind) {
     cuda::check_cuda(cudaMemcpyAsync(to, from, count * sizeof(T), kind, stream_), "a copy");
   }
-  cuda::Parameters parameters() const { return {masters_.data(), rounded_.data()}; }
 
   Model& model_;
   TrainingSettings settings_;
@@ -76,8 +76,8 @@ class CudaLearner : public Learner {
   cudaStream_t stream_ = products_.get();
   std::size_t size_;  // parameters
   Buffer host_mean_, host_square_;
-  cuda::DeviceArray<float> masters_, gradients_, mean_, square_;
-  cuda::DeviceArray<cuda::bf16> rounded_;
+  cuda::DeviceParameters parameters_;
+  cuda::DeviceArray<float> gradients_, mean_, square_;
   cuda::DeviceArray<double> scalars_, norm_parts_;  // loss, norm
   cuda::PinnedArray<double> read_;                  // the same, here
   std::vector<AdamwBlock> host_blocks_;
@@ -100,11 +100,10 @@ CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int seq
       size_(model.parameters.size()),
       host_mean_(size_),
       host_square_(size_),
-      masters_(size_),
+      parameters_(size_),
       gradients_(size_),
       mean_(size_),
       square_(size_),
-      rounded_(size_),
       scalars_(2),
       norm_parts_(cuda::kNormParts),
       read_(2),
@@ -120,15 +119,14 @@ CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int seq
 }
 
 void CudaLearner::from_host() {
-  copy(masters_.data(), model_.parameters.data(), size_, cudaMemcpyHostToDevice);
   copy(mean_.data(), host_mean_.data(), size_, cudaMemcpyHostToDevice);
   copy(square_.data(), host_square_.data(), size_, cudaMemcpyHostToDevice);
-  cuda::round_parameters(stream_, size_, masters_.data(), rounded_.data());
+  parameters_.load(stream_, model_.parameters.span());
   wait();
 }
 
 void CudaLearner::to_host() {
-  copy(model_.parameters.data(), masters_.data(), size_, cudaMemcpyDeviceToHost);
+  copy(model_.parameters.data(), parameters_.masters(), size_, cudaMemcpyDeviceToHost);
   copy(host_mean_.data(), mean_.data(), size_, cudaMemcpyDeviceToHost);
   copy(host_square_.data(), square_.data(), size_, cudaMemcpyDeviceToHost);
   wait();
@@ -157,7 +155,8 @@ void CudaLearner::accumulate(std::span<const TokenId> inputs, std::span<const To
     transformer_.load(staged_[call].batch());
     const bool sums = sum_ && at + count == end;
     training_[{domain, sums}].run(stream_, [&] {
-      transformer_.train(parameters(), scale, gradients_.data(), scalars_.data(), sums && !demix_ ? tell : nullptr);
+      transformer_.train(parameters_.both(), scale, gradients_.data(), scalars_.data(),
+                         sums && !demix_ ? tell : nullptr);
       if (sums) sum_->finish(stream_);
     });
   }
@@ -174,7 +173,8 @@ UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const
   cuda::gradient_norm(stream_, size_, gradients_.data(), norm_parts_.data(), scalars_.data() + 1);
   cuda::adamw_update(stream_, adamw_scalars(settings_, report.learning_rate, update),
                      static_cast<float>(settings_.clip), scalars_.data() + 1, static_cast<int>(blocks_.size()),
-                     blocks_.data(), masters_.data(), rounded_.data(), mean_.data(), square_.data(), gradients_.data());
+                     blocks_.data(), parameters_.masters(), parameters_.rounded(), mean_.data(), square_.data(),
+                     gradients_.data());
   copy(read_.data(), scalars_.data(), 2, cudaMemcpyDeviceToHost);
   if (before_change) before_change();
   wait();
@@ -185,7 +185,7 @@ UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const
 
 void CudaLearner::score(int domain, int window, std::span<const TokenId> tokens, std::span<float> log_probs) {
   select(domain);
-  scorer_.score(parameters(), domain, window, tokens, log_probs);
+  scorer_.score(parameters_.both(), domain, window, tokens, log_probs);
 }
 
 }  // namespace

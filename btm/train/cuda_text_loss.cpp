@@ -8,7 +8,7 @@
 #include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/products.h"
 #include "btm/model/cuda/transformer.h"
-#include "btm/train/adamw_cuda.h"
+#include "btm/train/parameters_cuda.h"
 #include "btm/train/score.h"
 #include "btm/train/score_cuda.h"
 #include "btm/train/staged_cuda.h"
@@ -23,41 +23,38 @@ class CudaTextLoss : public TextLoss {
       : tokens_(tokens),
         window_(window),
         targets_(scored_windows(tokens.size(), window) * static_cast<std::size_t>(window)),
-        masters_(static_cast<std::size_t>(parameter_count(config))),
-        rounded_(masters_.size()),
+        parameters_(static_cast<std::size_t>(parameter_count(config))),
         loss_(1),
         transformer_(config, cuda::sequences_at_once(config, window, use, scored_windows(tokens.size(), window)),
                      window, use, products_.get()),
         scorer_(transformer_) {
-    if (use == Transformer::Use::training) training_.emplace(transformer_, config, masters_.size());
+    if (use == Transformer::Use::training) training_.emplace(transformer_, config);
   }
 
   double of(std::span<const float> parameters, std::span<float> gradient) override {
     if (!gradient.empty() && !training_) throw failure("TextLoss: made for scoring, asked for gradients");
-    copy(masters_.data(), parameters.data(), masters_.size(), cudaMemcpyHostToDevice);
-    cuda::round_parameters(products_.get(), masters_.size(), masters_.data(), rounded_.data());
+    parameters_.load(products_.get(), parameters);
     return (gradient.empty() ? score() : train(gradient)) / static_cast<double>(targets_);
   }
 
  private:
   struct Training {
-    Training(const cuda::Transformer& transformer, const ModelConfig& config, std::size_t parameters)
-        : staged(transformer, config), gradients(parameters) {}
+    Training(const cuda::Transformer& transformer, const ModelConfig& config)
+        : staged(transformer, config), gradients(static_cast<std::size_t>(parameter_count(config))) {}
     cuda::StagedSequences staged;
     cuda::DeviceArray<float> gradients;
     cuda::Graph graph;
   };
 
   template <class T>
-  void copy(T* to, const T* from, std::size_t count, cudaMemcpyKind kind) {
-    cuda::check_cuda(cudaMemcpyAsync(to, from, count * sizeof(T), kind, products_.get()), "a copy");
+  void read(T* to, const T* from, std::size_t count) {
+    cuda::check_cuda(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, products_.get()), "a copy");
   }
   void wait() { cuda::check_cuda(cudaStreamSynchronize(products_.get()), "the loss"); }
-  cuda::Parameters parameters() const { return {masters_.data(), rounded_.data()}; }
 
   double score() {
     std::vector<float> log_probs(targets_);
-    scorer_.score(parameters(), 0, window_, tokens_, log_probs);
+    scorer_.score(parameters_.both(), 0, window_, tokens_, log_probs);
     return -std::accumulate(log_probs.begin(), log_probs.end(), 0.0);
   }
 
@@ -72,12 +69,12 @@ class CudaTextLoss : public TextLoss {
       wait();  // until the last ones were read
       training_->staged.fill(tokens_.subspan(begin, size), tokens_.subspan(begin + 1, size));
       transformer_.load(training_->staged.batch());
-      training_->graph.run(stream,
-                           [&] { transformer_.train(parameters(), scale, training_->gradients.data(), loss_.data()); });
+      training_->graph.run(
+          stream, [&] { transformer_.train(parameters_.both(), scale, training_->gradients.data(), loss_.data()); });
     }
     double loss = 0;
-    copy(&loss, loss_.data(), 1, cudaMemcpyDeviceToHost);
-    copy(gradient.data(), training_->gradients.data(), gradient.size(), cudaMemcpyDeviceToHost);
+    read(&loss, loss_.data(), 1);
+    read(gradient.data(), training_->gradients.data(), gradient.size());
     wait();
     return loss;
   }
@@ -86,8 +83,7 @@ class CudaTextLoss : public TextLoss {
   int window_;
   std::size_t targets_;
   cuda::ProductStream products_;
-  cuda::DeviceArray<float> masters_;
-  cuda::DeviceArray<cuda::bf16> rounded_;
+  cuda::DeviceParameters parameters_;
   cuda::DeviceArray<double> loss_;
   cuda::Transformer transformer_;
   cuda::Scorer scorer_;

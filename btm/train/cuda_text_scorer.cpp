@@ -1,7 +1,6 @@
-#include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/products.h"
 #include "btm/model/cuda/transformer.h"
-#include "btm/train/adamw_cuda.h"
+#include "btm/train/parameters_cuda.h"
 #include "btm/train/score_cuda.h"
 #include "btm/train/text_scorer.h"
 
@@ -12,25 +11,20 @@ class CudaTextScorer : public TextScorer {
  public:
   CudaTextScorer(const Model& model, int window)
       : TextScorer(model.config, window),
-        masters_(model.parameters.size()),
-        rounded_(model.parameters.size()),
+        parameters_(model.parameters.size()),
         transformer_(model.config, cuda::sequences_at_once(model.config, window, cuda::Transformer::Use::scoring),
                      window, cuda::Transformer::Use::scoring, products_.get()),
         scorer_(transformer_) {
-    cuda::check_cuda(cudaMemcpyAsync(masters_.data(), model.parameters.data(), masters_.size() * sizeof(float),
-                                     cudaMemcpyHostToDevice, products_.get()),
-                     "a copy of the weights");
-    cuda::round_parameters(products_.get(), masters_.size(), masters_.data(), rounded_.data());
+    parameters_.load(products_.get(), model.parameters.span());
   }
 
   void score(std::span<const TokenId> tokens, std::span<float> log_probs) override {
-    scorer_.score({masters_.data(), rounded_.data()}, 0, window(), tokens, log_probs);
+    scorer_.score(parameters_.both(), 0, window(), tokens, log_probs);
   }
 
  private:
   cuda::ProductStream products_;
-  cuda::DeviceArray<float> masters_;
-  cuda::DeviceArray<cuda::bf16> rounded_;
+  cuda::DeviceParameters parameters_;
   cuda::Transformer transformer_;
   cuda::Scorer scorer_;
 };

@@ -23,53 +23,46 @@ class CpuTextLoss : public TextLoss {
         windows_(scored_windows(tokens.size(), window)),
         per_call_(std::max<std::size_t>(1, kTokensPerCall / window_)),
         team_(std::clamp(place.threads, 1, std::max(1, static_cast<int>(windows_)))),
-        losses_(static_cast<std::size_t>(team_.size())) {
+        scorer_(config, window, team_, operands_of(place.precision)) {
+    if (use != Transformer::Use::training) return;
     for (int i = 0; i < team_.size(); ++i) {
       replicas_.emplace_back(config, static_cast<int>(per_call_), window, use, operands_of(place.precision));
-      if (use == Transformer::Use::training) gradients_.emplace_back(parameter_count(config));
+      gradients_.emplace_back(parameter_count(config));
     }
   }
 
   double of(std::span<const float> parameters, std::span<float> gradient) override {
-    if (!gradient.empty() && gradients_.empty()) throw failure("TextLoss: made for scoring, asked for gradients");
-    team_.run([&](int thread) {
-      const auto t = static_cast<std::size_t>(thread);
-      losses_[t] = gradient.empty() ? score(thread, parameters) : train(thread, parameters);
-    });
-    if (!gradient.empty()) add_up(gradient);
-    return std::accumulate(losses_.begin(), losses_.end(), 0.0) / static_cast<double>(windows_ * window_);
+    if (!gradient.empty() && replicas_.empty()) throw failure("TextLoss: made for scoring, asked for gradients");
+    const double loss = gradient.empty() ? score(parameters) : train(parameters, gradient);
+    return loss / static_cast<double>(windows_ * window_);
   }
 
  private:
-  // f(inputs, targets) for the calls of a thread's part.
-  template <class F>
-  void for_each_call(int thread, const F& f) const {
-    const std::size_t end = part_begin(windows_, thread + 1, team_.size());
-    for (std::size_t w = part_begin(windows_, thread, team_.size()); w < end; w += per_call_) {
-      const std::size_t begin = w * window_, size = std::min(per_call_, end - w) * window_;
-      f(tokens_.subspan(begin, size), tokens_.subspan(begin + 1, size));
-    }
+  double score(std::span<const float> parameters) {
+    std::vector<float> log_probs(windows_ * window_);
+    scorer_.score(parameters.data(), tokens_, log_probs);
+    return -std::accumulate(log_probs.begin(), log_probs.end(), 0.0);
   }
 
-  double score(int thread, std::span<const float> parameters) {
-    double loss = 0;
-    std::vector<float> log_probs(per_call_ * window_);
-    for_each_call(thread, [&](std::span<const TokenId> inputs, std::span<const TokenId> targets) {
-      const auto own = std::span(log_probs).first(inputs.size());
-      replicas_[static_cast<std::size_t>(thread)].score(parameters.data(), inputs, targets, own);
-      loss -= std::accumulate(own.begin(), own.end(), 0.0);
-    });
-    return loss;
+  double train(std::span<const float> parameters, std::span<float> gradient) {
+    std::vector<double> losses(replicas_.size());
+    team_.run([&](int thread) { losses[static_cast<std::size_t>(thread)] = train_part(thread, parameters); });
+    add_up(gradient);
+    return std::accumulate(losses.begin(), losses.end(), 0.0);
   }
 
-  double train(int thread, std::span<const float> parameters) {
+  // A thread's windows, a few per call.
+  double train_part(int thread, std::span<const float> parameters) {
     const auto t = static_cast<std::size_t>(thread);
     const auto scale = static_cast<float>(1.0 / static_cast<double>(windows_ * window_));
+    const std::size_t end = part_begin(windows_, thread + 1, team_.size());
     std::ranges::fill(gradients_[t].span(), 0.0f);
     double loss = 0;
-    for_each_call(thread, [&](std::span<const TokenId> inputs, std::span<const TokenId> targets) {
-      loss += replicas_[t].train(parameters.data(), inputs, targets, scale, gradients_[t].data());
-    });
+    for (std::size_t w = part_begin(windows_, thread, team_.size()); w < end; w += per_call_) {
+      const std::size_t begin = w * window_, size = std::min(per_call_, end - w) * window_;
+      loss += replicas_[t].train(parameters.data(), tokens_.subspan(begin, size), tokens_.subspan(begin + 1, size),
+                                 scale, gradients_[t].data());
+    }
     return loss;
   }
 
@@ -88,9 +81,9 @@ class CpuTextLoss : public TextLoss {
   std::span<const TokenId> tokens_;
   std::size_t window_, windows_, per_call_;
   ThreadTeam team_;
-  std::vector<Transformer> replicas_;  // one a thread
-  std::vector<Buffer> gradients_;      // one a thread
-  std::vector<double> losses_;         // one a thread
+  Scorer scorer_;
+  std::vector<Transformer> replicas_;  // one a thread; none for scoring
+  std::vector<Buffer> gradients_;      // of them
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/settings.h"
 #include "btm/mixture/scores.h"
@@ -23,6 +24,9 @@ TEST(AverageLoss, IsThatOfTheAverageAndItsGradientThatOfDifferences) {
   std::vector<double> weights{0.5, 0.2, 0.3}, gradient(3);
   double found = loss(weights, gradient);
   EXPECT_NEAR(loss(weights), found, 1e-6);
+  AverageLoss for_scoring(members, sample, window, {.threads = 2});
+  EXPECT_NEAR(for_scoring(weights), found, 1e-6);
+  EXPECT_THROW(for_scoring(weights, gradient), Error);
 
   Model average = load_member(average_member("average", members, weights));
   std::vector<TokenId> whole(sample.tokens);
