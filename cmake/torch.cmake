@@ -1,4 +1,4 @@
-# LibTorch out of the torch wheel: target btm::torch.
+# LibTorch out of the torch wheel: its folder, and for GPUs the target btm::torch.
 # find_package(Torch) fails with CUDA wheels where there is no nvcc, so the few files needed are named here.
 # -DTORCH_DIR=.../site-packages/torch, or the torch that ${BTM_PYTHON} imports.
 set(TORCH_DIR "" CACHE PATH "Folder of the torch Python package (holds include/ and lib/)")
@@ -19,13 +19,14 @@ if(NOT EXISTS ${TORCH_DIR}/lib/libtorch_cpu.so)
 endif()
 message(STATUS "LibTorch: ${TORCH_DIR}")
 
-file(GLOB torch_gomp ${TORCH_DIR}/lib/libgomp*.so.1)  # the OpenMP runtime that libtorch_cpu uses; never link a second one
-add_library(btm_torch INTERFACE)
-add_library(btm::torch ALIAS btm_torch)
-target_include_directories(btm_torch SYSTEM INTERFACE ${TORCH_DIR}/include ${TORCH_DIR}/include/torch/csrc/api/include)
-target_link_libraries(btm_torch INTERFACE ${TORCH_DIR}/lib/libtorch_cpu.so ${TORCH_DIR}/lib/libc10.so ${torch_gomp})
-if(EXISTS ${TORCH_DIR}/lib/libtorch_cuda.so)
-  target_link_libraries(btm_torch INTERFACE
-    -Wl,--no-as-needed ${TORCH_DIR}/lib/libtorch_cuda.so ${TORCH_DIR}/lib/libc10_cuda.so -Wl,--as-needed)
+if(BTM_CUDA)  # else the program opens it itself, when it needs it (btm/model/kernels/blas.cpp)
+  file(GLOB torch_gomp ${TORCH_DIR}/lib/libgomp*.so.1)  # the OpenMP runtime that libtorch_cpu uses; never link a second one
+  add_library(btm_torch INTERFACE)
+  add_library(btm::torch ALIAS btm_torch)
+  target_link_libraries(btm_torch INTERFACE ${TORCH_DIR}/lib/libtorch_cpu.so ${TORCH_DIR}/lib/libc10.so ${torch_gomp})
+  if(EXISTS ${TORCH_DIR}/lib/libtorch_cuda.so)
+    target_link_libraries(btm_torch INTERFACE
+      -Wl,--no-as-needed ${TORCH_DIR}/lib/libtorch_cuda.so ${TORCH_DIR}/lib/libc10_cuda.so -Wl,--as-needed)
+  endif()
+  target_link_options(btm_torch INTERFACE -Wl,-rpath,${TORCH_DIR}/lib)
 endif()
-target_link_options(btm_torch INTERFACE -Wl,-rpath,${TORCH_DIR}/lib)

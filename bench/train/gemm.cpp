@@ -17,6 +17,7 @@
 #include "btm/core/cpu_clock.h"
 #include "btm/core/error.h"
 #include "btm/core/random.h"
+#include "btm/model/kernels/blas.h"
 #include "btm/model/kernels/gemm_kernel.h"
 
 namespace {
@@ -134,7 +135,6 @@ int main(int argc, char** argv) try {
   fmt::print("{:24} {:>5}   {:>5}   {:>5}", "GFLOP/s", "m", "n", "k");
   for (const Library& library : libraries) fmt::print("   {:>6}", library.name);
   fmt::print("\n");
-  const btm::SerialBlas serial;
   for (auto [width, vocab] : {std::pair{96, 2048}, {192, 8192}, {384, 8192}, {768, 8192}}) {
     for (const Shape& shape : shapes_of(width, vocab)) {
       fmt::print("{:24} {:5} x {:5} x {:5}", shape.name, shape.m, shape.n, shape.k);

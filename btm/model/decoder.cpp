@@ -119,7 +119,6 @@ std::span<const float> Decoder::append(std::span<const TokenId> tokens, int sequ
   }
   m.check_room(sequence, tokens.size());
   m.check(tokens);
-  SerialBlas serial;
   std::size_t rows = 0;
   for (std::size_t first = 0; first < tokens.size(); first += rows) {
     rows = std::min<std::size_t>(kPromptRows, tokens.size() - first);
@@ -139,7 +138,6 @@ std::span<const float> Decoder::step(std::span<const int> sequences, std::span<c
   }
   for (int sequence : sequences) m.check_room(sequence, 1);
   m.check(tokens);
-  SerialBlas serial;
   m.run(sequences, 1, tokens);
   linear_forward(m.engine.offsets.head, m.weights, static_cast<int>(tokens.size()), m.hidden(0), m.logits.data());
   return m.logits.span().first(tokens.size() * static_cast<std::size_t>(m.engine.config.vocab_size));

@@ -141,7 +141,6 @@ double Transformer::train(const float* parameters, std::span<const TokenId> toke
   if (targets.size() != tokens.size())
     throw failure("Transformer: {} targets for {} tokens", targets.size(), tokens.size());
   m.check(tokens, targets);
-  SerialBlas serial;
   const Weights weights = m.weights(parameters);
   double loss = 0;
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
@@ -162,7 +161,6 @@ void Transformer::score(const float* parameters, std::span<const TokenId> tokens
     throw failure("Transformer: {} tokens, {} targets, room for {}", tokens.size(), targets.size(), log_probs.size());
   }
   m.check(tokens, targets);
-  SerialBlas serial;
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
     m.head.score(m.weights(parameters), rows.count, m.activations.final_normed, targets.data() + first,
                  log_probs.data() + first);
@@ -177,7 +175,6 @@ void Transformer::logits(const float* parameters, std::span<const TokenId> token
     throw failure("Transformer: room for {} logits, not {} x {}", logits.size(), tokens.size(), vocab);
   }
   m.check(tokens, {});
-  SerialBlas serial;
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
     linear_forward(head, m.weights(parameters), rows.count, m.activations.final_normed, logits.data() + first * vocab);
   });

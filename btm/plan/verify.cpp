@@ -29,13 +29,20 @@ bool half_written(const fs::path& file) {
   return std::ranges::any_of(file, [](const fs::path& part) { return part.extension() == ".tmp"; });
 }
 
-void collect(VerifyWork& work, Verification& result) {
-  for (const auto& entry : fs::recursive_directory_iterator(work.paths.root)) {
-    std::error_code gone;  // others may be at work
-    if (entry.is_directory(gone)) continue;
-    const fs::path file = entry.path().lexically_relative(work.paths.root);
+// Others may be at work: what goes while it is looked at is no longer there.
+void collect(const fs::path& folder, VerifyWork& work, Verification& result) {
+  std::error_code gone;
+  const fs::directory_iterator entries(folder, gone);
+  if (gone == std::errc::no_such_file_or_directory) return;
+  if (gone) throw input_error("{}: can't be listed: {}", folder.string(), gone.message());
+  for (const auto& entry : entries) {
+    if (entry.is_directory(gone)) {
+      if (!entry.is_symlink(gone)) collect(entry.path(), work, result);
+      continue;
+    }
     const auto bytes = static_cast<std::int64_t>(entry.file_size(gone));
     if (gone) continue;
+    const fs::path file = entry.path().lexically_relative(work.paths.root);
     ++result.files;
     result.bytes += bytes;
     if (half_written(file)) {
@@ -50,7 +57,7 @@ void collect(VerifyWork& work, Verification& result) {
 void survey(VerifyWork& work, Verification& result) {
   require_forest(work.paths);
   result = {};
-  collect(work, result);
+  collect(work.paths.root, work, result);
   verify_plan_and_log(work);
   verify_published(work);
   verify_runs(work);

@@ -15,7 +15,6 @@ constexpr double kSeconds = 0.05;
 
 // FLOP/s of the best product among those of 50 ms; the first one, which sets up buffers, is not among them.
 double best_of_one_thread(Operands operands) {
-  SerialBlas serial;
   Buffer a(kSize * kSize), b(kSize * kSize), c(kSize * kSize);
   auto product = [&] {
     gemm(kSize, kSize, kSize, 1, {a.data(), kSize}, {b.data(), kSize}, 0, c.data(), kSize, operands);

@@ -7,27 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include "btm/model/kernels/blas.h"
 #include "btm/model/kernels/gemm_kernel.h"
-
-extern "C" {
-// Reference BLAS (column-major, every argument by address) and MKL's thread count of the calling thread.
-void sgemm_(const char* op_a, const char* op_b, const int* m, const int* n, const int* k, const float* alpha,
-            const float* a, const int* lda, const float* b, const int* ldb, const float* beta, float* c,
-            const int* ldc);
-void sgemv_(const char* op, const int* m, const int* n, const float* alpha, const float* a, const int* lda,
-            const float* x, const int* x_step, const float* beta, float* y, const int* y_step);
-int MKL_Set_Num_Threads_Local(int threads);
-}
 
 namespace btm {
 namespace {
 
-char blas_op(Op op) {
-  return op == Op::none ? 'N' : 'T';
-}
-
 // Rows from which packing b pays.
-constexpr int kManyRows = 128;
+constexpr int kManyRows = 64;
 
 // MKL has its fast code for Intel's CPUs alone. Of the whole training step our own product costs 4 to 6 % on those.
 bool blas_is_slow() {
@@ -82,22 +69,6 @@ const char* gemm_library(Operands operands) {
 // Outside of AMX, Intel's cores multiply pairs of bfloat16 no faster than float32.
 Operands fastest_operands() {
   return amx_bf16_kernel() || (avx512_bf16_kernel() && blas_is_slow()) ? Operands::bf16 : Operands::fp32;
-}
-
-// A row-major matrix is its transpose in BLAS's eyes, so c^T = op(b)^T op(a)^T.
-void blas_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride) {
-  char op_a = blas_op(a.op), op_b = blas_op(b.op);
-  if (m == 1 && a.op == Op::none) {
-    const int one = 1, stored_rows = b.op == Op::none ? n : k, stored_columns = b.op == Op::none ? k : n;
-    sgemv_(&op_b, &stored_rows, &stored_columns, &alpha, b.data, &b.stride, a.data, &one, &beta, c, &one);
-    return;
-  }
-  sgemm_(&op_b, &op_a, &n, &m, &k, &alpha, b.data, &b.stride, a.data, &a.stride, &beta, c, &c_stride);
-}
-
-SerialBlas::SerialBlas() : threads_before_(MKL_Set_Num_Threads_Local(1)) {}
-SerialBlas::~SerialBlas() {
-  MKL_Set_Num_Threads_Local(threads_before_);
 }
 
 }  // namespace btm

@@ -1,6 +1,5 @@
-// Matrix products of row-major float32 matrices, by the BLAS inside libtorch_cpu (MKL on x86) or, where that is slow,
-// by our own kernels (gemm_kernel.h). This file and gemm.cpp are all that knows of LibTorch: they use the standard BLAS
-// symbols that it exports (at::native::cpublas::gemm is not exported), so no header of it is needed.
+// Matrix products of row-major float32 matrices, by the BLAS inside LibTorch (blas.h) or, where that is slow,
+// by our own kernels (gemm_kernel.h), on the thread that calls.
 #pragma once
 
 #include <array>
@@ -41,27 +40,10 @@ inline std::array<std::pair<Operands, std::string_view>, 2> names(Operands) {
 void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
           Operands operands = Operands::fp32);
 
-// The same by the BLAS, whatever the CPU.
-void blas_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride);
-
 // Of the library that large products are left to: "MKL" or "btm".
 const char* gemm_library(Operands operands);
 
 // What trains fastest: bf16 where the CPU multiplies it at twice the speed of float32.
 Operands fastest_operands();
-
-// While one lives, products called from this thread run on this thread alone: replicas bring their own parallelism, be
-// it std::thread or OpenMP. (MKL would otherwise start a team of OMP_NUM_THREADS for each product on a std::thread;
-// inside an OpenMP region it is serial by itself.) Costs a few nanoseconds.
-class SerialBlas {
- public:
-  SerialBlas();
-  ~SerialBlas();
-  SerialBlas(const SerialBlas&) = delete;
-  SerialBlas& operator=(const SerialBlas&) = delete;
-
- private:
-  int threads_before_;
-};
 
 }  // namespace btm

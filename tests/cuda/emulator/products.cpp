@@ -34,14 +34,6 @@ void narrow(const Floats& from, bf16* to) {
 }
 
 // Products in this thread alone.
-template <class Work>
-void submit(cudaStream_t stream, Work work) {
-  emulator::submit(stream, [work] {
-    const SerialBlas serial;
-    work();
-  });
-}
-
 std::size_t weight_size(const LinearOffsets& l) {
   return static_cast<std::size_t>(l.in) * static_cast<std::size_t>(l.out);
 }
@@ -88,7 +80,7 @@ cudaStream_t ProductStream::get() const {
 
 void linear_forward(cudaStream_t stream, const LinearOffsets& l, const bf16* weights, int rows, const bf16* x, bf16* y,
                     int stride) {
-  submit(stream, [=] {
+  emulator::submit(stream, [=] {
     const Floats w = wide(weights + l.weight, weight_size(l)), in = wide(x, area(rows, l.in));
     Floats out(area(rows, l.out));
     btm::linear_forward(alone(l), {w.data(), nullptr, Operands::fp32}, rows, in.data(), out.data());
@@ -102,7 +94,7 @@ void linear_forward(cudaStream_t stream, const LinearOffsets& l, const bf16* wei
 
 void linear_backward_input(cudaStream_t stream, const LinearOffsets& l, const bf16* weights, int rows, const bf16* dy,
                            int stride, bf16* dx) {
-  submit(stream, [=] {
+  emulator::submit(stream, [=] {
     const Floats w = wide(weights + l.weight, weight_size(l)), out = wide(dy, rows, l.out, stride);
     Floats in(area(rows, l.in));
     btm::linear_backward_input(alone(l), {w.data(), nullptr, Operands::fp32}, rows, out.data(), in.data());
@@ -112,7 +104,7 @@ void linear_backward_input(cudaStream_t stream, const LinearOffsets& l, const bf
 
 void linear_backward_weight(cudaStream_t stream, const LinearOffsets& l, int rows, const bf16* x, const bf16* dy,
                             int stride, float* gradients) {
-  submit(stream, [=] {
+  emulator::submit(stream, [=] {
     const Floats in = wide(x, area(rows, l.in)), out = wide(dy, rows, l.out, stride);
     btm::linear_backward_weight(l, Operands::fp32, rows, in.data(), out.data(), gradients);
   });
@@ -120,7 +112,7 @@ void linear_backward_weight(cudaStream_t stream, const LinearOffsets& l, int row
 
 void attention_forward(cudaStream_t stream, const AttentionShape& shape, int sequences, const bf16* qkv, bf16* attended,
                        float* log_sums) {
-  submit(stream, [=] {
+  emulator::submit(stream, [=] {
     const WideHeads in(shape, sequences, qkv);
     Floats out(in.narrow_at(sequences));
     Buffer workspace(attention_workspace(in.shape));
@@ -135,7 +127,7 @@ void attention_forward(cudaStream_t stream, const AttentionShape& shape, int seq
 
 void attention_backward(cudaStream_t stream, const AttentionShape& shape, int sequences, const bf16* qkv,
                         const bf16* attended, const float* log_sums, const bf16* d_attended, bf16* d_qkv) {
-  submit(stream, [=] {
+  emulator::submit(stream, [=] {
     const WideHeads in(shape, sequences, qkv);
     const Floats out = wide(attended, in.narrow_at(sequences)), d_out = wide(d_attended, in.narrow_at(sequences));
     Floats d_in(in.qkv.size());

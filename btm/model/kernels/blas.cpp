@@ -1,0 +1,72 @@
+#include "btm/model/kernels/blas.h"
+
+#include <dlfcn.h>
+
+#include "btm/core/error.h"
+
+namespace btm {
+namespace {
+
+constexpr const char* kName = "libtorch_cpu.so";
+constexpr const char* kBuiltWith = BTM_TORCH_DIR "/lib/libtorch_cpu.so";
+
+// What LibTorch exports of its BLAS (at::native::cpublas::gemm is not among it).
+class Blas {
+ public:
+  Blas() : handle_(::dlopen(kBuiltWith, RTLD_LAZY | RTLD_LOCAL)) {
+    if (!handle_) handle_ = ::dlopen(kName, RTLD_LAZY | RTLD_LOCAL);
+    if (!handle_) {
+      throw input_error(
+          "no LibTorch, which multiplies matrices: {}; it was at {} when btm was built: put it back, or "
+          "its folder into LD_LIBRARY_PATH",
+          ::dlerror(), kBuiltWith);
+    }
+    find(sgemm, "sgemm_");
+    find(sgemv, "sgemv_");
+    find(set_threads, "MKL_Set_Num_Threads_Local");
+    if (!sgemm || !sgemv) throw input_error("the LibTorch at {} has no BLAS", kBuiltWith);
+  }
+
+  // Reference BLAS: column-major, every argument by address.
+  void (*sgemm)(const char* op_a, const char* op_b, const int* m, const int* n, const int* k, const float* alpha,
+                const float* a, const int* lda, const float* b, const int* ldb, const float* beta, float* c,
+                const int* ldc);
+  void (*sgemv)(const char* op, const int* m, const int* n, const float* alpha, const float* a, const int* lda,
+                const float* x, const int* x_step, const float* beta, float* y, const int* y_step);
+  int (*set_threads)(int threads);  // of the calling thread; null: it is not MKL
+
+ private:
+  template <class F>
+  void find(F*& function, const char* name) {
+    function = reinterpret_cast<F*>(::dlsym(handle_, name));
+  }
+
+  void* handle_;
+};
+
+// MKL would start a team of OMP_NUM_THREADS for each product; replicas bring their own parallelism.
+const Blas& blas() {
+  static const Blas library;
+  thread_local const int threads_before = library.set_threads ? library.set_threads(1) : 1;
+  (void)threads_before;
+  return library;
+}
+
+char letter(Op op) {
+  return op == Op::none ? 'N' : 'T';
+}
+
+}  // namespace
+
+// A row-major matrix is its transpose in BLAS's eyes, so c^T = op(b)^T op(a)^T.
+void blas_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride) {
+  const char op_a = letter(a.op), op_b = letter(b.op);
+  if (m == 1 && a.op == Op::none) {
+    const int one = 1, stored_rows = b.op == Op::none ? n : k, stored_columns = b.op == Op::none ? k : n;
+    blas().sgemv(&op_b, &stored_rows, &stored_columns, &alpha, b.data, &b.stride, a.data, &one, &beta, c, &one);
+    return;
+  }
+  blas().sgemm(&op_b, &op_a, &n, &m, &k, &alpha, b.data, &b.stride, a.data, &a.stride, &beta, c, &c_stride);
+}
+
+}  // namespace btm
