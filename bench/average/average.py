@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Averaging eight bfloat16 checkpoints of GPT-2's smallest shape by btm and by mergekit, in one run, in turn.
 
 Usage: average.py BTM [MERGEKIT_YAML [ROUNDS]]

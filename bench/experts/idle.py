@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """How well experts fill the workers: the time that training itself took over all the time that the workers had.
 
 Usage: idle.py BTM PLAN [--workers 2] [--rounds 3] [btm's other options, e.g. --set text_root=FOLDER]

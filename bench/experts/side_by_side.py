@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Updates per second of experts trained at once, one thread each, over those of one alone.
 
 Usage: side_by_side.py BTM FOREST [EXPERTS [TOKENS [ROUNDS]]]

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Generation by btm and by transformers, in one run, in turn, on one thread.
 
 Usage: generate.py BTM TEXT [ROUNDS]

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Times encoding by btm and by `tokenizers` on the same texts, in one run, in turn.
 
 Usage: compare.py BENCH_TOKENIZER TOKENIZER_FOLDER [ROUNDS] < texts, a text of a JSON line ({"text": ...}) each

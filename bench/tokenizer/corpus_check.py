@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Encodes every document of a folder with btm and with `tokenizers`, and compares all ids.
 
 Usage: corpus_check.py BENCH_TOKENIZER CORPUS_FOLDER CASES_FOLDER NAME...

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Training by btm and by PyTorch (eager and torch.compile), in one run, in turn.
 
 Usage: compare.py BENCH_TRAIN [--rounds N] [--steps N] [--threads 1,2] [--shapes NAME,...] [--precision fp32,bf16]

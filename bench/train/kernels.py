@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Where the time of a training update goes: by kernel, beside what the machine could do.
 
 Usage: kernels.py BENCH_TRAIN [--shape NAME] [--precision fp32|bf16] [--steps N]
