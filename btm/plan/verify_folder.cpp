@@ -1,5 +1,7 @@
 // Folders that were published whole: models, tokenizer, tokens, averages to start from.
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <set>
 
 #include "btm/core/error.h"
@@ -117,16 +119,16 @@ std::set<std::string> folders_with_files(const VerifyWork& work, const std::stri
 // The training curve that the folder's event file is made from: tensorboard/NAME, SET-NAME, or SET where one run left
 // several models.
 void remember_curve(VerifyWork& work, const std::string& folder) {
-  std::optional<std::vector<FileSum>> sums;
+  std::function<bool(std::string_view)> holds = [](std::string_view) { return true; };
   try {
-    sums = read_sums(work.paths.root / folder);
+    if (const auto sums = read_sums(work.paths.root / folder)) {
+      holds = [sums = *sums](std::string_view lines) {
+        return std::ranges::any_of(
+            sums, [&lines](const FileSum& sum) { return sum.file == kMetrics && sum.sha256 == sha256_hex(lines); });
+      };
+    }
   } catch (const Error&) {  // told where the folder is checked
   }
-  auto holds = [sums = std::move(sums)](std::string_view lines) {
-    return !sums || std::ranges::any_of(*sums, [&lines](const FileSum& sum) {
-      return sum.file == kMetrics && sum.sha256 == sha256_hex(lines);
-    });
-  };
   const std::string file = folder + "/" + kMetrics;
   const Curve curve{file, work.files.contains(file) ? work.files.at(file) : 0, false, holds};
   std::string name = folder == kSeedName ? folder : folder.substr(top_of(folder).size() + 1);
