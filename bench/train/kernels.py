@@ -19,8 +19,8 @@ import numpy
 from compare import SHAPES
 
 KERNELS = {  # name: symbols
-    "packing of operands": r"pack_(panel|transposed_panel|rows|transposed_rows|block)|round_copy|mkl_blas\w*copy",
-    "matrix products": r"multiply_any|BlockedProducts|mkl_blas",
+    "packing of operands": r"pack_(panel|transposed_panel|rows|transposed_rows|block|[ab]\b)|round_copy|mkl_blas\w*copy",
+    "matrix products": r"multiply_any|Tiling|BlockedProducts|mkl_blas",
     "softmax of attention": r"softmax_block|softmax_backward_block|divide_rows|dot_rows",
     "cross-entropy": r"cross_entropy_rows|largest|scale_rows",
     "GELU": r"gelu_",

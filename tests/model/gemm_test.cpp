@@ -13,6 +13,7 @@
 #if defined(__x86_64__)
 #include "btm/model/kernels/bf16_amx-inl.h"
 #endif
+#include "btm/model/kernels/blas.h"
 #include "btm/model/kernels/gemm_kernel.h"
 #include "tests/model/kernel_values.h"
 
@@ -96,6 +97,12 @@ void expect_products(Product&& product, float (*rounded)(float) = as_it_is) {
 TEST(Gemm, IsTheProduct) {
   expect_products([](int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int stride) {
     gemm(m, n, k, alpha, a, b, add ? 1.0f : 0.0f, c, stride);
+  });
+}
+
+TEST(Gemm, IsTheProductByTheBlas) {
+  expect_products([](int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int stride) {
+    blas_gemm(m, n, k, alpha, a, b, add ? 1.0f : 0.0f, c, stride);
   });
 }
 

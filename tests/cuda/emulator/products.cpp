@@ -33,7 +33,6 @@ void narrow(const Floats& from, bf16* to) {
   narrow(from, static_cast<int>(from.size()), 0, to);
 }
 
-// Products in this thread alone.
 std::size_t weight_size(const LinearOffsets& l) {
   return static_cast<std::size_t>(l.in) * static_cast<std::size_t>(l.out);
 }
