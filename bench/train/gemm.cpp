@@ -89,7 +89,8 @@ Library load(const std::string& argument) {
             return [=] {
               const char op_a = a.op == Op::none ? 'N' : 'T', op_b = b.op == Op::none ? 'N' : 'T';
               const float one = 1, zero = 0;
-              sgemm(&op_b, &op_a, &s.n, &s.m, &s.k, &one, b.data, &b.stride, a.data, &a.stride, &zero, c, &s.n);
+              sgemm(&op_b, &op_a, &s.n, &s.m, &s.k, &one, b.data.as<float>(), &b.stride, a.data.as<float>(), &a.stride,
+                    &zero, c, &s.n);
             };
           }};
 }

@@ -1,38 +1,40 @@
 #include "btm/model/activations.h"
 
-#include "btm/core/arena.h"
+#include <algorithm>
+
 #include "btm/model/weights.h"
 
 namespace btm {
 namespace {
 
-BlockActivations take_block(Arena& arena, const ModelConfig& c, std::size_t rows, float* stream) {
+BlockActivations take_block(Arena& arena, const ModelConfig& c, std::size_t rows, Operands operands, float* stream) {
   BlockActivations block;
   block.input = stream ? stream : arena.take<float>(rows * c.width);
-  block.attention_normed = arena.take<float>(rows * c.width);
+  block.attention_normed = take_operands(arena, operands, rows * c.width);
   block.attention_statistics = arena.take<float>(rows * 2);
-  block.qkv = arena.take<float>(rows * qkv_width(c));
-  block.attended = arena.take<float>(rows * c.width);
+  block.qkv = take_operands(arena, operands, rows * qkv_width(c));
+  block.attended = take_operands(arena, operands, rows * c.width);
   block.log_sums = arena.take<float>(rows * c.heads);
   block.middle = stream ? stream : arena.take<float>(rows * c.width);
-  block.mlp_normed = arena.take<float>(rows * c.width);
+  block.mlp_normed = take_operands(arena, operands, rows * c.width);
   block.mlp_statistics = arena.take<float>(rows * 2);
-  block.up = arena.take<float>(rows * up_width(c));
-  block.activated = arena.take<float>(rows * c.hidden);
+  block.up = take_operands(arena, operands, rows * up_width(c));
+  block.activated = take_operands(arena, operands, rows * c.hidden);
   return block;
 }
 
-void lay_out(ActivationLayout& a, Arena& arena, const ModelConfig& c, std::size_t rows, Keep keep,
+void lay_out(ActivationLayout& a, Arena& arena, const ModelConfig& c, std::size_t rows, Keep keep, Operands operands,
              std::size_t workspace) {
   a.final_sum = arena.take<float>(rows * c.width);
   a.final_normed = arena.take<float>(rows * c.width);
   a.final_statistics = arena.take<float>(rows * 2);
   a.projected = arena.take<float>(rows * c.width);
+  a.wide = arena.take<float>(operands == Operands::fp32 ? 0 : rows * std::max(qkv_width(c), up_width(c)));
   a.workspace = arena.take<float>(workspace);
   a.blocks.clear();
   for (int i = 0; i < c.layers; ++i) {
     if (keep == Keep::all || i == 0) {
-      a.blocks.push_back(take_block(arena, c, rows, keep == Keep::nothing ? a.final_sum : nullptr));
+      a.blocks.push_back(take_block(arena, c, rows, operands, keep == Keep::nothing ? a.final_sum : nullptr));
     } else {
       a.blocks.push_back(a.blocks.front());
       if (keep == Keep::inputs) a.blocks.back().input = arena.take<float>(rows * c.width);
@@ -42,17 +44,24 @@ void lay_out(ActivationLayout& a, Arena& arena, const ModelConfig& c, std::size_
 
 }  // namespace
 
-Activations::Activations(const ModelConfig& config, int rows, Keep keep, std::size_t workspace_floats)
-    : storage_(activation_floats(config, rows, keep, workspace_floats)) {
+Activations::Activations(const ModelConfig& config, int rows, Keep keep, Operands operands,
+                         std::size_t workspace_floats)
+    : storage_(activation_floats(config, rows, keep, operands, workspace_floats)) {
   Arena arena(storage_.data(), Buffer::kAlignment);
-  lay_out(*this, arena, config, rows, keep, workspace_floats);
+  lay_out(*this, arena, config, rows, keep, operands, workspace_floats);
 }
 
-std::size_t activation_floats(const ModelConfig& config, int rows, Keep keep, std::size_t workspace_floats) {
+std::size_t activation_floats(const ModelConfig& config, int rows, Keep keep, Operands operands,
+                              std::size_t workspace_floats) {
   ActivationLayout unplaced;
   Arena counting(nullptr, Buffer::kAlignment);
-  lay_out(unplaced, counting, config, static_cast<std::size_t>(rows), keep, workspace_floats);
+  lay_out(unplaced, counting, config, static_cast<std::size_t>(rows), keep, operands, workspace_floats);
   return counting.used() / sizeof(float);
+}
+
+OperandArray take_operands(Arena& arena, Operands format, std::size_t count) {
+  if (format == Operands::fp32) return arena.take<float>(count);
+  return arena.take<bf16>(count);
 }
 
 }  // namespace btm

@@ -3,24 +3,27 @@
 
 #include <vector>
 
+#include "btm/core/arena.h"
 #include "btm/core/buffer.h"
 #include "btm/model/config.h"
+#include "btm/model/operands.h"
 
 namespace btm {
 
 // All [rows, ...]; `input` and `middle` are the residual stream before the attention and before the feed-forward part.
+// The stream, statistics and sums are float32; the rest is in the format that products round to.
 struct BlockActivations {
-  float* input;                 // [rows, width]
-  float* attention_normed;      // [rows, width]
-  float* attention_statistics;  // [rows, 2]
-  float* qkv;                   // [rows, qkv_width]
-  float* attended;              // [rows, width]
-  float* log_sums;              // [rows x heads]: [heads, length] for each sequence
-  float* middle;                // [rows, width]
-  float* mlp_normed;            // [rows, width]
-  float* mlp_statistics;        // [rows, 2]
-  float* up;                    // [rows, up_width]
-  float* activated;             // [rows, hidden]
+  float* input;                   // [rows, width]
+  OperandArray attention_normed;  // [rows, width]
+  float* attention_statistics;    // [rows, 2]
+  OperandArray qkv;               // [rows, qkv_width]
+  OperandArray attended;          // [rows, width]
+  float* log_sums;                // [rows x heads]: [heads, length] for each sequence
+  float* middle;                  // [rows, width]
+  OperandArray mlp_normed;        // [rows, width]
+  float* mlp_statistics;          // [rows, 2]
+  OperandArray up;                // [rows, up_width]
+  OperandArray activated;         // [rows, hidden]
 };
 
 enum class Keep {
@@ -35,18 +38,21 @@ struct ActivationLayout {
   float* final_normed;      // [rows, width]
   float* final_statistics;  // [rows, 2]
   float* projected;         // [rows, width]: what a block's last product adds to the residual stream
+  float* wide;              // [rows, max(qkv_width, up_width)], of a product whose numbers are kept rounded; else none
   float* workspace;
 };
 
 struct Activations : ActivationLayout {
   // For `rows` rows whose attention needs `workspace` floats.
-  Activations(const ModelConfig& config, int rows, Keep keep, std::size_t workspace);
+  Activations(const ModelConfig& config, int rows, Keep keep, Operands operands, std::size_t workspace);
 
  private:
   Buffer storage_;
 };
 
 // Of that storage, in floats.
-std::size_t activation_floats(const ModelConfig& config, int rows, Keep keep, std::size_t workspace);
+std::size_t activation_floats(const ModelConfig& config, int rows, Keep keep, Operands operands, std::size_t workspace);
+
+OperandArray take_operands(Arena& arena, Operands format, std::size_t count);
 
 }  // namespace btm

@@ -5,18 +5,27 @@
 
 namespace btm {
 
+struct GradientLayout {
+  float* stream;  // [rows, width], of the residual stream
+  float* narrow;  // [rows, width], of what comes out of a norm or of the attention
+  float* wide;    // [rows, max(qkv_width, hidden)]
+  // Null where products don't round: what is in them for products to read is elsewhere then.
+  bf16* rounded_stream;  // [rows, width]
+  bf16* rounded_wide;    // [rows, max(qkv_width, up_width)]
+};
+
 // Gradients of activations, allocated once.
-struct ActivationGradients {
-  ActivationGradients(const ModelConfig& config, int rows);
-  static std::size_t floats(const ModelConfig& config, int rows);  // of all of them
-  Buffer stream;                                                   // [rows, width], of the residual stream
-  Buffer narrow;  // [rows, width], of what comes out of a norm or of the attention
-  Buffer wide;    // [rows, max(qkv_width, hidden)]
+struct ActivationGradients : GradientLayout {
+  ActivationGradients(const ModelConfig& config, int rows, Operands operands);
+  static std::size_t floats(const ModelConfig& config, int rows, Operands operands);  // of all of them
+
+ private:
+  Buffer storage_;
 };
 
 // After a forward pass with Keep::all or Keep::inputs over whole sequences of `length` tokens and with d.narrow =
-// d(final_normed): adds the gradients of everything but the head to `gradients`. Spoils a.blocks[i].up. `block_done`,
-// if any, is called behind each block.
+// d(final_normed): adds the gradients of everything but the head to `gradients`. May spoil a.blocks[i].up.
+// `block_done`, if any, is called behind each block.
 void backward(const Engine& engine, const Weights& weights, Rows rows, int length, const TokenId* tokens, Keep keep,
               Activations& a, ActivationGradients& d, float* gradients, const BlockDone& block_done);
 

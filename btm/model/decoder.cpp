@@ -28,7 +28,7 @@ struct Decoder::Impl {
         weights{model.parameters.data(), narrow},
         lengths(static_cast<std::size_t>(sequences)),
         positions(static_cast<std::size_t>(most_rows(sequences))),
-        activations(engine.config, most_rows(sequences), Keep::nothing, full_workspace(engine.config)),
+        activations(engine.config, most_rows(sequences), Keep::nothing, Operands::fp32, full_workspace(engine.config)),
         head(engine.offsets.head, kPromptRows),
         logits(static_cast<std::size_t>(sequences) * engine.config.vocab_size) {
     for (int layer = 0; layer < engine.config.layers; ++layer) {
@@ -46,7 +46,7 @@ struct Decoder::Impl {
     const int wide = qkv_width(c), kv = kv_width(c), past = lengths[sequence];
     float *own_keys = keys[layer].data() + sequence * cache_size(),
           *own_values = values[layer].data() + sequence * cache_size();
-    const float* qkv = b.qkv + std::size_t(first) * wide;
+    const float* qkv = b.qkv.as<float>() + std::size_t(first) * wide;
     for (int row = 0; row < rows; ++row) {
       const float* new_keys = qkv + std::size_t(row) * wide + c.width;
       const std::size_t at = std::size_t(past + row) * kv;
@@ -54,7 +54,7 @@ struct Decoder::Impl {
       std::copy_n(new_keys + kv, kv, own_values + at);
     }
     attention_forward({rows, past, c.heads, c.kv_heads, head_dim(c)}, {qkv, wide}, {own_keys, kv}, {own_values, kv},
-                      {b.attended + std::size_t(first) * c.width, c.width}, nullptr, activations.workspace);
+                      {b.attended.from(std::size_t(first) * c.width), c.width}, nullptr, activations.workspace);
   }
 
   // `rows_each` tokens of each of the sequences, laid end to end, up to the last hidden state.

@@ -27,15 +27,22 @@ struct Sum {
   const float *stream, *delta, *delta_bias;
 };
 
-// b.input = the sum, to qkv.
-void sum_to_qkv(const Engine& engine, const Weights& weights, int layer, Rows rows, Sum sum, BlockActivations& b) {
+// Where a product goes that becomes y.
+float* product_for(OperandArray y, const Activations& a) {
+  return y.format() == Operands::fp32 ? y.as<float>() : a.wide;
+}
+
+// The block's input = the sum, to qkv.
+void sum_to_qkv(const Engine& engine, const Weights& weights, int layer, Rows rows, Sum sum, Activations& a) {
   const ModelConfig& c = engine.config;
+  BlockActivations& b = a.blocks[layer];
   const float* parameters = weights.parameters;
   const BlockOffsets& at = engine.offsets.blocks[layer];
   norm_forward(engine.norm, rows.count, sum.stream, sum.delta, sum.delta_bias, parameters + at.attention_norm.gain,
                find(parameters, at.attention_norm.shift), b.input, b.attention_normed, b.attention_statistics);
-  linear_forward(at.qkv, weights, rows.count, b.attention_normed, b.qkv);
-  if (at.qkv.bias != kAbsent) bias_forward(rows.count, at.qkv.out, parameters + at.qkv.bias, b.qkv);
+  float* product = product_for(b.qkv, a);
+  linear_forward(at.qkv, weights, rows.count, b.attention_normed, product);
+  bias_forward(rows.count, at.qkv.out, product, find(parameters, at.qkv.bias), b.qkv);
   if (engine.rope.size() != 0) {
     rope(engine.rope, Turn::forward, rows.count, rows.positions, c.heads + c.kv_heads, head_dim(c), b.qkv,
          qkv_width(c));
@@ -52,24 +59,24 @@ void attended_to_activated(const Engine& engine, const Weights& weights, int lay
   norm_forward(engine.norm, rows.count, b.input, a.projected, find(parameters, at.project.bias),
                parameters + at.mlp_norm.gain, find(parameters, at.mlp_norm.shift), b.middle, b.mlp_normed,
                b.mlp_statistics);
-  linear_forward(at.up, weights, rows.count, b.mlp_normed, b.up);
+  float* product = product_for(b.up, a);
+  linear_forward(at.up, weights, rows.count, b.mlp_normed, product);
   if (c.architecture == Architecture::gpt2) {
-    gelu_forward(rows.count, c.hidden, parameters + at.up.bias, b.up, b.activated);
+    gelu_forward(rows.count, c.hidden, product, parameters + at.up.bias, b.up, b.activated);
   } else {
-    swiglu_forward(rows.count, c.hidden, b.up, b.activated);
+    swiglu_forward(rows.count, c.hidden, product, b.up, b.activated);
   }
 }
 
 }  // namespace
 
 void before_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
-  BlockActivations& b = a.blocks[layer];
-  Sum sum{b.input, nullptr, nullptr};
+  Sum sum{a.blocks[layer].input, nullptr, nullptr};
   if (layer > 0) {
     sum = {a.blocks[layer - 1].middle, a.projected,
            find(weights.parameters, engine.offsets.blocks[layer - 1].down.bias)};
   }
-  sum_to_qkv(engine, weights, layer, rows, sum, b);
+  sum_to_qkv(engine, weights, layer, rows, sum, a);
 }
 
 void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
@@ -86,16 +93,15 @@ void attend(const Engine& engine, Operands operands, int layer, Rows rows, int l
   const BlockActivations& b = a.blocks[layer];
   const int wide = qkv_width(c);
   for (int first = 0; first < rows.count; first += length) {
-    const float* qkv = b.qkv + std::size_t(first) * wide;
-    attention_forward(attention_shape(c, length, operands), {qkv, wide}, {qkv + c.width, wide},
-                      {qkv + c.width + kv_width(c), wide}, {b.attended + std::size_t(first) * c.width, c.width},
+    const OperandView qkv = b.qkv.from(std::size_t(first) * wide);
+    attention_forward(attention_shape(c, length, operands), {qkv, wide}, {qkv.from(c.width), wide},
+                      {qkv.from(c.width + kv_width(c)), wide}, {b.attended.from(std::size_t(first) * c.width), c.width},
                       b.log_sums + std::size_t(first) * c.heads, a.workspace);
   }
 }
 
 void recompute(const Engine& engine, const Weights& weights, int layer, Rows rows, int length, Activations& a) {
-  BlockActivations& b = a.blocks[layer];
-  sum_to_qkv(engine, weights, layer, rows, {b.input, nullptr, nullptr}, b);
+  sum_to_qkv(engine, weights, layer, rows, {a.blocks[layer].input, nullptr, nullptr}, a);
   attend(engine, weights.operands, layer, rows, length, a);
   attended_to_activated(engine, weights, layer, rows, a);
 }

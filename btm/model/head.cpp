@@ -34,16 +34,18 @@ void Head::score(const Weights& weights, int rows, const float* hidden, const To
 void Head::train(const Weights& weights, int rows, const float* hidden, const TokenId* targets, float scale,
                  float* log_probs, float* d_hidden, float* gradients) {
   const int width = head_.in, vocab = head_.out;
+  const OperandArray scaled = operands_at(scaled_.data(), weights.operands);
   for (int first = 0; first < rows; first += chunk_) {
     const int count = std::min(chunk_, rows - first);
     const float* x = hidden + std::size_t(first) * width;
     float* dx = d_hidden + std::size_t(first) * width;
     linear_forward(head_, weights, count, x, logits_.data());
-    cross_entropy(count, vocab, logits_.data(), targets + first, scale, log_probs + first, factors_.data());
-    linear_backward_input(head_, weights, count, logits_.data(), dx);
+    const OperandView d_logits = cross_entropy(count, vocab, logits_.data(), targets + first, scale, weights.operands,
+                                               log_probs + first, factors_.data());
+    linear_backward_input(head_, weights, count, d_logits, dx);
     scale_rows(count, width, factors_.data(), dx, dx);
-    scale_rows(count, width, factors_.data(), x, scaled_.data());
-    linear_backward_weight(head_, weights.operands, count, scaled_.data(), logits_.data(), gradients);
+    scale_rows(count, width, factors_.data(), x, scaled);
+    linear_backward_weight(head_, weights.operands, count, scaled, d_logits, gradients);
   }
 }
 

@@ -8,22 +8,22 @@ MatrixView linear_view(const LinearOffsets& l, const float* parameters) {
   return {parameters + l.weight, l.op == Op::none ? l.out : l.in, l.op};
 }
 
-void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, const float* x, float* y) {
-  if (weights.narrow) return weights.narrow->at(l.weight).multiply(rows, x, y);
+void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, OperandView x, float* y) {
+  if (weights.narrow) return weights.narrow->at(l.weight).multiply(rows, x.as<float>(), y);
   if (weights.packed) {
     return gemm_packed(rows, l.out, l.in, 1, {x, l.in}, weights.packed->forward(l), y, l.out, weights.operands);
   }
   gemm(rows, l.out, l.in, 1, {x, l.in}, linear_view(l, weights.parameters), 0, y, l.out, weights.operands);
 }
 
-void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, const float* dy, float* dx) {
+void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, OperandView dy, float* dx) {
   if (weights.packed) {
     return gemm_packed(rows, l.in, l.out, 1, {dy, l.out}, weights.packed->backward(l), dx, l.in, weights.operands);
   }
   gemm(rows, l.in, l.out, 1, {dy, l.out}, turned(linear_view(l, weights.parameters)), 0, dx, l.in, weights.operands);
 }
 
-void linear_backward_weight(const LinearOffsets& l, Operands operands, int rows, const float* x, const float* dy,
+void linear_backward_weight(const LinearOffsets& l, Operands operands, int rows, OperandView x, OperandView dy,
                             float* gradients) {
   if (l.op == Op::none) {
     gemm(l.in, l.out, rows, 1, transposed(x, l.in), {dy, l.out}, 1, gradients + l.weight, l.out, operands);

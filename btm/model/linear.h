@@ -10,11 +10,11 @@ namespace btm {
 MatrixView linear_view(const LinearOffsets& l, const float* parameters);
 
 // y [rows, out] = x [rows, in] w; the bias is left to what follows.
-void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, const float* x, float* y);
+void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, OperandView x, float* y);
 // dx [rows, in] = dy [rows, out] w^T
-void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, const float* dy, float* dx);
+void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, OperandView dy, float* dx);
 // dw += x^T dy
-void linear_backward_weight(const LinearOffsets& l, Operands operands, int rows, const float* x, const float* dy,
+void linear_backward_weight(const LinearOffsets& l, Operands operands, int rows, OperandView x, OperandView dy,
                             float* gradients);
 
 }  // namespace btm

@@ -47,11 +47,12 @@ struct Transformer::Impl {
         pass(pass_sequences(sequences, length) * length),
         keep(kept_for(use)),
         operands(rounded),
-        activations(engine.config, pass, keep, attention_workspace(attention_shape(engine.config, length, operands))),
+        activations(engine.config, pass, keep, operands,
+                    attention_workspace(attention_shape(engine.config, length, operands))),
         head(engine.offsets.head, pass),
         log_probs(pass) {
     for (int row = 0; row < pass; ++row) positions.push_back(row % length);
-    if (keep != Keep::nothing) gradients.emplace(engine.config, pass);
+    if (keep != Keep::nothing) gradients.emplace(engine.config, pass, operands);
   }
 
   void check(std::span<const TokenId> tokens, std::span<const TokenId> targets) const {
@@ -120,9 +121,9 @@ std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int len
   const ModelConfig c = resolve(config);
   const int rows = pass_sequences(sequences, length) * length;
   const std::size_t workspace = attention_workspace(attention_shape(c, length, operands));
-  std::size_t floats = activation_floats(c, rows, kept_for(use), workspace) +
+  std::size_t floats = activation_floats(c, rows, kept_for(use), operands, workspace) +
                        Head::floats(weight_offsets(c).head, rows) + std::size_t(rows);
-  if (use != Use::scoring) floats += ActivationGradients::floats(c, rows);
+  if (use != Use::scoring) floats += ActivationGradients::floats(c, rows, operands);
   return floats * sizeof(float);
 }
 
@@ -145,7 +146,7 @@ double Transformer::train(const float* parameters, std::span<const TokenId> toke
   double loss = 0;
   m.for_each_pass(parameters, tokens, [&](Rows rows, std::size_t first) {
     m.head.train(weights, rows.count, m.activations.final_normed, targets.data() + first, scale, m.log_probs.data(),
-                 m.gradients->narrow.data(), gradients);
+                 m.gradients->narrow, gradients);
     const bool last = first + static_cast<std::size_t>(rows.count) == tokens.size();
     backward(m.engine, weights, rows, m.length, tokens.data() + first, m.keep, m.activations, *m.gradients, gradients,
              last ? block_done : nullptr);

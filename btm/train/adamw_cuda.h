@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-#include "btm/model/cuda/bf16.h"
+#include "btm/model/bf16.h"
 #include "btm/train/adamw_kernels.h"
 
 namespace btm::cuda {

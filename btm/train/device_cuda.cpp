@@ -21,7 +21,7 @@ double measure_gpu_peak() {
   if (!find_gpu()) return 0;
   constexpr int kSize = 8192, kTimes = 10;
   const cuda::ProductStream products;
-  const cuda::DeviceArray<cuda::bf16> a(std::size_t{kSize} * kSize), b(a.size()), c(a.size());
+  const cuda::DeviceArray<bf16> a(std::size_t{kSize} * kSize), b(a.size()), c(a.size());
   const LinearOffsets layer{.weight = 0, .in = kSize, .out = kSize};
   auto seconds = [&](int times) {
     const auto start = std::chrono::steady_clock::now();

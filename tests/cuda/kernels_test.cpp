@@ -23,7 +23,6 @@
 namespace btm {
 namespace {
 
-using cuda::bf16;
 using test::Doubles;
 using test::Floats;
 using test::random_floats;
@@ -96,7 +95,7 @@ TEST(CudaNorm, IsTheCpus) {
         norm_forward(shape, rows, input.data(), with_delta ? delta.data() : nullptr, nullptr, gain.data(),
                      centred ? shift.data() : nullptr, sum.data(), normed.data(), statistics.data());
         Floats d_sum = d_before, d_gain(width, 1), d_shift(width, 2), d_bias(width, 3);
-        norm_backward(shape, rows, sum.data(), gain.data(), statistics.data(), d_normed.data(), d_sum.data(),
+        norm_backward(shape, rows, sum.data(), gain.data(), statistics.data(), d_normed.data(), d_sum.data(), nullptr,
                       d_gain.data(), centred ? d_shift.data() : nullptr, d_bias.data());
 
         const OnDevice<float> g_input(input), g_gain(gain), g_shift(shift), g_sum(count), g_statistics(2 * rows);
@@ -129,9 +128,9 @@ TEST(CudaActivation, IsTheCpus) {
     const Floats before(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(count));
     const OnDevice<float> partial(cuda::bias_partial_floats(width));
 
-    Floats gelu_before = before, after(count), d_before = d, d_bias(width, 1);
-    gelu_forward(rows, width, Floats(width).data(), gelu_before.data(), after.data());
-    gelu_backward(rows, width, before.data(), d_before.data(), d_bias.data());
+    Floats gelu_before = before, after(count), d_before(count), d_bias(width, 1);
+    gelu_forward(rows, width, before.data(), Floats(width).data(), gelu_before.data(), after.data());
+    gelu_backward(rows, width, before.data(), d.data(), d_before.data(), d_bias.data());
     const OnDevice<bf16> g_before(as_bf16(before)), g_after(count), g_d(as_bf16(d));
     const OnDevice<float> g_d_bias(Floats(width, 1));
     cuda::gelu_forward(kStream, rows, width, g_before.data(), g_after.data());
@@ -148,8 +147,8 @@ TEST(CudaActivation, IsTheCpus) {
     expect_like(g_sums.read(), sums, 1e-4, "d bias");
     EXPECT_EQ(as_floats(g_dy.read()), d);
 
-    Floats gated(count), d_gate_up(2 * count);
-    swiglu_forward(rows, width, x.data(), gated.data());
+    Floats gate_up(2 * count), gated(count), d_gate_up(2 * count);
+    swiglu_forward(rows, width, x.data(), gate_up.data(), gated.data());
     swiglu_backward(rows, width, x.data(), d.data(), d_gate_up.data());
     const OnDevice<bf16> g_x(as_bf16(x)), g_gated(count);
     cuda::swiglu_forward(kStream, rows, width, g_x.data(), g_gated.data());
@@ -202,7 +201,8 @@ TEST(CudaLoss, IsTheCpus) {
     const Floats logits = cut(random_floats(std::size_t(rows) * vocab, 3, 1));
     const std::vector<TokenId> targets = {0, kNoToken, vocab - 1, vocab / 2};
     Floats gradient = logits, log_probs(rows), factors(rows);
-    cross_entropy(rows, vocab, gradient.data(), targets.data(), scale, log_probs.data(), factors.data());
+    cross_entropy(rows, vocab, gradient.data(), targets.data(), scale, Operands::fp32, log_probs.data(),
+                  factors.data());
     scale_rows(rows, vocab, factors.data(), gradient.data(), gradient.data());
     const OnDevice<bf16> g_logits(as_bf16(pad(logits, vocab, stride)));
     const OnDevice<TokenId> g_targets(targets);

@@ -21,6 +21,8 @@ namespace btm {
 namespace {
 
 using test::random_floats;
+using test::Stored;
+using test::to_bf16;
 
 struct Case {
   int m, n, k;
@@ -31,15 +33,6 @@ struct Case {
 
 float as_it_is(float x) {
   return x;
-}
-
-// To nearest, ties to even, by way of the neighbours' distances.
-float to_bf16(float x) {
-  const auto low = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffff0000);  // towards zero
-  const auto high = std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) & 0xffff0000) + 0x10000);
-  const double below = std::abs(double(x) - low), above = std::abs(double(high) - x);
-  if (below != above) return below < above ? low : high;
-  return std::bit_cast<std::uint32_t>(low) & 0x10000 ? high : low;
 }
 
 // Compares with the plain formula in double precision; strides are wider than rows, and what lies between stays.
@@ -177,6 +170,35 @@ std::vector<GemmKernel> bf16_kernels() {
 TEST(Gemm, IsTheProductByEachKindOfInstructions) {
   if (bf16_kernels().empty()) GTEST_SKIP() << "this CPU has no AVX512-BF16";
   for (const GemmKernel& kernel : bf16_kernels()) expect_products(kernel.gemm, to_bf16);
+}
+
+// They are only rounded earlier.
+TEST(Gemm, OperandsInBfloat16GiveTheSameBytes) {
+  auto gemms = [] {
+    std::vector<decltype(GemmKernel::gemm)> all{
+        [](int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int stride) {
+          gemm(m, n, k, alpha, a, b, add ? 1.0f : 0.0f, c, stride, Operands::bf16);
+        }};
+    for (const GemmKernel& kernel : bf16_kernels()) all.push_back(kernel.gemm);
+    return all;
+  }();
+  for (const auto& [m, n, k] : {std::array{1, 1, 1}, {17, 31, 33}, {40, 49, 64}, {33, 130, 515}, {193, 50, 31}}) {
+    for (const Op a_op : {Op::none, Op::transposed}) {
+      for (const Op b_op : {Op::none, Op::transposed}) {
+        const auto a = random_floats(std::size_t(m) * k, 1, 1), b = random_floats(std::size_t(k) * n, 1, 2);
+        Stored stored_a(Operands::bf16, a), stored_b(Operands::bf16, b);
+        const int a_stride = a_op == Op::none ? k : m, b_stride = b_op == Op::none ? n : k;
+        for (const auto& product : gemms) {
+          SCOPED_TRACE(testing::Message() << m << " x " << n << " x " << k);
+          std::vector<float> expected(std::size_t(m) * n, 0.5f), found = expected;
+          product(m, n, k, 0.5f, {a.data(), a_stride, a_op}, {b.data(), b_stride, b_op}, true, expected.data(), n);
+          product(m, n, k, 0.5f, {stored_a.array(), a_stride, a_op}, {stored_b.array(), b_stride, b_op}, true,
+                  found.data(), n);
+          EXPECT_EQ(found, expected);
+        }
+      }
+    }
+  }
 }
 
 // As it is, and the first rows and columns of a larger one.

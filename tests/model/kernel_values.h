@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
 #include "btm/core/random.h"
+#include "btm/model/operands.h"
 
 namespace btm::test {
 
@@ -27,5 +29,39 @@ inline void expect_near(const Floats& found, const Doubles& expected, double tol
     ASSERT_NEAR(found[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << what << " " << i;
   }
 }
+
+// To nearest, ties to even, by way of the neighbours' distances.
+inline float to_bf16(float x) {
+  const auto low = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffff0000);  // towards zero
+  const auto high = std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) & 0xffff0000) + 0x10000);
+  const double below = std::abs(double(x) - low), above = std::abs(double(high) - x);
+  if (below != above) return below < above ? low : high;
+  return std::bit_cast<std::uint32_t>(low) & 0x10000 ? high : low;
+}
+
+// Numbers in either format, rounded to it.
+class Stored {
+ public:
+  Stored(Operands format, const Floats& values) : format_(format), floats_(values), rounded_(values.size()) {
+    if (format == Operands::fp32) return;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      rounded_[i].bits = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(to_bf16(values[i])) >> 16);
+    }
+  }
+  OperandArray array() {
+    return format_ == Operands::fp32 ? OperandArray(floats_.data()) : OperandArray(rounded_.data());
+  }
+  Floats values() const {
+    if (format_ == Operands::fp32) return floats_;
+    Floats wide(rounded_.size());
+    for (std::size_t i = 0; i < wide.size(); ++i) wide[i] = std::bit_cast<float>(std::uint32_t(rounded_[i].bits) << 16);
+    return wide;
+  }
+
+ private:
+  Operands format_;
+  Floats floats_;
+  std::vector<bf16> rounded_;
+};
 
 }  // namespace btm::test

@@ -1,8 +1,11 @@
 // Each kernel against loops in double precision that follow the formulas word by word.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <functional>
+#include <numbers>
 #include <numeric>
 #include <vector>
 
@@ -21,6 +24,13 @@ using test::Doubles;
 using test::expect_near;
 using test::Floats;
 using test::random_floats;
+using test::Stored;
+using test::to_bf16;
+
+// Of numbers about 1: as float32, and with 8 significant bits.
+double error_of(Operands format, double of_fp32) {
+  return format == Operands::fp32 ? of_fp32 : 0.004;
+}
 
 // d(sum of f's outputs x d_out) / d(input), by central differences in double precision.
 Doubles numeric_gradient(const std::function<Doubles(const Doubles&)>& f, const Floats& input, const Floats& d_out) {
@@ -59,24 +69,29 @@ struct NormCase {
 };
 
 TEST(Norm, MatchesTheFormulaAndItsGradient) {
-  for (bool centred : {true, false}) {
+  for (const auto& [centred, format] :
+       {std::pair(true, Operands::fp32), {false, Operands::fp32}, {true, Operands::bf16}, {false, Operands::bf16}}) {
     const int rows = 3, width = 27, count = rows * width;
     NormCase norm{{centred, width, 1e-5f}, random_floats(width, 1, 1), random_floats(width, 1, 2)};
     const Floats input = random_floats(count, 1, 3), delta = random_floats(count, 1, 4);
     const Floats bias = random_floats(width, 1, 5), d_normed = random_floats(count, 1, 6);
     const float* shift = centred ? norm.shift.data() : nullptr;
-    Floats sum(count), normed(count), statistics(2 * rows);
+    Floats sum(count), statistics(2 * rows);
+    Stored normed(format, Floats(count));
     norm_forward(norm.shape, rows, input.data(), delta.data(), bias.data(), norm.gain.data(), shift, sum.data(),
-                 normed.data(), statistics.data());
+                 normed.array(), statistics.data());
     Doubles total(count);
     for (int i = 0; i < count; ++i) total[i] = double(input[i]) + delta[i] + bias[i % width];
     expect_near(sum, total, 1e-6, "sum");
-    expect_near(normed, norm(total), 1e-5, "normed");
+    expect_near(normed.values(), norm(total), error_of(format, 1e-5), "normed");
 
     const Floats before = random_floats(count, 1, 7);
     Floats d_sum = before, d_gain(width), d_shift(width), d_bias(width);
+    Stored rounded(Operands::bf16, Floats(count));
     norm_backward(norm.shape, rows, sum.data(), norm.gain.data(), statistics.data(), d_normed.data(), d_sum.data(),
-                  d_gain.data(), centred ? d_shift.data() : nullptr, d_bias.data());
+                  format == Operands::bf16 ? rounded.array().as<bf16>() : nullptr, d_gain.data(),
+                  centred ? d_shift.data() : nullptr, d_bias.data());
+    for (int i = 0; i < count && format == Operands::bf16; ++i) EXPECT_EQ(rounded.values()[i], to_bf16(d_sum[i]));
     Doubles expected = numeric_gradient(norm, sum, d_normed), bias_sum(width);
     for (int i = 0; i < count; ++i) bias_sum[i % width] += expected[i] += before[i];
     expect_near(d_sum, expected, 1e-5, "d_sum");
@@ -104,24 +119,27 @@ TEST(Gelu, MatchesTheFormulaAndItsGradient) {
     }
     return y;
   };
-  Floats before = input, after(count);
-  gelu_forward(rows, width, bias.data(), before.data(), after.data());
-  Doubles biased(before.begin(), before.end());
-  for (int i = 0; i < count; ++i) EXPECT_FLOAT_EQ(before[i], input[i] + bias[i % width]);
-  expect_near(after, gelu(biased), 1e-6, "gelu");
-  Floats d = d_out, d_bias(width);
-  gelu_backward(rows, width, before.data(), d.data(), d_bias.data());
-  Doubles expected = numeric_gradient(gelu, before, d_out), sums(width);
-  for (int i = 0; i < count; ++i) sums[i % width] += expected[i];
-  expect_near(d, expected, 1e-5, "d");
-  expect_near(d_bias, sums, 1e-5, "d_bias");
+  for (const Operands format : {Operands::fp32, Operands::bf16}) {
+    Stored before(format, Floats(count)), after(format, Floats(count));
+    gelu_forward(rows, width, input.data(), bias.data(), before.array(), after.array());
+    Doubles biased(count);
+    for (int i = 0; i < count; ++i) biased[i] = input[i] + bias[i % width];
+    expect_near(before.values(), biased, error_of(format, 1e-6), "before");
+    expect_near(after.values(), gelu(biased), error_of(format, 1e-6), "gelu");
+    Floats d_bias(width);
+    Doubles expected = numeric_gradient(gelu, before.values(), d_out), sums(width);
+    gelu_backward(rows, width, before.array(), d_out.data(), before.array(), d_bias.data());  // in place
+    for (int i = 0; i < count; ++i) sums[i % width] += expected[i];
+    expect_near(before.values(), expected, error_of(format, 1e-5), "d");
+    expect_near(d_bias, sums, 1e-5, "d_bias");
+  }
 }
 
 TEST(Gelu, HoldsAtTheEnds) {
-  Floats before{-1e4f, -30, -10, 10, 30, 1e4f}, bias(6), after(6), d(6, 1), d_bias(6);
-  gelu_forward(1, 6, bias.data(), before.data(), after.data());
+  Floats before{-1e4f, -30, -10, 10, 30, 1e4f}, bias(6), after(6), d_after(6, 1), d(6), d_bias(6);
+  gelu_forward(1, 6, before.data(), bias.data(), before.data(), after.data());
   expect_near(after, {0, 0, 0, 10, 30, 1e4}, 1e-6, "gelu");
-  gelu_backward(1, 6, before.data(), d.data(), d_bias.data());
+  gelu_backward(1, 6, before.data(), d_after.data(), d.data(), d_bias.data());
   expect_near(d, {0, 0, 0, 1, 1, 1}, 1e-6, "d");
 }
 
@@ -138,11 +156,56 @@ TEST(Swiglu, MatchesTheFormulaAndItsGradient) {
     }
     return y;
   };
-  Floats after(rows * width), d = input;
-  swiglu_forward(rows, width, input.data(), after.data());
-  expect_near(after, swiglu(Doubles(input.begin(), input.end())), 1e-6, "swiglu");
-  swiglu_backward(rows, width, d.data(), d_out.data(), d.data());  // in place, as the backward pass uses it
-  expect_near(d, numeric_gradient(swiglu, input, d_out), 1e-5, "d");
+  for (const Operands format : {Operands::fp32, Operands::bf16}) {
+    Stored gate_up(format, Floats(input.size())), after(format, Floats(rows * width));
+    swiglu_forward(rows, width, input.data(), gate_up.array(), after.array());
+    EXPECT_EQ(gate_up.values(), Stored(format, input).values());
+    expect_near(after.values(), swiglu(Doubles(input.begin(), input.end())), error_of(format, 1e-6), "swiglu");
+    const Doubles expected = numeric_gradient(swiglu, gate_up.values(), d_out);
+    swiglu_backward(rows, width, gate_up.array(), d_out.data(), gate_up.array());  // in place
+    expect_near(gate_up.values(), expected, error_of(format, 1e-5), "d");
+  }
+}
+
+TEST(Bias, IsAddedAndSummed) {
+  const int rows = 3, width = 37, count = rows * width;
+  const Floats product = random_floats(count, 1, 1), bias = random_floats(width, 1, 2);
+  for (const Operands format : {Operands::fp32, Operands::bf16}) {
+    Stored y(format, Floats(count)), copy(format, Floats(count));
+    bias_forward(rows, width, product.data(), bias.data(), y.array());
+    bias_forward(rows, width, product.data(), nullptr, copy.array());
+    Floats expected(count), d_bias = bias;
+    for (int i = 0; i < count; ++i) expected[i] = product[i] + bias[i % width];
+    EXPECT_EQ(y.values(), Stored(format, expected).values());
+    EXPECT_EQ(copy.values(), Stored(format, product).values());
+    bias_backward(rows, width, y.array(), d_bias.data());
+    Doubles sums(bias.begin(), bias.end());
+    for (int i = 0; i < count; ++i) sums[i % width] += y.values()[i];
+    expect_near(d_bias, sums, 1e-6, "d_bias");
+  }
+}
+
+TEST(Bfloat16, IsRoundedToNearest) {
+  Floats x = random_floats(1000, 1, 1);
+  for (const float special : {0.0f, -0.0f, 1.00390625f, 1.01171875f, -1.00390625f, 3.3e38f, 1e-39f, 65280.5f}) {
+    x.push_back(special);  // among them ties between even and odd ones
+  }
+  Stored rounded(Operands::bf16, Floats(x.size()));
+  bias_forward(1, static_cast<int>(x.size()), x.data(), nullptr, rounded.array());
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(rounded.values()[i], to_bf16(x[i])) << x[i];
+}
+
+TEST(Bfloat16, KeepsWhatIsNoNumber) {
+  for (const std::uint32_t bits : {0x7fffffffu, 0xffffffffu, 0x7f800001u, 0x7fc00000u}) {
+    Floats x(40, std::bit_cast<float>(bits));
+    x[3] = INFINITY;
+    x[39] = -INFINITY;
+    Stored rounded(Operands::bf16, Floats(40));
+    bias_forward(1, 40, x.data(), nullptr, rounded.array());
+    const Floats found = rounded.values();
+    for (std::size_t i = 0; i < 39; ++i) EXPECT_TRUE(i == 3 ? found[i] == INFINITY : std::isnan(found[i])) << i;
+    EXPECT_EQ(found[39], -INFINITY);
+  }
 }
 
 TEST(Rope, TurnsPairsByPosition) {
@@ -151,8 +214,6 @@ TEST(Rope, TurnsPairsByPosition) {
   const double theta = 1000;
   const Buffer table = rope_table(context, head_dim, theta);
   const Floats input = random_floats(rows * stride, 1, 1);
-  Floats x = input;
-  rope(table, Turn::forward, rows, positions.data(), heads, head_dim, x.data(), stride);
   Doubles expected(input.begin(), input.end());
   for (int r = 0; r < rows; ++r) {
     for (int h = 0; h < heads; ++h) {
@@ -164,9 +225,13 @@ TEST(Rope, TurnsPairsByPosition) {
       }
     }
   }
-  expect_near(x, expected, 1e-5, "turned");
-  rope(table, Turn::backward, rows, positions.data(), heads, head_dim, x.data(), stride);
-  expect_near(x, Doubles(input.begin(), input.end()), 1e-5, "turned back");
+  for (const Operands format : {Operands::fp32, Operands::bf16}) {
+    Stored x(format, input);
+    rope(table, Turn::forward, rows, positions.data(), heads, head_dim, x.array(), stride);
+    expect_near(x.values(), expected, 2 * error_of(format, 1e-5), "turned");
+    rope(table, Turn::backward, rows, positions.data(), heads, head_dim, x.array(), stride);
+    expect_near(x.values(), Doubles(input.begin(), input.end()), 3 * error_of(format, 1e-5), "turned back");
+  }
 }
 
 TEST(Embedding, GathersAndScatters) {
@@ -231,14 +296,33 @@ TEST(CrossEntropy, MatchesTheFormulaAndItsGradient) {
   Floats scores(rows), log_probs(rows), factors(rows);
   log_probabilities(rows, vocab, logits.data(), targets.data(), scores.data());
   expect_near(scores, expected, 1e-6, "scores");
-  cross_entropy(rows, vocab, logits.data(), targets.data(), 0.25f, log_probs.data(), factors.data());
-  expect_near(log_probs, expected, 1e-6, "log_probs");
-  scale_rows(rows, vocab, factors.data(), logits.data(), logits.data());
-  expect_near(logits, d_expected, 1e-6, "gradient");
+  for (const Operands format : {Operands::fp32, Operands::bf16}) {
+    Floats spoilt = logits, gradient(rows * vocab);
+    const OperandArray found =
+        cross_entropy(rows, vocab, spoilt.data(), targets.data(), 0.25f, format, log_probs.data(), factors.data());
+    ASSERT_EQ(found.format(), format);
+    expect_near(log_probs, expected, 1e-6, "log_probs");
+    for (int i = 0; i < rows * vocab; ++i) {
+      gradient[i] = format == Operands::fp32 ? found.as<float>()[i]
+                                             : std::bit_cast<float>(std::uint32_t(found.as<bf16>()[i].bits) << 16);
+    }
+    scale_rows(rows, vocab, factors.data(), gradient.data(), gradient.data());
+    expect_near(gradient, d_expected, error_of(format, 1e-6), "gradient");
+    Stored scaled(format, Floats(rows));  // of one column
+    scale_rows(rows, 1, factors.data(), log_probs.data(), scaled.array());
+    Doubles products(rows);
+    for (int r = 0; r < rows; ++r) products[r] = double(factors[r]) * log_probs[r];
+    expect_near(scaled.values(), products, error_of(format, 1e-6), "scaled");
+  }
 }
 
 // Of outputs and gradients about 1: float32 sums, and operands of 8 significant bits.
-constexpr std::pair<Operands, double> kAttentionErrors[] = {{Operands::fp32, 1e-5}, {Operands::bf16, 0.03}};
+constexpr struct {
+  Operands operands, format;
+  double error;
+} kAttentionErrors[] = {{Operands::fp32, Operands::fp32, 1e-5},
+                        {Operands::bf16, Operands::fp32, 0.03},
+                        {Operands::bf16, Operands::bf16, 0.03}};
 
 struct AttentionCase {
   AttentionShape s;
@@ -270,14 +354,15 @@ TEST(Attention, MatchesTheFormula) {
   for (AttentionShape s : {AttentionShape{150, 0, 2, 2, 8}, AttentionShape{5, 0, 6, 2, 13},
                            AttentionShape{1, 70, 4, 1, 32}, AttentionShape{70, 9, 2, 1, 20}}) {
     const int keys = s.past + s.queries, kv = s.kv_heads * s.head_dim, width = s.heads * s.head_dim;
-    const Floats x = random_floats(s.queries * width + 2 * keys * kv, 1, 1);
-    const float *q = x.data(), *k = q + s.queries * width, *v = k + keys * kv;
-    for (const auto& [operands, error] : kAttentionErrors) {
+    const int k_at = s.queries * width, v_at = k_at + keys * kv;
+    const Floats numbers = random_floats(v_at + keys * kv, 1, 1);
+    for (const auto& [operands, format, error] : kAttentionErrors) {
       s.operands = operands;
-      Floats out(s.queries * width);
+      Stored x(format, numbers), out(format, Floats(s.queries * width));
       Buffer workspace(attention_workspace(s));
-      attention_forward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, nullptr, workspace.data());
-      expect_near(out, AttentionCase{s}(Doubles(x.begin(), x.end())), error, "attention");
+      attention_forward(s, {x.array(), width}, {x.array().from(k_at), kv}, {x.array().from(v_at), kv},
+                        {out.array(), width}, nullptr, workspace.data());
+      expect_near(out.values(), AttentionCase{s}(Doubles(numbers.begin(), numbers.end())), error, "attention");
     }
   }
 }
@@ -287,18 +372,19 @@ TEST(Attention, HasTheFormulasGradient) {
        {AttentionShape{67, 0, 1, 1, 4}, AttentionShape{9, 0, 4, 2, 5}, AttentionShape{66, 0, 2, 1, 3}}) {
     const int kv = s.kv_heads * s.head_dim, width = s.heads * s.head_dim;
     const int q_size = s.queries * width, kv_size = s.queries * kv;
-    const Floats x = random_floats(q_size + 2 * kv_size, 1, 1), d_out = random_floats(q_size, 1, 2);
-    const float *q = x.data(), *k = q + q_size, *v = k + kv_size;
-    const auto expected = numeric_gradient(AttentionCase{s}, x, d_out);
-    for (const auto& [operands, error] : kAttentionErrors) {
+    const int k_at = q_size, v_at = q_size + kv_size;
+    const Floats numbers = random_floats(q_size + 2 * kv_size, 1, 1), d_out = random_floats(q_size, 1, 2);
+    const auto expected = numeric_gradient(AttentionCase{s}, numbers, d_out);
+    for (const auto& [operands, format, error] : kAttentionErrors) {
       s.operands = operands;
-      Floats out(q_size), log_sums(s.heads * s.queries), d(x.size(), 9.0f);
+      Stored x(format, numbers), out(format, Floats(q_size)), d(format, Floats(numbers.size(), 9.0f));
+      Floats log_sums(s.heads * s.queries);
       Buffer workspace(attention_workspace(s));
-      attention_forward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, log_sums.data(), workspace.data());
-      attention_backward(s, {q, width}, {k, kv}, {v, kv}, {out.data(), width}, log_sums.data(), {d_out.data(), width},
-                         {d.data(), width}, {d.data() + q_size, kv}, {d.data() + q_size + kv_size, kv},
-                         workspace.data());
-      expect_near(d, expected, error, "d");
+      const Heads q{x.array(), width}, k{x.array().from(k_at), kv}, v{x.array().from(v_at), kv};
+      attention_forward(s, q, k, v, {out.array(), width}, log_sums.data(), workspace.data());
+      attention_backward(s, q, k, v, {out.array(), width}, log_sums.data(), {d_out.data(), width}, {d.array(), width},
+                         {d.array().from(k_at), kv}, {d.array().from(v_at), kv}, workspace.data());
+      expect_near(d.values(), expected, error, "d");
     }
   }
 }

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-#include "btm/model/cuda/bf16.h"
+#include "btm/model/bf16.h"
 
 namespace btm::cuda {
 

@@ -4,7 +4,7 @@
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 
-#include "btm/model/cuda/bf16.h"
+#include "btm/model/bf16.h"
 #include "btm/model/cuda/memory.h"
 
 namespace btm::cuda {

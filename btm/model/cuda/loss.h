@@ -4,7 +4,7 @@
 #include <cuda_runtime.h>
 
 #include "btm/core/token.h"
-#include "btm/model/cuda/bf16.h"
+#include "btm/model/bf16.h"
 
 namespace btm::cuda {
 

@@ -7,7 +7,7 @@
 
 #include <memory>
 
-#include "btm/model/cuda/bf16.h"
+#include "btm/model/bf16.h"
 #include "btm/model/kernels/attention.h"
 #include "btm/model/weights.h"
 

@@ -3,7 +3,7 @@
 
 #include <cuda_runtime.h>
 
-#include "btm/model/cuda/bf16.h"
+#include "btm/model/bf16.h"
 #include "btm/model/kernels/rope.h"
 
 namespace btm::cuda {

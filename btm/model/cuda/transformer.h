@@ -9,8 +9,8 @@
 
 #include "btm/core/arena.h"
 #include "btm/core/token.h"
+#include "btm/model/bf16.h"
 #include "btm/model/config.h"
-#include "btm/model/cuda/bf16.h"
 #include "btm/model/cuda/embedding.h"
 #include "btm/model/cuda/memory.h"
 #include "btm/model/transformer.h"

@@ -17,13 +17,13 @@ struct AttentionShape {
   Operands operands = Operands::fp32;  // of the products; softmax and sums are float32
 };
 
-// Rows of heads side by side, `stride` floats from row to row.
+// Rows of heads side by side, `stride` numbers from row to row. Those in bfloat16 are for Operands::bf16 alone.
 struct Heads {
-  const float* data;
+  OperandView data;
   int stride;
 };
 struct MutableHeads {
-  float* data;
+  OperandArray data;
   int stride;
 };
 

@@ -58,14 +58,18 @@ void softmax_block(int rows, int keys, int first_seen, float* scores, float* sum
   }
 }
 
-void divide_rows(int rows, int width, const float* sums, float* x, int stride) {
-  for (int r = 0; r < rows; ++r, x += stride) {
-    const float factor = 1.0f / sums[r];
-    float* row = x;
-    for_each_vector(width, [=](auto d, std::size_t i) HWY_ATTR {
-      hn::StoreU(hn::Mul(hn::LoadU(d, row + i), hn::Set(d, factor)), d, row + i);
-    });
+// y = x [rows, width] / divisors[row] (null: 1)
+template <class Number>
+void divide_rows_to(int rows, int width, const float* x, const float* divisors, Number* y, int y_stride) {
+  for (int r = 0; r < rows; ++r, x += width, y += y_stride) {
+    const float factor = divisors ? 1.0f / divisors[r] : 1.0f;
+    for_each_vector(width, [=](auto d, std::size_t i)
+                               HWY_ATTR { store_operand(hn::Mul(hn::LoadU(d, x + i), hn::Set(d, factor)), d, y + i); });
   }
+}
+
+void divide_rows(int rows, int width, const float* x, const float* divisors, MutableHeads y) {
+  with_numbers(y.data, [=](auto* numbers) { divide_rows_to(rows, width, x, divisors, numbers, y.stride); });
 }
 
 // scores -> probabilities; d_scores: in d(probabilities), out scale x d(scores), the softmax's backward with
@@ -87,17 +91,28 @@ void softmax_backward_block(int rows, int keys, int first_seen, const float* log
   }
 }
 
-void dot_rows(int rows, int width, const float* a, int a_stride, const float* b, int b_stride, float* dots) {
+template <class A, class B>
+void dot_rows_of(int rows, int width, const A* a, int a_stride, const B* b, int b_stride, float* dots) {
   const Wide d;
+  const Single single;
   const std::size_t lanes = hn::Lanes(d), count = width;
   for (int r = 0; r < rows; ++r, a += a_stride, b += b_stride) {
     auto total = hn::Zero(d);
     std::size_t i = 0;
-    for (; i + lanes <= count; i += lanes) total = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), total);
+    for (; i + lanes <= count; i += lanes) total = hn::MulAdd(load_operand(d, a + i), load_operand(d, b + i), total);
     float sum = hn::GetLane(hn::SumOfLanes(d, total));
-    for (; i < count; ++i) sum += a[i] * b[i];
+    for (; i < count; ++i) {
+      sum += hn::GetLane(hn::Mul(load_operand(single, a + i), load_operand(single, b + i)));
+    }
     dots[r] = sum;
   }
+}
+
+void dot_rows(int rows, int width, Heads a, Heads b, float* dots) {
+  with_numbers(a.data, [=](const auto* from_a) {
+    with_numbers(b.data,
+                 [=](const auto* from_b) { dot_rows_of(rows, width, from_a, a.stride, from_b, b.stride, dots); });
+  });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -122,6 +137,10 @@ float score_scale(const AttentionShape& s) {
 
 int keys_of(const AttentionShape& s) {
   return s.past + s.queries;
+}
+
+std::size_t block_of_heads(const AttentionShape& s) {
+  return std::size_t(kBlock) * s.head_dim;
 }
 
 // Keys and values are packed once for all blocks of queries, if there are several, each of which sees the first of
@@ -168,18 +187,33 @@ struct ForwardKeys {
   KeyOperand k_turned, v;
 };
 
+Heads from(Heads x, int row, int column) {
+  return {x.data.from(std::size_t(row) * x.stride + column), x.stride};
+}
+MutableHeads from(MutableHeads x, int row, int column) {
+  return {x.data.from(std::size_t(row) * x.stride + column), x.stride};
+}
+MatrixView view(Heads x) {
+  return {x.data, x.stride};
+}
+
+// A piece of the workspace.
+float* take(float*& workspace, std::size_t count) {
+  float* piece = workspace;
+  workspace += count;
+  return piece;
+}
+
 void forward_head(const AttentionShape& s, Heads q, const ForwardKeys& keys_and_values, MutableHeads out,
                   float* log_sums, float* workspace) {
-  float *sums = workspace, *scores = workspace + kBlock;
+  float *sums = take(workspace, kBlock), *sum_of_values = take(workspace, block_of_heads(s)), *scores = workspace;
   for (int begin = 0; begin < s.queries; begin += kBlock) {
     const int rows = std::min(kBlock, s.queries - begin), keys = s.past + begin + rows;
-    const float* q_block = q.data + std::size_t(begin) * q.stride;
-    float* out_block = out.data + std::size_t(begin) * out.stride;
-    keys_and_values.k_turned.multiply(rows, keys, s.head_dim, score_scale(s), {q_block, q.stride}, scores, keys);
+    keys_and_values.k_turned.multiply(rows, keys, s.head_dim, score_scale(s), view(from(q, begin, 0)), scores, keys);
     HWY_DYNAMIC_DISPATCH(softmax_block)
     (rows, keys, s.past + begin + 1, scores, sums, log_sums ? log_sums + begin : nullptr);
-    keys_and_values.v.multiply(rows, s.head_dim, keys, 1, {scores, keys}, out_block, out.stride);
-    HWY_DYNAMIC_DISPATCH(divide_rows)(rows, s.head_dim, sums, out_block, out.stride);
+    keys_and_values.v.multiply(rows, s.head_dim, keys, 1, {scores, keys}, sum_of_values, s.head_dim);
+    HWY_DYNAMIC_DISPATCH(divide_rows)(rows, s.head_dim, sum_of_values, sums, from(out, begin, 0));
   }
 }
 
@@ -187,38 +221,32 @@ struct BackwardKeys {
   KeyOperand k, k_turned, v_turned;
 };
 
-struct HeadGradients {
-  MutableHeads q, k, v;
-};
-
-// Adds to the gradients of k and v; writes that of q.
+// Adds to d_k and d_v [queries, head_dim]; writes d_q.
 void backward_head(const AttentionShape& s, Heads q, const BackwardKeys& keys_and_values, Heads out,
-                   const float* log_sums, Heads d_out, HeadGradients d, float* workspace) {
-  float *means = workspace, *scores = workspace + kBlock, *d_scores = scores + std::size_t(kBlock) * s.queries;
+                   const float* log_sums, Heads d_out, MutableHeads d_q, float* d_k, float* d_v, float* workspace) {
+  float *means = take(workspace, kBlock), *d_q_block = take(workspace, block_of_heads(s));
+  float *scores = take(workspace, std::size_t(kBlock) * s.queries), *d_scores = workspace;
   const int width = s.head_dim;
   for (int begin = 0; begin < s.queries; begin += kBlock) {
     const int rows = std::min(kBlock, s.queries - begin), keys = begin + rows;
-    auto at = [begin](auto heads) { return heads.data + std::size_t(begin) * heads.stride; };
-    HWY_DYNAMIC_DISPATCH(dot_rows)(rows, width, at(out), out.stride, at(d_out), d_out.stride, means);
-    keys_and_values.k_turned.multiply(rows, keys, width, score_scale(s), {at(q), q.stride}, scores, keys);
-    keys_and_values.v_turned.multiply(rows, keys, width, 1, {at(d_out), d_out.stride}, d_scores, keys);
+    const Heads q_rows = from(q, begin, 0), d_out_rows = from(d_out, begin, 0);
+    HWY_DYNAMIC_DISPATCH(dot_rows)(rows, width, from(out, begin, 0), d_out_rows, means);
+    keys_and_values.k_turned.multiply(rows, keys, width, score_scale(s), view(q_rows), scores, keys);
+    keys_and_values.v_turned.multiply(rows, keys, width, 1, view(d_out_rows), d_scores, keys);
     HWY_DYNAMIC_DISPATCH(softmax_backward_block)
     (rows, keys, begin + 1, log_sums + begin, means, score_scale(s), scores, d_scores);
-    gemm(keys, width, rows, 1, transposed(scores, keys), {at(d_out), d_out.stride}, 1, d.v.data, d.v.stride,
-         s.operands);
-    gemm(keys, width, rows, 1, transposed(d_scores, keys), {at(q), q.stride}, 1, d.k.data, d.k.stride, s.operands);
-    keys_and_values.k.multiply(rows, width, keys, 1, {d_scores, keys}, at(d.q), d.q.stride);
+    gemm(keys, width, rows, 1, transposed(scores, keys), view(d_out_rows), 1, d_v, width, s.operands);
+    gemm(keys, width, rows, 1, transposed(d_scores, keys), view(q_rows), 1, d_k, width, s.operands);
+    keys_and_values.k.multiply(rows, width, keys, 1, {d_scores, keys}, d_q_block, width);
+    HWY_DYNAMIC_DISPATCH(divide_rows)(rows, width, d_q_block, nullptr, from(d_q, begin, 0));
   }
-}
-
-void zero_rows(int rows, int width, MutableHeads x) {
-  for (int r = 0; r < rows; ++r) std::fill_n(x.data + std::size_t(r) * x.stride, width, 0.0f);
 }
 
 }  // namespace
 
 std::size_t attention_workspace(const AttentionShape& s) {
-  return kBlock + 2 * std::size_t(kBlock) * static_cast<std::size_t>(keys_of(s)) + KeyOperand::floats(s, Op::none) +
+  return kBlock + block_of_heads(s) + 2 * std::size_t(kBlock) * static_cast<std::size_t>(keys_of(s)) +
+         2 * std::size_t(s.queries) * s.head_dim + KeyOperand::floats(s, Op::none) +
          2 * KeyOperand::floats(s, Op::transposed);
 }
 
@@ -228,10 +256,10 @@ void attention_forward(const AttentionShape& s, Heads q, Heads k, Heads v, Mutab
   for (int kv_head = 0; kv_head < s.kv_heads; ++kv_head) {
     const int kv_at = kv_head * s.head_dim;
     float* rest = workspace;
-    const ForwardKeys keys{{s, transposed(k.data + kv_at, k.stride), rest}, {s, {v.data + kv_at, v.stride}, rest}};
+    const ForwardKeys keys{{s, turned(view(from(k, 0, kv_at))), rest}, {s, view(from(v, 0, kv_at)), rest}};
     for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
       const int at = head * s.head_dim;
-      forward_head(s, {q.data + at, q.stride}, keys, {out.data + at, out.stride},
+      forward_head(s, from(q, 0, at), keys, from(out, 0, at),
                    log_sums ? log_sums + std::size_t(head) * s.queries : nullptr, rest);
     }
   }
@@ -239,22 +267,22 @@ void attention_forward(const AttentionShape& s, Heads q, Heads k, Heads v, Mutab
 
 void attention_backward(const AttentionShape& s, Heads q, Heads k, Heads v, Heads out, const float* log_sums,
                         Heads d_out, MutableHeads d_q, MutableHeads d_k, MutableHeads d_v, float* workspace) {
-  zero_rows(s.queries, s.kv_heads * s.head_dim, d_k);
-  zero_rows(s.queries, s.kv_heads * s.head_dim, d_v);
   const int group = s.heads / s.kv_heads;
+  const std::size_t size = std::size_t(s.queries) * s.head_dim;
   for (int kv_head = 0; kv_head < s.kv_heads; ++kv_head) {
     const int kv_at = kv_head * s.head_dim;
-    const MatrixView k_view{k.data + kv_at, k.stride};
+    const MatrixView k_view = view(from(k, 0, kv_at)), v_view = view(from(v, 0, kv_at));
     float* rest = workspace;
-    const BackwardKeys keys{
-        {s, k_view, rest}, {s, turned(k_view), rest}, {s, transposed(v.data + kv_at, v.stride), rest}};
+    const BackwardKeys keys{{s, k_view, rest}, {s, turned(k_view), rest}, {s, turned(v_view), rest}};
+    float *sum_of_k = take(rest, size), *sum_of_v = take(rest, size);
+    std::fill_n(sum_of_k, 2 * size, 0.0f);
     for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
       const int at = head * s.head_dim;
-      backward_head(s, {q.data + at, q.stride}, keys, {out.data + at, out.stride},
-                    log_sums + std::size_t(head) * s.queries, {d_out.data + at, d_out.stride},
-                    {{d_q.data + at, d_q.stride}, {d_k.data + kv_at, d_k.stride}, {d_v.data + kv_at, d_v.stride}},
-                    rest);
+      backward_head(s, from(q, 0, at), keys, from(out, 0, at), log_sums + std::size_t(head) * s.queries,
+                    from(d_out, 0, at), from(d_q, 0, at), sum_of_k, sum_of_v, rest);
     }
+    HWY_DYNAMIC_DISPATCH(divide_rows)(s.queries, s.head_dim, sum_of_k, nullptr, from(d_k, 0, kv_at));
+    HWY_DYNAMIC_DISPATCH(divide_rows)(s.queries, s.head_dim, sum_of_v, nullptr, from(d_v, 0, kv_at));
   }
 }
 

@@ -49,31 +49,32 @@ HWY_INLINE void transpose(__m512 (&r)[16]) {
 }
 
 // A block of a -> [row / 16][step] tiles, zeros where they reach beyond it.
-HWY_INLINE void pack_amx_rows(int rows, int depth, MatrixView a, float* packed) {
+template <class Number>
+void pack_amx_rows(int rows, int depth, const Number* a, std::size_t stride, float* packed) {
   for (int first = 0; first < rows; first += kAmxSide, packed += amx_steps(depth) * kAmxTile) {
     for (int r = 0; r < kAmxSide; ++r) {
-      const float* x = a.data + std::size_t(first + r) * a.stride;
+      const Number* x = a + std::size_t(first + r) * stride;
       const int count = first + r < rows ? depth : 0;
       float* to = packed + std::size_t(r) * kAmxSide;
       for (int p = 0; p < depth; p += 2 * kAmxSide, to += kAmxTile) {
-        const __m512 low = _mm512_maskz_loadu_ps(first_lanes(count - p), x + p);
-        const __m512 high = _mm512_maskz_loadu_ps(first_lanes(count - p - 16), x + p + 16);
-        _mm512_store_ps(to, (__m512)_mm512_cvtne2ps_pbh(high, low));
+        fetch(x + 2 * stride + p);
+        _mm512_store_ps(to, _mm512_castsi512_ps(rounded_32(x + p, count - p)));
       }
     }
   }
 }
 
 // The same of a transposed block, whose columns lie along memory.
-HWY_INLINE void pack_amx_columns(int rows, int depth, MatrixView a, float* packed) {
+template <class Number>
+void pack_amx_columns(int rows, int depth, const Number* a, std::size_t stride, float* packed) {
   for (int first = 0; first < rows; first += kAmxSide) {
     const __mmask16 there = first_lanes(rows - first);
-    const float* x = a.data + first;
+    const Number* x = a + first;
     for (int p = 0; p < depth; p += 2 * kAmxSide, packed += kAmxTile) {
       __m512 tile[16];
-      for (int i = 0; i < kAmxSide; ++i, x += std::size_t(2) * a.stride) {
+      for (int i = 0; i < kAmxSide; ++i, x += 2 * stride) {
         const int row = p + 2 * i;
-        tile[i] = row < depth ? interleaved(x, row + 1 < depth ? x + a.stride : nullptr, there) : _mm512_setzero_ps();
+        tile[i] = row < depth ? interleaved(x, row + 1 < depth ? x + stride : nullptr, there) : _mm512_setzero_ps();
       }
       transpose(tile);
       for (int i = 0; i < kAmxSide; ++i) _mm512_store_ps(packed + std::size_t(i) * kAmxSide, tile[i]);
@@ -92,7 +93,10 @@ struct AmxTiling : AmxSide, PairTiling<AmxSide> {
   using Session = typename Tiles::Session;
 
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
-    (a.op == Op::none ? pack_amx_rows : pack_amx_columns)(rows, depth, a, packed);
+    with_numbers(a.data, [&](const auto* x) {
+      a.op == Op::none ? pack_amx_rows(rows, depth, x, a.stride, packed)
+                       : pack_amx_columns(rows, depth, x, a.stride, packed);
+    });
   }
 
   static void multiply(const Tile& t, MatrixView, const float* packed_a, const float* panel) {

@@ -51,28 +51,32 @@ void multiply_any(const Tile& tile, const float* a, const float* panel) {
 }
 
 // rows of a -> [rows][pairs]
-void pack_rows(int rows, int depth, MatrixView a, float* packed) {
-  for (int r = 0; r < rows; ++r, packed += pairs(depth)) {
-    const float* x = a.data + std::size_t(r) * a.stride;
-    for (int p = 0; p < depth; p += kLanes) {
-      const auto whole = static_cast<__mmask8>(first_lanes(std::min(8, pairs(depth - p))));
-      _mm256_mask_storeu_ps(packed + p / 2, whole, _mm256_castsi256_ps(rounded(x + p, first_lanes(depth - p))));
+template <class Number>
+void pack_rows(int rows, int depth, const Number* x, std::size_t stride, float* packed) {
+  for (int r = 0; r < rows; ++r, x += stride, packed += pairs(depth)) {
+    for (int p = 0; p < depth; p += 2 * kLanes) {
+      fetch(x + 2 * stride + p);
+      const __m512 numbers = _mm512_castsi512_ps(rounded_32(x + p, depth - p));
+      _mm512_mask_storeu_ps(packed + p / 2, first_lanes(pairs(depth - p)), numbers);
     }
   }
 }
 
-// columns of a, which is transposed -> groups of kRows, [pairs][kRows] each, zeros behind the last; two at a time
-void pack_transposed_rows(int rows, int depth, MatrixView a, float* packed) {
+// columns of a, which is transposed -> groups of kRows, [pairs][kRows] each, zeros behind the last; four at a time
+template <class Number>
+void pack_transposed_rows(int rows, int depth, const Number* first, std::size_t stride, float* packed) {
   static_assert(kRows == 8);
   const std::size_t group = std::size_t(pairs(depth)) * kRows;
-  for (int r = 0; r < rows; r += 2 * kRows, packed += 2 * group) {
-    const float* x = a.data + r;
-    for (int p = 0; p < pairs(depth); ++p, x += std::size_t(2) * a.stride) {
-      const float* below = 2 * p + 1 < depth ? x + a.stride : nullptr;
-      const __m512 both = interleaved(x, below, first_lanes(rows - r));
+  for (int r = 0; r < rows; r += 4 * kRows, packed += 4 * group) {
+    const Number* x = first + r;
+    const int groups = (rows - r + kRows - 1) / kRows;
+    for (int p = 0; p < pairs(depth); ++p, x += 2 * stride) {
+      const Interleaved numbers = interleaved_32(x, 2 * p + 1 < depth ? x + stride : nullptr, rows - r);
       float* to = packed + std::size_t(p) * kRows;
-      _mm256_store_ps(to, _mm512_castps512_ps256(both));
-      if (rows - r > kRows) _mm256_store_ps(to + group, _mm512_extractf32x8_ps(both, 1));
+      _mm256_store_ps(to, _mm512_castps512_ps256(numbers.low));
+      if (groups > 1) _mm256_store_ps(to + group, _mm512_extractf32x8_ps(numbers.low, 1));
+      if (groups > 2) _mm256_store_ps(to + 2 * group, _mm512_castps512_ps256(numbers.high));
+      if (groups > 3) _mm256_store_ps(to + 3 * group, _mm512_extractf32x8_ps(numbers.high, 1));
     }
   }
 }
@@ -85,7 +89,10 @@ struct Avx512Side {
 struct Avx512Tiling : Avx512Side, PairTiling<Avx512Side> {
   static constexpr int kRows = btm::kRows;
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
-    (a.op == Op::none ? pack_rows : pack_transposed_rows)(rows, depth, a, packed);
+    with_numbers(a.data, [&](const auto* x) {
+      a.op == Op::none ? pack_rows(rows, depth, x, a.stride, packed)
+                       : pack_transposed_rows(rows, depth, x, a.stride, packed);
+    });
   }
   static void multiply(const Tile& t, MatrixView a, const float* packed_a, const float* panel) {
     packed_a += std::size_t(t.row) * packed_depth(t.depth);

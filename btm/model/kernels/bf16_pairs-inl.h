@@ -29,39 +29,76 @@ constexpr int pairs(int depth) {
 constexpr __mmask16 first_lanes(int count) {
   return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1u << count) - 1);
 }
+constexpr __mmask32 first_32_lanes(int count) {
+  return static_cast<__mmask32>(count >= 32 ? 0xffffffff : count <= 0 ? 0 : (1u << count) - 1);
+}
 
 HWY_INLINE __m256i rounded(const float* x, __mmask16 there) {
   return (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(there, x));
 }
+HWY_INLINE __m256i rounded(const bf16* x, __mmask16 there) {
+  return _mm256_maskz_loadu_epi16(there, x);
+}
+
+// `count` numbers, of 32.
+HWY_INLINE __m512i rounded_32(const float* x, int count) {
+  const __m512 low = _mm512_maskz_loadu_ps(first_lanes(count), x);
+  return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(first_lanes(count - 16), x + 16), low);
+}
+HWY_INLINE __m512i rounded_32(const bf16* x, int count) {
+  return _mm512_maskz_loadu_epi16(first_32_lanes(count), x);
+}
+
+// Asks for a number of a later row: the CPU doesn't see by itself that the next row follows a piece of this one.
+template <class Number>
+HWY_INLINE void fetch(const Number* x) {
+  _mm_prefetch(reinterpret_cast<const char*>(x), _MM_HINT_T0);
+}
 
 // The numbers at x and at `below` it, which may be nowhere, in pairs.
-HWY_INLINE __m512 interleaved(const float* x, const float* below, __mmask16 there) {
+template <class Number>
+HWY_INLINE __m512 interleaved(const Number* x, const Number* below, __mmask16 there) {
   const __m512i low = _mm512_cvtepu16_epi32(rounded(x, there));
   const __m512i high = below ? _mm512_cvtepu16_epi32(rounded(below, there)) : _mm512_setzero_si512();
   return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
 }
 
+// The same of `count` columns, of 32, in two halves.
+struct Interleaved {
+  __m512 low, high;
+};
+template <class Number>
+HWY_INLINE Interleaved interleaved_32(const Number* x, const Number* below, int count) {
+  const __m512i even = rounded_32(x, count);
+  const __m512i odd = below ? rounded_32(below, count) : _mm512_setzero_si512();
+  const __m512i first = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37,
+                                         5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+  const __m512i last = _mm512_add_epi16(first, _mm512_set1_epi16(16));
+  return {_mm512_castsi512_ps(_mm512_permutex2var_epi16(even, first, odd)),
+          _mm512_castsi512_ps(_mm512_permutex2var_epi16(even, last, odd))};
+}
+
 // columns of b -> [pairs][kColumns], zeros behind them
-template <int kColumns>
-void pack_panel(int depth, int columns, MatrixView b, float* panel) {
-  const float* x = b.data;
-  for (int p = 0; p < depth; p += 2, x += std::size_t(2) * b.stride, panel += kColumns) {
-    const float* below = p + 1 < depth ? x + b.stride : nullptr;
-    for (int j = 0; j < kColumns; j += 16) {
-      const __mmask16 there = first_lanes(columns - j);
-      _mm512_store_ps(panel + j, interleaved(x + j, below ? below + j : nullptr, there));
+template <int kColumns, class Number>
+void pack_panel(int depth, int columns, const Number* x, std::size_t stride, float* panel) {
+  for (int p = 0; p < depth; p += 2, x += 2 * stride, panel += kColumns) {
+    const Number* below = p + 1 < depth ? x + stride : nullptr;
+    for (int j = 0; j < kColumns; j += 32) {
+      const Interleaved numbers = interleaved_32(x + j, below ? below + j : nullptr, columns - j);
+      _mm512_store_ps(panel + j, numbers.low);
+      if (j + 16 < kColumns) _mm512_store_ps(panel + j + 16, numbers.high);
     }
   }
 }
 
 // The same of a transposed b, whose columns lie along memory: 4 columns by 8 pairs at a time.
-template <int kColumns>
-void pack_transposed_panel(int depth, int columns, MatrixView b, float* panel) {
+template <int kColumns, class Number>
+void pack_transposed_panel(int depth, int columns, const Number* x, std::size_t stride, float* panel) {
   for (int j = 0; j < kColumns; j += 4) {
     for (int p = 0; p < depth; p += 16) {
       __m256i r[4] = {};
       for (int i = 0; i < 4 && j + i < columns; ++i) {
-        r[i] = rounded(b.data + std::size_t(j + i) * b.stride + p, first_lanes(depth - p));
+        r[i] = rounded(x + std::size_t(j + i) * stride + p, first_lanes(depth - p));
       }
       const __m256i low01 = _mm256_unpacklo_epi32(r[0], r[1]), high01 = _mm256_unpackhi_epi32(r[0], r[1]);
       const __m256i low23 = _mm256_unpacklo_epi32(r[2], r[3]), high23 = _mm256_unpackhi_epi32(r[2], r[3]);
@@ -96,7 +133,10 @@ struct PairTiling {
 
   static void pack_b(int depth, int columns, MatrixView b, float* panel) {
     constexpr int kColumns = Side::kColumns;
-    (b.op == Op::none ? pack_panel<kColumns> : pack_transposed_panel<kColumns>)(depth, columns, b, panel);
+    with_numbers(b.data, [&](const auto* x) {
+      b.op == Op::none ? pack_panel<kColumns>(depth, columns, x, b.stride, panel)
+                       : pack_transposed_panel<kColumns>(depth, columns, x, b.stride, panel);
+    });
     std::fill(panel + std::size_t(pairs(depth)) * kColumns, panel + std::size_t(Side::packed_depth(depth)) * kColumns,
               0.0f);
   }

@@ -63,10 +63,12 @@ void blas_gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, flo
   const char op_a = letter(a.op), op_b = letter(b.op);
   if (m == 1 && a.op == Op::none) {
     const int one = 1, stored_rows = b.op == Op::none ? n : k, stored_columns = b.op == Op::none ? k : n;
-    blas().sgemv(&op_b, &stored_rows, &stored_columns, &alpha, b.data, &b.stride, a.data, &one, &beta, c, &one);
+    blas().sgemv(&op_b, &stored_rows, &stored_columns, &alpha, b.data.as<float>(), &b.stride, a.data.as<float>(), &one,
+                 &beta, c, &one);
     return;
   }
-  blas().sgemm(&op_b, &op_a, &n, &m, &k, &alpha, b.data, &b.stride, a.data, &a.stride, &beta, c, &c_stride);
+  blas().sgemm(&op_b, &op_a, &n, &m, &k, &alpha, b.data.as<float>(), &b.stride, a.data.as<float>(), &a.stride, &beta, c,
+               &c_stride);
 }
 
 }  // namespace btm

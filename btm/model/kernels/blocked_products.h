@@ -29,7 +29,7 @@ struct Tile {
 // op(x) from that row and column on.
 inline MatrixView part(MatrixView x, int row, int column) {
   const bool plain = x.op == Op::none;
-  return {x.data + std::size_t(plain ? row : column) * x.stride + (plain ? column : row), x.stride, x.op};
+  return {x.data.from(std::size_t(plain ? row : column) * x.stride + (plain ? column : row)), x.stride, x.op};
 }
 
 // f(std::integral_constant<int, count>()), for 1 <= count <= kMost.

@@ -11,16 +11,17 @@ void embedding_forward(int rows, int width, const TokenId* tokens, const int* po
                        const float* position_table, float* out) {
   for (int row = 0; row < rows; ++row, out += width) {
     std::memcpy(out, table + static_cast<std::size_t>(tokens[row]) * width, sizeof(float) * width);
-    if (position_table) bias_forward(1, width, position_table + static_cast<std::size_t>(positions[row]) * width, out);
+    if (position_table)
+      bias_forward(1, width, out, position_table + static_cast<std::size_t>(positions[row]) * width, out);
   }
 }
 
 void embedding_backward(int rows, int width, const TokenId* tokens, const int* positions, const float* d_out,
                         float* d_table, float* d_position_table) {
   for (int row = 0; row < rows; ++row, d_out += width) {
-    bias_forward(1, width, d_out, d_table + static_cast<std::size_t>(tokens[row]) * width);
+    bias_backward(1, width, d_out, d_table + static_cast<std::size_t>(tokens[row]) * width);
     if (d_position_table) {
-      bias_forward(1, width, d_out, d_position_table + static_cast<std::size_t>(positions[row]) * width);
+      bias_backward(1, width, d_out, d_position_table + static_cast<std::size_t>(positions[row]) * width);
     }
   }
 }

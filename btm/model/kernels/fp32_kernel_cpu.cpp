@@ -78,7 +78,7 @@ void multiply_any(const Tile& tile, const float* a, std::size_t stride, const fl
 // columns of b -> [depth][kColumns], zeros behind them
 void pack_panel(int depth, int columns, MatrixView b, float* panel) {
   const Lane d;
-  const float* x = b.data;
+  const float* x = b.data.as<float>();
   if (b.op == Op::none && columns == kColumns) {
     for (int p = 0; p < depth; ++p, x += b.stride, panel += kColumns) {
       HWY_UNROLL(16)
@@ -102,7 +102,7 @@ void pack_transposed_panel(int depth, int columns, MatrixView b, float* panel) {
   int j = 0;
   for (; j + 4 <= columns; j += 4) {
     const float* x[4];
-    for (int i = 0; i < 4; ++i) x[i] = b.data + std::size_t(j + i) * b.stride;
+    for (int i = 0; i < 4; ++i) x[i] = b.data.as<float>() + std::size_t(j + i) * b.stride;
     for (int p = 0; p < whole; p += 4) {
       const auto r0 = hn::LoadU(four, x[0] + p), r1 = hn::LoadU(four, x[1] + p);
       const auto r2 = hn::LoadU(four, x[2] + p), r3 = hn::LoadU(four, x[3] + p);
@@ -122,7 +122,7 @@ void pack_transposed_panel(int depth, int columns, MatrixView b, float* panel) {
   }
   for (int p = 0; p < depth; ++p) {
     float* to = panel + std::size_t(p) * kColumns;
-    for (int i = j; i < kColumns; ++i) to[i] = i < columns ? b.data[std::size_t(i) * b.stride + p] : 0;
+    for (int i = j; i < kColumns; ++i) to[i] = i < columns ? b.data.as<float>()[std::size_t(i) * b.stride + p] : 0;
   }
 }
 #endif
@@ -131,11 +131,11 @@ void pack_transposed_panel(int depth, int columns, MatrixView b, float* panel) {
 void pack_rows(int rows, int depth, MatrixView a, float* packed) {
   int r = 0;
   for (; r + kRows <= rows; r += kRows) {
-    const float* x = a.data + r;
+    const float* x = a.data.as<float>() + r;
     for (int p = 0; p < depth; ++p, x += a.stride, packed += kRows) std::memcpy(packed, x, kRows * sizeof(float));
   }
   if (r == rows) return;
-  const float* x = a.data + r;
+  const float* x = a.data.as<float>() + r;
   for (int p = 0; p < depth; ++p, x += a.stride, packed += kRows) std::copy_n(x, rows - r, packed);
 }
 
@@ -157,7 +157,7 @@ struct Tiling {
     if (a.op == Op::transposed) {
       multiply_any<true>(t, packed_a + std::size_t(t.row) * t.depth, a.stride, panel);
     } else {
-      multiply_any<false>(t, a.data + std::size_t(t.row) * a.stride, a.stride, panel);
+      multiply_any<false>(t, a.data.as<float>() + std::size_t(t.row) * a.stride, a.stride, panel);
     }
   }
 };

@@ -26,18 +26,25 @@ bool blas_is_slow() {
 #endif
 }
 
+float rounded(float x) {
+  auto bits = std::bit_cast<std::uint32_t>(x);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+  return std::isnan(x) ? x : std::bit_cast<float>(bits);
+}
+float rounded(bf16 x) {
+  return std::bit_cast<float>(std::uint32_t(x.bits) << 16);
+}
+
 // The matrix as it lies in memory, each number rounded to bfloat16.
 MatrixView round_copy(int rows, int columns, MatrixView x, std::vector<float>& copy) {
   if (x.op == Op::transposed) std::swap(rows, columns);
   copy.resize(std::size_t(rows) * columns);
-  for (int r = 0; r < rows; ++r) {
-    for (int i = 0; i < columns; ++i) {
-      const float value = x.data[std::size_t(r) * x.stride + i];
-      auto bits = std::bit_cast<std::uint32_t>(value);
-      bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
-      copy[std::size_t(r) * columns + i] = std::isnan(value) ? value : std::bit_cast<float>(bits);
+  with_numbers(x.data, [&](const auto* from) {
+    for (int r = 0; r < rows; ++r) {
+      for (int i = 0; i < columns; ++i)
+        copy[std::size_t(r) * columns + i] = rounded(from[std::size_t(r) * x.stride + i]);
     }
-  }
+  });
   return {copy.data(), columns, x.op};
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "btm/core/token.h"
+#include "btm/model/operands.h"
 
 namespace btm {
 
@@ -12,9 +13,10 @@ void log_probabilities(int rows, int vocab, const float* logits, const TokenId* 
 
 // The same, and turns the logits into the gradient of -log p(target) up to a factor: row x factors[row] is the gradient
 // times `scale`. (The factor is left to the caller, who applies it to the narrow operands of the products that follow.)
-// Rows without a target become zero.
-void cross_entropy(int rows, int vocab, float* logits, const TokenId* targets, float scale, float* log_probs,
-                   float* factors);
+// Rows without a target become zero. The gradient [rows, vocab] comes back in `format`, at the start of the logits'
+// memory.
+OperandArray cross_entropy(int rows, int vocab, float* logits, const TokenId* targets, float scale, Operands format,
+                           float* log_probs, float* factors);
 
 // softmax(scale x logits [vocab]) into p [vocab]; nothing comes out smaller than about 1e-38 of the largest
 void softmax(int vocab, const float* logits, float scale, float* p);
@@ -26,6 +28,6 @@ void add_probabilities(int vocab, const float* logits, float weight, float* sum)
 void add_log_probabilities(int vocab, const float* logits, float weight, float* sum);
 
 // Multiplies each row of x [rows, width] by its factor, into y (which may be x).
-void scale_rows(int rows, int width, const float* factors, const float* x, float* y);
+void scale_rows(int rows, int width, const float* factors, const float* x, OperandArray y);
 
 }  // namespace btm

@@ -1,5 +1,5 @@
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "btm/model/kernels/loss.h"
 
@@ -29,9 +29,10 @@ float largest(const float* x, std::size_t count) {
   return result;
 }
 
-// Sum of exp(x - offset); the exponentials are written to `out` unless it is null.
-template <bool kStore>
-HWY_INLINE float exp_sum(const float* x, std::size_t count, float offset, float* out) {
+// Sum of exp(x - offset); the exponentials are written to `out` unless it is null. What is behind the numbers that are
+// written, in `out` as in x, has not been touched yet.
+template <bool kStore, class Number = float>
+HWY_INLINE float exp_sum(const float* x, std::size_t count, float offset, Number* out = nullptr) {
   const Wide d;
   const Single single;
   const std::size_t lanes = hn::Lanes(d);
@@ -43,15 +44,15 @@ HWY_INLINE float exp_sum(const float* x, std::size_t count, float offset, float*
     s0 = hn::Add(s0, e0);
     s1 = hn::Add(s1, e1);
     if (kStore) {
-      hn::StoreU(e0, d, out + i);
-      hn::StoreU(e1, d, out + i + lanes);
+      store_operand(e0, d, out + i);
+      store_operand(e1, d, out + i + lanes);
     }
   }
   float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
   for (; i < count; ++i) {
     const auto e = fast_exp(single, hn::Sub(hn::LoadU(single, x + i), hn::Set(single, offset)));
     sum += hn::GetLane(e);
-    if (kStore) hn::StoreU(e, single, out + i);
+    if (kStore) store_operand(e, single, out + i);
   }
   return sum;
 }
@@ -61,30 +62,41 @@ void log_probabilities_rows(int rows, int vocab, const float* logits, const Toke
     log_probs[row] = 0;
     if (targets[row] == kNoToken) continue;
     const float offset = largest(logits, vocab);
-    log_probs[row] = logits[targets[row]] - offset - std::log(exp_sum<false>(logits, vocab, offset, nullptr));
+    log_probs[row] = logits[targets[row]] - offset - std::log(exp_sum<false>(logits, vocab, offset));
   }
 }
 
-void cross_entropy_rows(int rows, int vocab, float* logits, const TokenId* targets, float scale, float* log_probs,
-                        float* factors) {
-  for (int row = 0; row < rows; ++row, logits += vocab) {
+// A row of the gradient never reaches beyond the row of logits that it is made of.
+template <class Number>
+void cross_entropy_to(int rows, int vocab, const float* logits, const TokenId* targets, float scale, Number* gradient,
+                      float* log_probs, float* factors) {
+  const Single single;
+  for (int row = 0; row < rows; ++row, logits += vocab, gradient += vocab) {
     const TokenId target = targets[row];
     log_probs[row] = factors[row] = 0;
     if (target == kNoToken) {
-      std::memset(logits, 0, sizeof(float) * vocab);
+      std::fill_n(gradient, vocab, Number{});
       continue;
     }
     const float offset = largest(logits, vocab), at_target = logits[target] - offset;
-    const float sum = exp_sum<true>(logits, vocab, offset, logits);
-    logits[target] -= sum;
+    const float sum = exp_sum<true>(logits, vocab, offset, gradient);
+    store_operand(hn::Sub(fast_exp(single, hn::Set(single, at_target)), hn::Set(single, sum)), single,
+                  gradient + target);
     log_probs[row] = at_target - std::log(sum);
     factors[row] = scale / sum;
   }
 }
 
+void cross_entropy_rows(int rows, int vocab, const float* logits, const TokenId* targets, float scale,
+                        OperandArray gradient, float* log_probs, float* factors) {
+  with_numbers(gradient, [=](auto* numbers) {
+    cross_entropy_to(rows, vocab, logits, targets, scale, numbers, log_probs, factors);
+  });
+}
+
 void add_softmax(int vocab, const float* logits, float weight, float* sum) {
   const float offset = largest(logits, vocab);
-  const float factor = weight / exp_sum<false>(logits, vocab, offset, nullptr);
+  const float factor = weight / exp_sum<false>(logits, vocab, offset);
   for_each_vector(vocab, [=](auto d, std::size_t i) HWY_ATTR {
     const auto e = fast_exp(d, hn::Sub(hn::LoadU(d, logits + i), hn::Set(d, offset)));
     hn::StoreU(hn::MulAdd(hn::Set(d, factor), e, hn::LoadU(d, sum + i)), d, sum + i);
@@ -93,7 +105,7 @@ void add_softmax(int vocab, const float* logits, float weight, float* sum) {
 
 void add_log_softmax(int vocab, const float* logits, float weight, float* sum) {
   const float most = largest(logits, vocab);
-  const float offset = most + std::log(exp_sum<false>(logits, vocab, most, nullptr));
+  const float offset = most + std::log(exp_sum<false>(logits, vocab, most));
   for_each_vector(vocab, [=](auto d, std::size_t i) HWY_ATTR {
     const auto log_prob = hn::Sub(hn::LoadU(d, logits + i), hn::Set(d, offset));
     hn::StoreU(hn::MulAdd(hn::Set(d, weight), log_prob, hn::LoadU(d, sum + i)), d, sum + i);
@@ -116,12 +128,17 @@ void logs_of(int count, float* x) {
   });
 }
 
-void scale_rows_by(int rows, int width, const float* factors, const float* x, float* y) {
+template <class Number>
+void scale_rows_to(int rows, int width, const float* factors, const float* x, Number* y) {
   for (int row = 0; row < rows; ++row, x += width, y += width) {
     const float factor = factors[row];
     for_each_vector(width, [=](auto d, std::size_t i)
-                               HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(d, x + i), hn::Set(d, factor)), d, y + i); });
+                               HWY_ATTR { store_operand(hn::Mul(hn::LoadU(d, x + i), hn::Set(d, factor)), d, y + i); });
   }
+}
+
+void scale_rows_by(int rows, int width, const float* factors, const float* x, OperandArray y) {
+  with_numbers(y, [=](auto* numbers) { scale_rows_to(rows, width, factors, x, numbers); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -142,9 +159,11 @@ HWY_EXPORT(scale_rows_by);
 void log_probabilities(int rows, int vocab, const float* logits, const TokenId* targets, float* log_probs) {
   HWY_DYNAMIC_DISPATCH(log_probabilities_rows)(rows, vocab, logits, targets, log_probs);
 }
-void cross_entropy(int rows, int vocab, float* logits, const TokenId* targets, float scale, float* log_probs,
-                   float* factors) {
-  HWY_DYNAMIC_DISPATCH(cross_entropy_rows)(rows, vocab, logits, targets, scale, log_probs, factors);
+OperandArray cross_entropy(int rows, int vocab, float* logits, const TokenId* targets, float scale, Operands format,
+                           float* log_probs, float* factors) {
+  const OperandArray gradient = operands_at(logits, format);
+  HWY_DYNAMIC_DISPATCH(cross_entropy_rows)(rows, vocab, logits, targets, scale, gradient, log_probs, factors);
+  return gradient;
 }
 void softmax(int vocab, const float* logits, float scale, float* p) {
   HWY_DYNAMIC_DISPATCH(softmax_of)(vocab, logits, scale, p);
@@ -158,7 +177,7 @@ void add_probabilities(int vocab, const float* logits, float weight, float* sum)
 void add_log_probabilities(int vocab, const float* logits, float weight, float* sum) {
   HWY_DYNAMIC_DISPATCH(add_log_softmax)(vocab, logits, weight, sum);
 }
-void scale_rows(int rows, int width, const float* factors, const float* x, float* y) {
+void scale_rows(int rows, int width, const float* factors, const float* x, OperandArray y) {
   HWY_DYNAMIC_DISPATCH(scale_rows_by)(rows, width, factors, x, y);
 }
 

@@ -39,9 +39,9 @@ HWY_INLINE void add_residual(std::size_t width, const float* input, const float*
   });
 }
 
-void norm_forward_rows(const NormShape& shape, int rows, const float* input, const float* delta,
-                       const float* delta_bias, const float* gain, const float* shift, float* sum, float* normed,
-                       float* statistics) {
+template <class Number>
+void norm_forward_to(const NormShape& shape, int rows, const float* input, const float* delta, const float* delta_bias,
+                     const float* gain, const float* shift, float* sum, Number* normed, float* statistics) {
   const std::size_t width = shape.width;
   for (int row = 0; row < rows; ++row, input += width, sum += width, normed += width, statistics += 2) {
     if (delta || sum != input) add_residual(width, input, delta, delta_bias, sum);
@@ -62,15 +62,24 @@ void norm_forward_rows(const NormShape& shape, int rows, const float* input, con
       auto y = hn::Mul(hn::Sub(hn::LoadU(d, x + i), hn::Set(d, mean)), hn::Set(d, scale));
       y = hn::Mul(y, hn::LoadU(d, gain + i));
       if (shift) y = hn::Add(y, hn::LoadU(d, shift + i));
-      hn::StoreU(y, d, normed + i);
+      store_operand(y, d, normed + i);
     });
   }
+}
+
+void norm_forward_rows(const NormShape& shape, int rows, const float* input, const float* delta,
+                       const float* delta_bias, const float* gain, const float* shift, float* sum, OperandArray normed,
+                       float* statistics) {
+  with_numbers(normed, [=](auto* numbers) {
+    norm_forward_to(shape, rows, input, delta, delta_bias, gain, shift, sum, numbers, statistics);
+  });
 }
 
 // With h = (x - mean) x scale and g = d_normed x gain: dx = scale x (g - mean(g) - h x mean(g x h)), where RMSNorm has
 // no mean(g).
 void norm_backward_rows(const NormShape& shape, int rows, const float* sum, const float* gain, const float* statistics,
-                        const float* d_normed, float* d_sum, float* d_gain, float* d_shift, float* d_delta_bias) {
+                        const float* d_normed, float* d_sum, bf16* rounded, float* d_gain, float* d_shift,
+                        float* d_delta_bias) {
   const std::size_t width = shape.width;
   for (int row = 0; row < rows; ++row, sum += width, d_normed += width, d_sum += width, statistics += 2) {
     const float *x = sum, *dy = d_normed;
@@ -94,10 +103,12 @@ void norm_backward_rows(const NormShape& shape, int rows, const float* sum, cons
       const auto through = hn::NegMulAdd(h, hn::Set(d, mean_gh), g);
       const auto total = hn::MulAdd(through, hn::Set(d, scale), hn::LoadU(d, dx + i));
       hn::StoreU(total, d, dx + i);
+      if (rounded) store_operand(total, d, rounded + i);
       hn::StoreU(hn::MulAdd(y, h, hn::LoadU(d, d_gain + i)), d, d_gain + i);
       if (d_shift) hn::StoreU(hn::Add(hn::LoadU(d, d_shift + i), y), d, d_shift + i);
       if (d_delta_bias) hn::StoreU(hn::Add(hn::LoadU(d, d_delta_bias + i), total), d, d_delta_bias + i);
     });
+    if (rounded) rounded += width;
   }
 }
 
@@ -112,15 +123,16 @@ HWY_EXPORT(norm_forward_rows);
 HWY_EXPORT(norm_backward_rows);
 
 void norm_forward(const NormShape& shape, int rows, const float* input, const float* delta, const float* delta_bias,
-                  const float* gain, const float* shift, float* sum, float* normed, float* statistics) {
+                  const float* gain, const float* shift, float* sum, OperandArray normed, float* statistics) {
   HWY_DYNAMIC_DISPATCH(norm_forward_rows)
   (shape, rows, input, delta, delta_bias, gain, shift, sum, normed, statistics);
 }
 
 void norm_backward(const NormShape& shape, int rows, const float* sum, const float* gain, const float* statistics,
-                   const float* d_normed, float* d_sum, float* d_gain, float* d_shift, float* d_delta_bias) {
+                   const float* d_normed, float* d_sum, bf16* rounded, float* d_gain, float* d_shift,
+                   float* d_delta_bias) {
   HWY_DYNAMIC_DISPATCH(norm_backward_rows)
-  (shape, rows, sum, gain, statistics, d_normed, d_sum, d_gain, d_shift, d_delta_bias);
+  (shape, rows, sum, gain, statistics, d_normed, d_sum, rounded, d_gain, d_shift, d_delta_bias);
 }
 
 }  // namespace btm

@@ -195,7 +195,7 @@ std::uint16_t to_bf16(float value) {  // to nearest, ties to even; finite number
 }
 
 float at(MatrixView w, int i, int j) {
-  return w.op == Op::none ? w.data[std::size_t(i) * w.stride + j] : w.data[std::size_t(j) * w.stride + i];
+  return w.data.as<float>()[w.op == Op::none ? std::size_t(i) * w.stride + j : std::size_t(j) * w.stride + i];
 }
 
 void pack_bf16(int in, int first, int outputs, MatrixView w, char* panel) {

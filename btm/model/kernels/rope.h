@@ -3,6 +3,7 @@
 #pragma once
 
 #include "btm/core/buffer.h"
+#include "btm/model/operands.h"
 
 namespace btm {
 
@@ -12,7 +13,7 @@ Buffer rope_table(int context, int head_dim, double theta);
 enum class Turn { forward, backward };  // the backward pass turns gradients the other way
 
 // Turns `heads` heads, side by side at the start of each row of x [rows, stride]; row r is at positions[r].
-void rope(const Buffer& table, Turn turn, int rows, const int* positions, int heads, int head_dim, float* x,
+void rope(const Buffer& table, Turn turn, int rows, const int* positions, int heads, int head_dim, OperandArray x,
           int stride);
 
 }  // namespace btm

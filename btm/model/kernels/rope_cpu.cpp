@@ -12,22 +12,29 @@ HWY_BEFORE_NAMESPACE();
 namespace btm {
 namespace HWY_NAMESPACE {
 
-void rope_rows(const float* table, float direction, int rows, const int* positions, int heads, int head_dim, float* x,
+template <class Number>
+void turn_rows(const float* table, float direction, int rows, const int* positions, int heads, int head_dim, Number* x,
                int stride) {
   const std::size_t half = head_dim / 2;
   for (int row = 0; row < rows; ++row, x += stride) {
     const float* cosines = table + static_cast<std::size_t>(positions[row]) * head_dim;
     const float* sines = cosines + half;
     for (int head = 0; head < heads; ++head) {
-      float *low = x + std::size_t(head) * head_dim, *high = low + half;
+      Number *low = x + std::size_t(head) * head_dim, *high = low + half;
       for_each_vector(half, [=](auto d, std::size_t i) HWY_ATTR {
         const auto c = hn::LoadU(d, cosines + i), s = hn::Mul(hn::LoadU(d, sines + i), hn::Set(d, direction));
-        const auto a = hn::LoadU(d, low + i), b = hn::LoadU(d, high + i);
-        hn::StoreU(hn::NegMulAdd(b, s, hn::Mul(a, c)), d, low + i);
-        hn::StoreU(hn::MulAdd(a, s, hn::Mul(b, c)), d, high + i);
+        const auto a = load_operand(d, low + i), b = load_operand(d, high + i);
+        store_operand(hn::NegMulAdd(b, s, hn::Mul(a, c)), d, low + i);
+        store_operand(hn::MulAdd(a, s, hn::Mul(b, c)), d, high + i);
       });
     }
   }
+}
+
+void rope_rows(const float* table, float direction, int rows, const int* positions, int heads, int head_dim,
+               OperandArray x, int stride) {
+  with_numbers(x,
+               [=](auto* numbers) { turn_rows(table, direction, rows, positions, heads, head_dim, numbers, stride); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -55,7 +62,7 @@ Buffer rope_table(int context, int head_dim, double theta) {
   return table;
 }
 
-void rope(const Buffer& table, Turn turn, int rows, const int* positions, int heads, int head_dim, float* x,
+void rope(const Buffer& table, Turn turn, int rows, const int* positions, int heads, int head_dim, OperandArray x,
           int stride) {
   const float direction = turn == Turn::forward ? 1.0f : -1.0f;
   HWY_DYNAMIC_DISPATCH(rope_rows)(table.data(), direction, rows, positions, heads, head_dim, x, stride);

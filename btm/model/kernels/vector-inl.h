@@ -10,6 +10,9 @@
 #include <hwy/highway.h>
 
 #include <cstddef>
+#include <cstdint>
+
+#include "btm/model/bf16.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace btm {
@@ -31,6 +34,35 @@ HWY_INLINE void for_each_vector(std::size_t count, Step&& step) {
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) step(wide, i);
   for (; i < count; ++i) step(single, i);
+}
+
+// Of operands (operands.h): as they are, or rounded to bfloat16, to nearest, ties to even.
+template <class D>
+HWY_INLINE void store_operand(hn::Vec<D> x, D d, float* p) {
+  hn::StoreU(x, d, p);
+}
+template <class D>
+HWY_INLINE void store_operand(hn::Vec<D> x, D, bf16* p) {
+  const hn::RebindToUnsigned<D> words;
+  const hn::Rebind<std::uint16_t, D> halves;
+  const auto bits = hn::BitCast(words, x);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(words, 1));
+  const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(words, 0x7fff)));
+  const auto quiet = hn::Or(bits, hn::Set(words, 0x400000));  // a NaN could become an infinity by rounding
+  const auto result = hn::IfThenElse(hn::RebindMask(words, hn::IsNaN(x)), quiet, rounded);
+  hn::StoreU(hn::TruncateTo(halves, hn::ShiftRight<16>(result)), halves, reinterpret_cast<std::uint16_t*>(p));
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> load_operand(D d, const float* p) {
+  return hn::LoadU(d, p);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load_operand(D d, const bf16* p) {
+  const hn::RebindToUnsigned<D> words;
+  const hn::Rebind<std::uint16_t, D> halves;
+  const auto bits = hn::LoadU(halves, reinterpret_cast<const std::uint16_t*>(p));
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(words, bits)));
 }
 
 // exp(x) to about 2e-7 relative: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2] (Cephes, expf). Below -87 it gives

@@ -1,0 +1,79 @@
+// Numbers that are there to be multiplied.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+#include "btm/model/bf16.h"
+
+namespace btm {
+
+// What the operands of matrix products are rounded to before they are multiplied; sums are float32. bf16 is twice the
+// speed where the CPU multiplies pairs of bfloat16 (AVX512-BF16), several times with tiles of them (AMX). Another CPU
+// rounds copies and multiplies those in float32: slower than without rounding, the same up to the order of the sums.
+enum class Operands { fp32, bf16 };
+inline std::array<std::pair<Operands, std::string_view>, 2> names(Operands) {
+  return {{{Operands::fp32, "fp32"}, {Operands::bf16, "bf16"}}};
+}
+
+// An array of them, which someone else owns: float32 or, for products that round to it anyway, bfloat16.
+class OperandView {
+ public:
+  OperandView() = default;
+  OperandView(const float* numbers) : numbers_(numbers) {}
+  OperandView(const bf16* numbers) : numbers_(numbers), format_(Operands::bf16) {}
+
+  Operands format() const { return format_; }
+  template <class Number>  // float or bf16, by the format
+  const Number* as() const {
+    return static_cast<const Number*>(numbers_);
+  }
+  OperandView from(std::size_t i) const {  // number i on
+    return format_ == Operands::fp32 ? OperandView(as<float>() + i) : OperandView(as<bf16>() + i);
+  }
+
+ private:
+  const void* numbers_ = nullptr;
+  Operands format_ = Operands::fp32;
+};
+
+// The same to write to. Numbers are rounded to nearest, ties to even.
+class OperandArray {
+ public:
+  OperandArray() = default;
+  OperandArray(float* numbers) : numbers_(numbers) {}
+  OperandArray(bf16* numbers) : numbers_(numbers), format_(Operands::bf16) {}
+  operator OperandView() const {
+    return format_ == Operands::fp32 ? OperandView(as<float>()) : OperandView(as<bf16>());
+  }
+
+  Operands format() const { return format_; }
+  template <class Number>
+  Number* as() const {
+    return static_cast<Number*>(numbers_);
+  }
+  OperandArray from(std::size_t i) const {
+    return format_ == Operands::fp32 ? OperandArray(as<float>() + i) : OperandArray(as<bf16>() + i);
+  }
+
+ private:
+  void* numbers_ = nullptr;
+  Operands format_ = Operands::fp32;
+};
+
+// An array in memory that has room for as many floats.
+inline OperandArray operands_at(float* memory, Operands format) {
+  if (format == Operands::fp32) return memory;
+  return reinterpret_cast<bf16*>(memory);
+}
+
+// f(x.as<float>()) or f(x.as<bf16>())
+template <class Array, class F>
+void with_numbers(const Array& x, const F& f) {
+  if (x.format() == Operands::fp32) return f(x.template as<float>());
+  f(x.template as<bf16>());
+}
+
+}  // namespace btm
