@@ -183,6 +183,14 @@ void make_folders(const fs::path& path) {
   if (status) throw input_error("{}: can't be made: {}", path.string(), write_reason(status.value()));
 }
 
+bool make_folders_if_allowed(const fs::path& path) {
+  std::error_code status;
+  fs::create_directories(path, status);
+  if (status == std::errc::permission_denied || status == std::errc::read_only_file_system) return false;
+  if (status) throw input_error("{}: can't be made: {}", path.string(), write_reason(status.value()));
+  return ::access(path.c_str(), W_OK) == 0;
+}
+
 void remove_folder(const fs::path& path) {
   std::error_code status, missing;
   fs::path gone = path;

@@ -55,6 +55,8 @@ void append_line(const fs::path& path, std::string_view line);
 void link_or_copy(const fs::path& from, const fs::path& to);
 
 void make_folders(const fs::path& path);  // throws Error(input) with the system's reason
+// The same, if whoever runs this may: false where the folder is someone else's or on a read-only disk.
+bool make_folders_if_allowed(const fs::path& path);
 
 // With all in it, if there, and in one step to whoever looks; a file, too. Throws Error(input) with the system's
 // reason.

@@ -282,6 +282,10 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
     throw input_error("{} has no tokens to evaluate on; give a text: --text NAME=PATH", forest.paths.root.string());
   }
   ScoreStore store(forest.paths.results() / "scores", window, options.place, options.known_scores);
+  if (!store.writable()) {
+    throw input_error("{}: can't be written to, where scores and results are kept; evaluate as its owner, or a copy",
+                      forest.paths.results().string());
+  }
   evaluation.store = &store;
   Json json = Table(forest, settings, std::move(evaluation), options.quiet).build();
   write_sealed_file(forest.paths.evaluation(), json.dump(2) + "\n");

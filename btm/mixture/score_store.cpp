@@ -1,7 +1,5 @@
 #include "btm/mixture/score_store.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -71,14 +69,11 @@ Text make_text(std::string name, std::vector<TokenId> tokens) {
 }
 
 ScoreStore::ScoreStore(fs::path folder, int window, const ScoringPlace& place, std::vector<fs::path> elsewhere)
-    : folder_(std::move(folder)), elsewhere_(std::move(elsewhere)), window_(window), place_(decided(place)) {
-  try {
-    make_folders(folder_);
-    writable_ = ::access(folder_.c_str(), W_OK) == 0;
-  } catch (const Error&) {  // the forest is someone else's, or on a read-only disk
-    writable_ = false;
-  }
-}
+    : folder_(std::move(folder)),
+      elsewhere_(std::move(elsewhere)),
+      window_(window),
+      place_(decided(place)),
+      writable_(make_folders_if_allowed(folder_)) {}
 
 std::string ScoreStore::file_name(const Member& member, const Text& text) const {
   std::string key = fmt::format("{}\n{}\n{}\n{}", kFormat, member.identity, text.sha256, window_);

@@ -38,7 +38,8 @@ struct StoredScores {
 
 // FOLDER/KEY.scores: a JSON line, then the float32 log-probabilities. The key is over weights, tokens, window and what
 // rounds: a GPU's scores and those of bf16 are other numbers, so that no table mixes them with float32's. A file that
-// is damaged counts as not there. Where the folder can't be written to, nothing is kept. Scores that one of the folders
+// is damaged counts as not there. Where the folder is someone else's or on a read-only
+// disk, nothing is kept. Scores that one of the folders
 // `elsewhere` has are taken over from there.
 class ScoreStore {
  public:
@@ -46,6 +47,7 @@ class ScoreStore {
              std::vector<std::filesystem::path> elsewhere = {});
 
   int window() const { return window_; }
+  bool writable() const { return writable_; }
   bool has(const Member& member, const Text& text) const;
   std::optional<StoredScores> find(const Member& member, const Text& text) const;
   std::unique_ptr<TextScorer> scorer(const Member& member, const Model& model) const;  // of the loaded member
@@ -61,7 +63,7 @@ class ScoreStore {
   std::vector<std::filesystem::path> elsewhere_;
   int window_;
   ScoringPlace place_;  // decided
-  bool writable_ = true;
+  bool writable_;
 };
 
 }  // namespace btm

@@ -1,6 +1,7 @@
 #include "btm/core/files.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "btm/core/error.h"
 #include "tests/support/temporary_folder.h"
@@ -64,6 +65,21 @@ TEST(Files, LockRefusesASecondHolder) {
   test::TemporaryFolder folder;
   FileLock lock(folder / "lock", "btm grow");
   EXPECT_THROW(FileLock(folder / "lock", "btm grow"), Error);
+}
+
+TEST(Files, AFolderThatCantBeMadeIsNotTakenForSomeoneElses) {
+  test::TemporaryFolder folder;
+  write_file(folder / "file", "");
+  EXPECT_THROW(make_folders_if_allowed(folder / "file/below"), Error);
+  EXPECT_TRUE(make_folders_if_allowed(folder / "a/b"));
+  EXPECT_TRUE(make_folders_if_allowed(folder / "a/b"));
+  fs::permissions(folder / "a", fs::perms::owner_read | fs::perms::owner_exec);
+  const uid_t user = ::geteuid();
+  ASSERT_EQ(user == 0 ? ::seteuid(65534) : 0, 0);  // to whom permissions matter
+  const bool made = make_folders_if_allowed(folder / "a/c");
+  ASSERT_EQ(user == 0 ? ::seteuid(user) : 0, 0);
+  EXPECT_FALSE(made);
+  fs::permissions(folder / "a", fs::perms::owner_all);
 }
 
 TEST(Files, MissingFileNamesThePath) {
