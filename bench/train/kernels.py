@@ -19,7 +19,7 @@ import numpy
 from compare import SHAPES
 
 KERNELS = {  # name: symbols
-    "packing of operands": r"pack_(panel|transposed_panel|rows|transposed_rows|block|[ab]\b)|round_copy|mkl_blas\w*copy",
+    "packing of operands": r"pack_(panel|transposed_panel|rows|transposed_rows|amx_rows|amx_columns|block|[ab]\b)|round_copy|mkl_blas\w*copy",
     "matrix products": r"multiply_any|Tiling|BlockedProducts|mkl_blas",
     "softmax of attention": r"softmax_block|softmax_backward_block|divide_rows|dot_rows",
     "cross-entropy": r"cross_entropy_rows|largest|scale_rows",
@@ -30,8 +30,9 @@ KERNELS = {  # name: symbols
 }
 
 
-def costs(s: dict) -> dict[str, tuple[float, float]]:
+def costs(s: dict, precision: str) -> dict[str, tuple[float, float]]:
     """FLOPs and least bytes of one update, by kernel."""
+    operand = 2 if precision == "bf16" else 4  # bytes of one; sums have 4
     layers, width, context, vocab = s["layers"], s["width"], s["context"], s["vocab"]
     tokens, hidden = s["sequences"] * context, 4 * width
     flops = bytes_ = 0.0
@@ -39,15 +40,15 @@ def costs(s: dict) -> dict[str, tuple[float, float]]:
                                       (tokens, width, hidden, layers), (tokens, hidden, width, layers),
                                       (tokens, width, vocab, 1)]:
         flops += times * 6.0 * rows * inner * outer
-        bytes_ += times * 3 * 4.0 * (rows * inner + inner * outer + rows * outer)
+        bytes_ += times * (2 * operand + 4.0) * (rows * inner + inner * outer + rows * outer)  # twice read, once written
     scores = tokens * context / 2 * s["heads"] * layers  # of causal attention
     flops += 7 * 2 * scores * width / s["heads"]  # two products forward, five backward
     parameters = layers * 12 * width * width + (vocab + context) * width
     return {
         "matrix products": (flops, bytes_),
         "softmax of attention": (0, 4 * scores * (2 + 4)),
-        "cross-entropy": (0, 4.0 * tokens * vocab * 2),
-        "GELU": (0, 4.0 * tokens * hidden * layers * 5),
+        "cross-entropy": (0, (4.0 + operand) * tokens * vocab),
+        "GELU": (0, (8.0 + 4 * operand) * tokens * hidden * layers),
         "norms, residuals, biases": (0, 4.0 * tokens * width * (2 * layers + 1) * 8),
         "AdamW, gradient sums, clipping": (0, 4.0 * parameters * 8),
     }
@@ -92,7 +93,7 @@ def main() -> None:
     print(f"{options.shape}, {options.precision}: {result['tokens_per_second']} tokens/s, {result['gflops']:.0f} GFLOP/s; peak of "
           f"matrix products {peak / 1e9:.0f} GFLOP/s, of a copy {bandwidth / 1e9:.1f} GB/s; {known:.0f} % of the samples\n")
     print("| kernel | share | GFLOP | of the peak | least GB | of the bandwidth |\n|---|---:|---:|---:|---:|---:|")
-    for name, (flops, bytes_) in {**dict.fromkeys(KERNELS, (0.0, 0.0)), **costs(shape)}.items():
+    for name, (flops, bytes_) in {**dict.fromkeys(KERNELS, (0.0, 0.0)), **costs(shape, options.precision)}.items():
         spent = seconds * shares[name] / known
         print(f"| {name} | {shares[name] / known:.1%} | {flops / 1e9:.1f} | {flops / spent / peak:.0%} | {bytes_ / 1e9:.2f} | "
               f"{bytes_ / spent / bandwidth:.0%} |" if spent > 0 else f"| {name} | 0 | | | | |")
