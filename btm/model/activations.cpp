@@ -2,10 +2,16 @@
 
 #include <algorithm>
 
+#include "btm/core/arena.h"
 #include "btm/model/weights.h"
 
 namespace btm {
 namespace {
+
+OperandArray take_operands(Arena& arena, Operands format, std::size_t count) {
+  if (format == Operands::fp32) return arena.take<float>(count);
+  return arena.take<bf16>(count);
+}
 
 BlockActivations take_block(Arena& arena, const ModelConfig& c, std::size_t rows, Operands operands, float* stream) {
   BlockActivations block;
@@ -57,11 +63,6 @@ std::size_t activation_floats(const ModelConfig& config, int rows, Keep keep, Op
   Arena counting(nullptr, Buffer::kAlignment);
   lay_out(unplaced, counting, config, static_cast<std::size_t>(rows), keep, operands, workspace_floats);
   return counting.used() / sizeof(float);
-}
-
-OperandArray take_operands(Arena& arena, Operands format, std::size_t count) {
-  if (format == Operands::fp32) return arena.take<float>(count);
-  return arena.take<bf16>(count);
 }
 
 }  // namespace btm

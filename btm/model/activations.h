@@ -3,7 +3,6 @@
 
 #include <vector>
 
-#include "btm/core/arena.h"
 #include "btm/core/buffer.h"
 #include "btm/model/config.h"
 #include "btm/model/operands.h"
@@ -52,7 +51,5 @@ struct Activations : ActivationLayout {
 
 // Of that storage, in floats.
 std::size_t activation_floats(const ModelConfig& config, int rows, Keep keep, Operands operands, std::size_t workspace);
-
-OperandArray take_operands(Arena& arena, Operands format, std::size_t count);
 
 }  // namespace btm

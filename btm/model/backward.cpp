@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "btm/core/arena.h"
 #include "btm/model/kernels/activation.h"
 #include "btm/model/kernels/embedding.h"
 #include "btm/model/kernels/rope.h"

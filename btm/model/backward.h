@@ -9,7 +9,7 @@ struct GradientLayout {
   float* stream;  // [rows, width], of the residual stream
   float* narrow;  // [rows, width], of what comes out of a norm or of the attention
   float* wide;    // [rows, max(qkv_width, hidden)]
-  // Null where products don't round: what is in them for products to read is elsewhere then.
+  // What products read where they round, else null: they read the stream, `wide` and the block's `up` itself then.
   bf16* rounded_stream;  // [rows, width]
   bf16* rounded_wide;    // [rows, max(qkv_width, up_width)]
 };
