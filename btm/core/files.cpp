@@ -33,6 +33,10 @@ void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
   }
 }
 
+void check_made(const fs::path& folder, std::error_code status) {
+  if (status) throw input_error("{}: can't be made: {}", folder.string(), write_reason(status.value()));
+}
+
 // Makes renames and new names in the folder durable.
 void sync_folder(const fs::path& folder) {
   int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -180,14 +184,14 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
 void make_folders(const fs::path& path) {
   std::error_code status;
   fs::create_directories(path, status);
-  if (status) throw input_error("{}: can't be made: {}", path.string(), write_reason(status.value()));
+  check_made(path, status);
 }
 
 bool make_folders_if_allowed(const fs::path& path) {
   std::error_code status;
   fs::create_directories(path, status);
   if (status == std::errc::permission_denied || status == std::errc::read_only_file_system) return false;
-  if (status) throw input_error("{}: can't be made: {}", path.string(), write_reason(status.value()));
+  check_made(path, status);
   return ::access(path.c_str(), W_OK) == 0;
 }
 

@@ -38,9 +38,8 @@ struct StoredScores {
 
 // FOLDER/KEY.scores: a JSON line, then the float32 log-probabilities. The key is over weights, tokens, window and what
 // rounds: a GPU's scores and those of bf16 are other numbers, so that no table mixes them with float32's. A file that
-// is damaged counts as not there. Where the folder is someone else's or on a read-only
-// disk, nothing is kept. Scores that one of the folders
-// `elsewhere` has are taken over from there.
+// is damaged counts as not there. Where the folder is someone else's or on a read-only disk, nothing is kept. Scores
+// that one of the folders `elsewhere` has are taken over from there.
 class ScoreStore {
  public:
   ScoreStore(std::filesystem::path folder, int window, const ScoringPlace& place,

@@ -23,6 +23,8 @@
 namespace btm {
 namespace {
 
+using test::as_bf16;
+using test::as_floats;
 using test::Doubles;
 using test::Floats;
 using test::random_floats;
@@ -59,16 +61,6 @@ class OnDevice {
 Floats cut(Floats values) {
   for (float& x : values) x = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffff0000u);
   return values;
-}
-std::vector<bf16> as_bf16(const Floats& values) {
-  std::vector<bf16> result;
-  for (float x : values) result.push_back({static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(x) >> 16)});
-  return result;
-}
-Floats as_floats(const std::vector<bf16>& values) {
-  Floats result;
-  for (bf16 x : values) result.push_back(std::bit_cast<float>(std::uint32_t(x.bits) << 16));
-  return result;
 }
 
 void expect_like(const Floats& found, const Floats& expected, double tolerance, const char* what) {

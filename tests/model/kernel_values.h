@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "btm/core/random.h"
@@ -39,24 +40,30 @@ inline float to_bf16(float x) {
   return std::bit_cast<std::uint32_t>(low) & 0x10000 ? high : low;
 }
 
+// Numbers that have 8 significant bits.
+inline std::vector<bf16> as_bf16(const Floats& values) {
+  std::vector<bf16> result;
+  for (float x : values) result.push_back({static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(x) >> 16)});
+  return result;
+}
+inline Floats as_floats(const std::vector<bf16>& values) {
+  Floats result;
+  for (bf16 x : values) result.push_back(std::bit_cast<float>(std::uint32_t(x.bits) << 16));
+  return result;
+}
+
 // Numbers in either format, rounded to it.
 class Stored {
  public:
-  Stored(Operands format, const Floats& values) : format_(format), floats_(values), rounded_(values.size()) {
+  Stored(Operands format, Floats values) : format_(format), floats_(std::move(values)) {
     if (format == Operands::fp32) return;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      rounded_[i].bits = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(to_bf16(values[i])) >> 16);
-    }
+    for (float& x : floats_) x = to_bf16(x);
+    rounded_ = as_bf16(floats_);
   }
   OperandArray array() {
     return format_ == Operands::fp32 ? OperandArray(floats_.data()) : OperandArray(rounded_.data());
   }
-  Floats values() const {
-    if (format_ == Operands::fp32) return floats_;
-    Floats wide(rounded_.size());
-    for (std::size_t i = 0; i < wide.size(); ++i) wide[i] = std::bit_cast<float>(std::uint32_t(rounded_[i].bits) << 16);
-    return wide;
-  }
+  Floats values() const { return format_ == Operands::fp32 ? floats_ : as_floats(rounded_); }
 
  private:
   Operands format_;

@@ -20,6 +20,7 @@
 namespace btm {
 namespace {
 
+using test::as_floats;
 using test::Doubles;
 using test::expect_near;
 using test::Floats;
@@ -302,10 +303,8 @@ TEST(CrossEntropy, MatchesTheFormulaAndItsGradient) {
         cross_entropy(rows, vocab, spoilt.data(), targets.data(), 0.25f, format, log_probs.data(), factors.data());
     ASSERT_EQ(found.format(), format);
     expect_near(log_probs, expected, 1e-6, "log_probs");
-    for (int i = 0; i < rows * vocab; ++i) {
-      gradient[i] = format == Operands::fp32 ? found.as<float>()[i]
-                                             : std::bit_cast<float>(std::uint32_t(found.as<bf16>()[i].bits) << 16);
-    }
+    if (format == Operands::fp32) gradient.assign(found.as<float>(), found.as<float>() + rows * vocab);
+    if (format == Operands::bf16) gradient = as_floats({found.as<bf16>(), found.as<bf16>() + rows * vocab});
     scale_rows(rows, vocab, factors.data(), gradient.data(), gradient.data());
     expect_near(gradient, d_expected, error_of(format, 1e-6), "gradient");
     Stored scaled(format, Floats(rows));  // of one column
