@@ -109,7 +109,7 @@ CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int seq
       read_(2),
       host_blocks_(adamw_blocks(demix ? demix->slices : parameter_layout(model.config), cuda::kAdamwBlock)),
       blocks_(host_blocks_.size()),
-      transformer_(model.config, per_call_, model.config.context, use_of(settings), stream_),
+      transformer_(model.config, per_call_, model.config.context, use_of(settings), products_),
       scorer_(transformer_) {
   if (ranks.size() > 1) {
     sum_.emplace(ranks, gradient_ranges(model.config, size_, demix), gradients_.data(), scalars_.data());

@@ -26,7 +26,7 @@ class CudaTextLoss : public TextLoss {
         parameters_(static_cast<std::size_t>(parameter_count(config))),
         loss_(1),
         transformer_(config, cuda::sequences_at_once(config, window, use, scored_windows(tokens.size(), window)),
-                     window, use, products_.get()),
+                     window, use, products_),
         scorer_(transformer_) {
     if (use == Transformer::Use::training) training_.emplace(transformer_, config);
   }

@@ -13,7 +13,7 @@ class CudaTextScorer : public TextScorer {
       : TextScorer(model.config, window),
         parameters_(model.parameters.size()),
         transformer_(model.config, cuda::sequences_at_once(model.config, window, cuda::Transformer::Use::scoring),
-                     window, cuda::Transformer::Use::scoring, products_.get()),
+                     window, cuda::Transformer::Use::scoring, products_),
         scorer_(transformer_) {
     parameters_.load(products_.get(), model.parameters.span());
   }

@@ -26,7 +26,7 @@ double measure_gpu_peak() {
   auto seconds = [&](int times) {
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < times; ++i) {
-      cuda::linear_forward(products.get(), layer, b.data(), kSize, a.data(), c.data(), kSize);
+      cuda::linear_forward(products, layer, b.data(), kSize, a.data(), c.data(), kSize);
     }
     cuda::check_cuda(cudaStreamSynchronize(products.get()), "products");
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -13,10 +13,7 @@ void* allocate_on_device(std::size_t bytes) {
   void* p = nullptr;
   const cudaError_t answer = cudaMalloc(&p, bytes);
   if (answer == cudaErrorMemoryAllocation) {
-    throw input_error(
-        "the GPU has no {}B left; free it of other programs, train with less (a lower training.batch_tokens, "
-        "training.recompute: true, a smaller model) or use the CPU (device: cpu)",
-        format_count(static_cast<double>(bytes)));
+    throw input_error("the GPU has no {}B left; {}", format_count(static_cast<double>(bytes)), kFullMemoryAdvice);
   }
   check_cuda(answer, "memory");
   check_cuda(cudaMemset(p, 0, bytes), "to clear memory");

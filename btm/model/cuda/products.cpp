@@ -21,6 +21,8 @@ template <class Body>
 auto with_our_errors(Body&& body) {
   try {
     return body();
+  } catch (const c10::OutOfMemoryError& e) {
+    throw Error(Cause::input, std::string(e.what_without_backtrace()) + "\n" + kFullMemoryAdvice);
   } catch (const c10::Error& e) {
     throw Error(Cause::failed, std::string("the GPU's matrix products: ") + e.what_without_backtrace());
   }
@@ -80,27 +82,47 @@ at::Tensor log_sums_of(const AttentionShape& s, int sequences, const float* log_
 }  // namespace
 
 struct ProductStream::Impl {
-  c10::impl::VirtualGuardImpl guard;
-  c10::Stream own, before;
+  c10::Stream stream;
 };
 
 ProductStream::ProductStream() {
   const c10::impl::VirtualGuardImpl guard = gpu();
-  with_our_errors([&] {
-    const c10::Stream own = guard.getStreamFromGlobalPool(guard.getDevice());
-    impl_ = std::make_unique<Impl>(Impl{guard, own, guard.exchangeStream(own)});
-  });
+  with_our_errors([&] { impl_ = std::make_unique<Impl>(Impl{guard.getStreamFromGlobalPool(guard.getDevice())}); });
 }
-ProductStream::~ProductStream() {
-  impl_->guard.exchangeStream(impl_->before);
-}
+ProductStream::~ProductStream() = default;
 cudaStream_t ProductStream::get() const {
-  return static_cast<cudaStream_t>(impl_->own.native_handle());
+  return static_cast<cudaStream_t>(impl_->stream.native_handle());
 }
 
-void linear_forward(cudaStream_t, const LinearOffsets& l, const bf16* weights, int rows, const bf16* x, bf16* y,
-                    int stride) {
+// The stream that ATen gives this thread's work to, while this lives.
+class CurrentStream {
+ public:
+  explicit CurrentStream(const ProductStream& stream)
+      : guard_(c10::DeviceType::CUDA), before_(guard_.exchangeStream(stream.impl_->stream)) {}
+  ~CurrentStream() { guard_.exchangeStream(before_); }
+  CurrentStream(const CurrentStream&) = delete;
+  CurrentStream& operator=(const CurrentStream&) = delete;
+
+ private:
+  c10::impl::VirtualGuardImpl guard_;
+  c10::Stream before_;
+};
+
+namespace {
+
+template <class Work>
+void on(const ProductStream& stream, Work&& work) {
   with_our_errors([&] {
+    const CurrentStream current(stream);
+    work();
+  });
+}
+
+}  // namespace
+
+void linear_forward(const ProductStream& stream, const LinearOffsets& l, const bf16* weights, int rows, const bf16* x,
+                    bf16* y, int stride) {
+  on(stream, [&] {
     at::Tensor out = tensor(y, {rows, l.out}, {stride, 1});
     if (l.bias == kAbsent) {
       at::mm_out(out, matrix(x, rows, l.in), weight_of(l, weights));
@@ -110,17 +132,17 @@ void linear_forward(cudaStream_t, const LinearOffsets& l, const bf16* weights, i
   });
 }
 
-void linear_backward_input(cudaStream_t, const LinearOffsets& l, const bf16* weights, int rows, const bf16* dy,
-                           int stride, bf16* dx) {
-  with_our_errors([&] {
+void linear_backward_input(const ProductStream& stream, const LinearOffsets& l, const bf16* weights, int rows,
+                           const bf16* dy, int stride, bf16* dx) {
+  on(stream, [&] {
     at::Tensor out = matrix(dx, rows, l.in);
     at::mm_out(out, tensor(dy, {rows, l.out}, {stride, 1}), weight_of(l, weights).t());
   });
 }
 
-void linear_backward_weight(cudaStream_t, const LinearOffsets& l, int rows, const bf16* x, const bf16* dy, int stride,
-                            float* gradients) {
-  with_our_errors([&] {
+void linear_backward_weight(const ProductStream& stream, const LinearOffsets& l, int rows, const bf16* x,
+                            const bf16* dy, int stride, float* gradients) {
+  on(stream, [&] {
     at::Tensor in = matrix(x, rows, l.in), out = tensor(dy, {rows, l.out}, {stride, 1});
     if (l.op != Op::none) std::swap(in, out);
     at::Tensor sum = float_matrix(gradients + l.weight, in.size(1), out.size(1));
@@ -128,9 +150,9 @@ void linear_backward_weight(cudaStream_t, const LinearOffsets& l, int rows, cons
   });
 }
 
-void attention_forward(cudaStream_t, const AttentionShape& s, int sequences, const bf16* qkv, bf16* attended,
-                       float* log_sums) {
-  with_our_errors([&] {
+void attention_forward(const ProductStream& stream, const AttentionShape& s, int sequences, const bf16* qkv,
+                       bf16* attended, float* log_sums) {
+  on(stream, [&] {
     const Views in(s, sequences, qkv);
     const auto result = at::_scaled_dot_product_flash_attention(in.q, in.k, in.v, 0.0, true);
     heads_of(attended, s, sequences, s.heads, std::int64_t(s.heads) * s.head_dim).copy_(std::get<0>(result));
@@ -138,9 +160,9 @@ void attention_forward(cudaStream_t, const AttentionShape& s, int sequences, con
   });
 }
 
-void attention_backward(cudaStream_t, const AttentionShape& s, int sequences, const bf16* qkv, const bf16* attended,
-                        const float* log_sums, const bf16* d_attended, bf16* d_qkv) {
-  with_our_errors([&] {
+void attention_backward(const ProductStream& stream, const AttentionShape& s, int sequences, const bf16* qkv,
+                        const bf16* attended, const float* log_sums, const bf16* d_attended, bf16* d_qkv) {
+  on(stream, [&] {
     const Views in(s, sequences, qkv), out(s, sequences, d_qkv);
     const std::int64_t width = std::int64_t(s.heads) * s.head_dim;
     const at::Tensor none, unused = at::empty({}, at::TensorOptions(current_device()).dtype(at::kLong));

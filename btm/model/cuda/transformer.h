@@ -13,6 +13,7 @@
 #include "btm/model/config.h"
 #include "btm/model/cuda/embedding.h"
 #include "btm/model/cuda/memory.h"
+#include "btm/model/cuda/products.h"
 #include "btm/model/transformer.h"
 #include "btm/model/weights.h"
 
@@ -29,8 +30,9 @@ class Transformer {
   using Use = btm::Transformer::Use;  // each can score
 
   // Buffers for `sequences` x `length` tokens at once, length <= config.context. Throws Error(input) for shapes that
-  // the kernels don't do: widths must be multiples of 8, heads of at most 256 numbers.
-  Transformer(const ModelConfig& config, int sequences, int length, Use use, cudaStream_t stream);
+  // the kernels don't do: widths must be multiples of 8, heads of at most 256 numbers. All its work goes to the stream
+  // of `products`, which outlives it.
+  Transformer(const ModelConfig& config, int sequences, int length, Use use, const ProductStream& products);
   static std::size_t bytes(const ModelConfig& config, int sequences, int length, Use use);  // of those buffers
 
   int sequences() const { return sequences_; }
@@ -102,6 +104,7 @@ class Transformer {
   WeightOffsets offsets_;
   NormShape norm_;
   Use use_;
+  const ProductStream& products_;
   cudaStream_t stream_;
   int sequences_, length_, rows_;
   DeviceArray<char> storage_;

@@ -77,9 +77,9 @@ cudaStream_t ProductStream::get() const {
   return &impl_->stream;
 }
 
-void linear_forward(cudaStream_t stream, const LinearOffsets& l, const bf16* weights, int rows, const bf16* x, bf16* y,
-                    int stride) {
-  emulator::submit(stream, [=] {
+void linear_forward(const ProductStream& stream, const LinearOffsets& l, const bf16* weights, int rows, const bf16* x,
+                    bf16* y, int stride) {
+  emulator::submit(stream.get(), [=] {
     const Floats w = wide(weights + l.weight, weight_size(l)), in = wide(x, area(rows, l.in));
     Floats out(area(rows, l.out));
     btm::linear_forward(alone(l), {w.data(), nullptr, Operands::fp32}, rows, in.data(), out.data());
@@ -91,9 +91,9 @@ void linear_forward(cudaStream_t stream, const LinearOffsets& l, const bf16* wei
   });
 }
 
-void linear_backward_input(cudaStream_t stream, const LinearOffsets& l, const bf16* weights, int rows, const bf16* dy,
-                           int stride, bf16* dx) {
-  emulator::submit(stream, [=] {
+void linear_backward_input(const ProductStream& stream, const LinearOffsets& l, const bf16* weights, int rows,
+                           const bf16* dy, int stride, bf16* dx) {
+  emulator::submit(stream.get(), [=] {
     const Floats w = wide(weights + l.weight, weight_size(l)), out = wide(dy, rows, l.out, stride);
     Floats in(area(rows, l.in));
     btm::linear_backward_input(alone(l), {w.data(), nullptr, Operands::fp32}, rows, out.data(), in.data());
@@ -101,17 +101,17 @@ void linear_backward_input(cudaStream_t stream, const LinearOffsets& l, const bf
   });
 }
 
-void linear_backward_weight(cudaStream_t stream, const LinearOffsets& l, int rows, const bf16* x, const bf16* dy,
-                            int stride, float* gradients) {
-  emulator::submit(stream, [=] {
+void linear_backward_weight(const ProductStream& stream, const LinearOffsets& l, int rows, const bf16* x,
+                            const bf16* dy, int stride, float* gradients) {
+  emulator::submit(stream.get(), [=] {
     const Floats in = wide(x, area(rows, l.in)), out = wide(dy, rows, l.out, stride);
     btm::linear_backward_weight(l, Operands::fp32, rows, in.data(), out.data(), gradients);
   });
 }
 
-void attention_forward(cudaStream_t stream, const AttentionShape& shape, int sequences, const bf16* qkv, bf16* attended,
-                       float* log_sums) {
-  emulator::submit(stream, [=] {
+void attention_forward(const ProductStream& stream, const AttentionShape& shape, int sequences, const bf16* qkv,
+                       bf16* attended, float* log_sums) {
+  emulator::submit(stream.get(), [=] {
     const WideHeads in(shape, sequences, qkv);
     Floats out(in.narrow_at(sequences));
     Buffer workspace(attention_workspace(in.shape));
@@ -124,9 +124,9 @@ void attention_forward(cudaStream_t stream, const AttentionShape& shape, int seq
   });
 }
 
-void attention_backward(cudaStream_t stream, const AttentionShape& shape, int sequences, const bf16* qkv,
+void attention_backward(const ProductStream& stream, const AttentionShape& shape, int sequences, const bf16* qkv,
                         const bf16* attended, const float* log_sums, const bf16* d_attended, bf16* d_qkv) {
-  emulator::submit(stream, [=] {
+  emulator::submit(stream.get(), [=] {
     const WideHeads in(shape, sequences, qkv);
     const Floats out = wide(attended, in.narrow_at(sequences)), d_out = wide(d_attended, in.narrow_at(sequences));
     Floats d_in(in.qkv.size());
