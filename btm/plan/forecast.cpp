@@ -21,7 +21,7 @@ namespace {
 constexpr double kProcessBytes = 40e6;    // program and libraries, tokens read from mapped files not counted
 constexpr double kBlasBytes = 110e6;      // LibTorch (btm/model/kernels/blas.h)
 constexpr double kGpuProcessBytes = 3e9;  // with those of CUDA
-constexpr double kCudaBytes = 6e8;        // of the GPU's memory, for itself, its kernels and cuBLAS: an estimate
+constexpr double kCudaBytes = 7e8;        // of the GPU's memory, for itself, its kernels and cuBLAS: an estimate
 
 // The shape with its vocabulary: the plan's, that of a tokenizer that is there, or the one to be trained.
 ModelConfig shape_of(const Plan& plan) {

@@ -23,8 +23,11 @@
 namespace btm {
 namespace {
 
-constexpr int kTokensPerCall = 32768;        // enough rows to fill the largest GPUs
-constexpr std::size_t kAttentionBytes = 12;  // a number of the rows [tokens, width]: what ATen's attention gives back
+constexpr int kTokensPerCall = 32768;  // enough rows to fill the largest GPUs
+// What ATen's attention takes beside our buffers, bytes: for each number of [tokens, width], and for each of a
+// sequence's head where heads are too few for all of the GPU's multiprocessors, which then share them and add up in the
+// end.
+constexpr std::size_t kAttentionBytes = 12, kSharedHeadBytes = 4 * 148;
 
 cuda::Transformer::Use use_of(const TrainingSettings& settings) {
   return settings.recompute ? cuda::Transformer::Use::recomputing : cuda::Transformer::Use::training;
@@ -196,7 +199,8 @@ std::size_t cuda_learner_bytes(const ModelConfig& config, const TrainingSettings
   const std::size_t rows = static_cast<std::size_t>(count) * static_cast<std::size_t>(config.context);
   return kCudaBytesPerParameter * static_cast<std::size_t>(parameter_count(config)) +
          cuda::Transformer::bytes(config, count, config.context, use) +
-         kAttentionBytes * rows * static_cast<std::size_t>(config.width);
+         kAttentionBytes * rows * static_cast<std::size_t>(config.width) +
+         kSharedHeadBytes * static_cast<std::size_t>(config.context) * static_cast<std::size_t>(head_dim(config));
 }
 
 std::unique_ptr<Learner> make_cuda_learner(Model& model, const TrainingSettings& settings, int sequences,

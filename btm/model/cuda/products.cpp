@@ -1,5 +1,6 @@
 #include "btm/model/cuda/products.h"
 
+#include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_backward.h>
@@ -110,6 +111,20 @@ class CurrentStream {
 
 namespace {
 
+// While this lives, flash attention adds up the gradient of the queries in one order, in place of that in which its
+// blocks come by. (Strict mode is what it asks for; for all that we call, it would refuse products without cuBLAS's own
+// setting.)
+class OneOrder {
+ public:
+  OneOrder() {
+    at::globalContext().setDeterministicAlgorithms(true, false);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+  }
+  ~OneOrder() { at::globalContext().setDeterministicAlgorithms(false, false); }
+  OneOrder(const OneOrder&) = delete;
+  OneOrder& operator=(const OneOrder&) = delete;
+};
+
 template <class Work>
 void on(const ProductStream& stream, Work&& work) {
   with_our_errors([&] {
@@ -165,6 +180,7 @@ void attention_backward(const ProductStream& stream, const AttentionShape& s, in
   on(stream, [&] {
     const Views in(s, sequences, qkv), out(s, sequences, d_qkv);
     const std::int64_t width = std::int64_t(s.heads) * s.head_dim;
+    const OneOrder one_order;
     const at::Tensor none, unused = at::empty({}, at::TensorOptions(current_device()).dtype(at::kLong));
     const auto [d_q, d_k, d_v] = at::_scaled_dot_product_flash_attention_backward(
         heads_of(d_attended, s, sequences, s.heads, width), in.q, in.k, in.v,

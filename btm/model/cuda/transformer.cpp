@@ -14,12 +14,17 @@
 namespace btm::cuda {
 namespace {
 
-constexpr std::size_t kAlignment = 256;         // bytes; of every buffer
-constexpr std::size_t kLogitBytes = 512 << 20;  // of the logits at once, at most
+constexpr std::size_t kAlignment = 256;                    // bytes; of every buffer
+constexpr std::size_t kLogitBytes = std::size_t{1} << 30;  // of the logits at once
+constexpr int kTile = 128;                                 // rows that cuBLAS's kernels take at once
 
+// Rows of the head's passes: as few passes as the logits' memory allows (the gradient of its weights is read and
+// written in each), all of about the same size, in whole tiles.
 int head_rows(const ModelConfig& c, int rows) {
-  const auto limit = kLogitBytes / (static_cast<std::size_t>(padded(c.vocab_size)) * sizeof(bf16));
-  return static_cast<int>(std::clamp<std::size_t>(limit, 1, static_cast<std::size_t>(rows)));
+  const auto row_bytes = static_cast<std::size_t>(padded(c.vocab_size)) * sizeof(bf16);
+  const int most = std::max(1, static_cast<int>(kLogitBytes / row_bytes) / kTile) * kTile;
+  const int passes = (rows + most - 1) / most, tiles = (rows + passes * kTile - 1) / (passes * kTile);
+  return std::min(rows, tiles * kTile);
 }
 
 std::size_t partial_floats(const ModelConfig& c) {
