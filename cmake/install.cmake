@@ -1,7 +1,9 @@
 # make install PREFIX=...: the program, which finds LibTorch where it was when built (kernels/blas.cpp), and the documents.
 include(GNUInstallDirs)
 if(BTM_CUDA)
-  set_target_properties(btm PROPERTIES INSTALL_RPATH ${TORCH_DIR}/lib)
+  set_target_properties(btm PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  set_target_properties(btm_aten PROPERTIES INSTALL_RPATH ${TORCH_DIR}/lib)
+  install(TARGETS btm_aten LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
 install(TARGETS btm RUNTIME)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)

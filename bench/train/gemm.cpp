@@ -2,7 +2,6 @@
 // The products of a training step of several widths, by LibTorch's BLAS, by our own kernels (b also packed before), and
 // by the `sgemm_` (or that symbol) of other libraries, in turn, in one thread: GFLOP/s of the best of several, by CPU
 // time. Other libraries must be told to take one thread (OPENBLAS_NUM_THREADS=1).
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include "btm/core/cpu_clock.h"
 #include "btm/core/error.h"
 #include "btm/core/random.h"
+#include "btm/core/shared_library.h"
 #include "btm/model/kernels/blas.h"
 #include "btm/model/kernels/gemm_kernel.h"
 
@@ -75,16 +75,14 @@ Library own_packed(std::string name, const btm::GemmKernel& kernel) {
 }
 
 // Reference BLAS: column-major, every argument by address.
-using Sgemm = void (*)(const char*, const char*, const int*, const int*, const int*, const float*, const float*,
-                       const int*, const float*, const int*, const float*, float*, const int*);
+using Sgemm = void(const char*, const char*, const int*, const int*, const int*, const float*, const float*, const int*,
+                   const float*, const int*, const float*, float*, const int*);
 
 Library load(const std::string& argument) {
   const std::size_t colon = argument.find(':');
   const std::string path = argument.substr(0, colon);
   const std::string symbol = colon == std::string::npos ? "sgemm_" : argument.substr(colon + 1);
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  const auto sgemm = library ? reinterpret_cast<Sgemm>(dlsym(library, symbol.c_str())) : nullptr;
-  if (!sgemm) throw btm::input_error("{}", dlerror());
+  Sgemm* sgemm = btm::SharedLibrary({path.c_str()}, "a BLAS").get<Sgemm>(symbol.c_str());
   return {path.substr(path.rfind('/') + 1), [sgemm](const Shape& s, MatrixView a, MatrixView b, float* c) {
             return [=] {
               const char op_a = a.op == Op::none ? 'N' : 'T', op_b = b.op == Op::none ? 'N' : 'T';

@@ -75,8 +75,8 @@ class CudaLearner : public Learner {
   const Ranks& ranks_;
   const DemixLayout* demix_;
   int per_call_;  // sequences
-  cuda::ProductStream products_;
-  cudaStream_t stream_ = products_.get();
+  std::unique_ptr<cuda::Products> products_ = cuda::make_products();
+  cudaStream_t stream_ = products_->stream();
   std::size_t size_;  // parameters
   Buffer host_mean_, host_square_;
   cuda::DeviceParameters parameters_;
@@ -112,7 +112,7 @@ CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int seq
       read_(2),
       host_blocks_(adamw_blocks(demix ? demix->slices : parameter_layout(model.config), cuda::kAdamwBlock)),
       blocks_(host_blocks_.size()),
-      transformer_(model.config, per_call_, model.config.context, use_of(settings), products_),
+      transformer_(model.config, per_call_, model.config.context, use_of(settings), *products_),
       scorer_(transformer_) {
   if (ranks.size() > 1) {
     sum_.emplace(ranks, gradient_ranges(model.config, size_, demix), gradients_.data(), scalars_.data());

@@ -26,14 +26,14 @@ class CudaTextLoss : public TextLoss {
         parameters_(static_cast<std::size_t>(parameter_count(config))),
         loss_(1),
         transformer_(config, cuda::sequences_at_once(config, window, use, scored_windows(tokens.size(), window)),
-                     window, use, products_),
+                     window, use, *products_),
         scorer_(transformer_) {
     if (use == Transformer::Use::training) training_.emplace(transformer_, config);
   }
 
   double of(std::span<const float> parameters, std::span<float> gradient) override {
     if (!gradient.empty() && !training_) throw failure("TextLoss: made for scoring, asked for gradients");
-    parameters_.load(products_.get(), parameters);
+    parameters_.load(products_->stream(), parameters);
     return (gradient.empty() ? score() : train(gradient)) / static_cast<double>(targets_);
   }
 
@@ -48,9 +48,10 @@ class CudaTextLoss : public TextLoss {
 
   template <class T>
   void read(T* to, const T* from, std::size_t count) {
-    cuda::check_cuda(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, products_.get()), "a copy");
+    cuda::check_cuda(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, products_->stream()),
+                     "a copy");
   }
-  void wait() { cuda::check_cuda(cudaStreamSynchronize(products_.get()), "the loss"); }
+  void wait() { cuda::check_cuda(cudaStreamSynchronize(products_->stream()), "the loss"); }
 
   double score() {
     std::vector<float> log_probs(targets_);
@@ -61,7 +62,7 @@ class CudaTextLoss : public TextLoss {
   double train(std::span<float> gradient) {
     const std::size_t most = static_cast<std::size_t>(transformer_.sequences()) * static_cast<std::size_t>(window_);
     const auto scale = static_cast<float>(1.0 / static_cast<double>(targets_));
-    const cudaStream_t stream = products_.get();
+    const cudaStream_t stream = products_->stream();
     cuda::check_cuda(cudaMemsetAsync(training_->gradients.data(), 0, gradient.size_bytes(), stream), "to clear");
     cuda::check_cuda(cudaMemsetAsync(loss_.data(), 0, sizeof(double), stream), "to clear");
     for (std::size_t begin = 0; begin < targets_; begin += most) {
@@ -82,7 +83,7 @@ class CudaTextLoss : public TextLoss {
   std::span<const TokenId> tokens_;
   int window_;
   std::size_t targets_;
-  cuda::ProductStream products_;
+  std::unique_ptr<cuda::Products> products_ = cuda::make_products();
   cuda::DeviceParameters parameters_;
   cuda::DeviceArray<double> loss_;
   cuda::Transformer transformer_;

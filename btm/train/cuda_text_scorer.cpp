@@ -13,9 +13,9 @@ class CudaTextScorer : public TextScorer {
       : TextScorer(model.config, window),
         parameters_(model.parameters.size()),
         transformer_(model.config, cuda::sequences_at_once(model.config, window, cuda::Transformer::Use::scoring),
-                     window, cuda::Transformer::Use::scoring, products_),
+                     window, cuda::Transformer::Use::scoring, *products_),
         scorer_(transformer_) {
-    parameters_.load(products_.get(), model.parameters.span());
+    parameters_.load(products_->stream(), model.parameters.span());
   }
 
   void score(std::span<const TokenId> tokens, std::span<float> log_probs) override {
@@ -23,7 +23,7 @@ class CudaTextScorer : public TextScorer {
   }
 
  private:
-  cuda::ProductStream products_;
+  std::unique_ptr<cuda::Products> products_ = cuda::make_products();
   cuda::DeviceParameters parameters_;
   cuda::Transformer transformer_;
   cuda::Scorer scorer_;

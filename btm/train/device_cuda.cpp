@@ -20,15 +20,15 @@ std::optional<Gpu> find_gpu() {
 double measure_gpu_peak() {
   if (!find_gpu()) return 0;
   constexpr int kSize = 8192, kTimes = 10;
-  const cuda::ProductStream products;
+  const std::unique_ptr<cuda::Products> products = cuda::make_products();
   const cuda::DeviceArray<bf16> a(std::size_t{kSize} * kSize), b(a.size()), c(a.size());
   const LinearOffsets layer{.weight = 0, .in = kSize, .out = kSize};
   auto seconds = [&](int times) {
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < times; ++i) {
-      cuda::linear_forward(products, layer, b.data(), kSize, a.data(), c.data(), kSize);
+      products->linear_forward(layer, b.data(), kSize, a.data(), c.data(), kSize);
     }
-    cuda::check_cuda(cudaStreamSynchronize(products.get()), "products");
+    cuda::check_cuda(cudaStreamSynchronize(products->stream()), "products");
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   seconds(3);

@@ -1,13 +1,10 @@
 #include "btm/train/nccl.h"
 
-#include <dlfcn.h>
-
 #include "btm/core/error.h"
+#include "btm/core/shared_library.h"
 
 namespace btm::cuda {
 namespace {
-
-constexpr const char* kLibrary = "libnccl.so.2";
 
 // Of nccl.h, what is used; the numbers are NCCL's ABI.
 struct UniqueId {
@@ -17,39 +14,26 @@ enum Result { kSuccess = 0 };
 enum DataType { kFloat32 = 7, kFloat64 = 8 };
 enum Operation { kSum = 0 };
 
-class Library {
- public:
-  Library() : handle_(::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL)) {
-    if (!handle_) {
-      throw input_error("one model on several GPUs needs NCCL (torch's builds for CUDA bring {}): {}", kLibrary,
-                        ::dlerror());
-    }
-    find(get_unique_id, "ncclGetUniqueId");
-    find(comm_init_rank, "ncclCommInitRank");
-    find(comm_destroy, "ncclCommDestroy");
-    find(all_reduce, "ncclAllReduce");
-    find(get_error_string, "ncclGetErrorString");
-  }
+struct Nccl {
+  explicit Nccl(const SharedLibrary& library)
+      : get_unique_id(library.get<Result(UniqueId*)>("ncclGetUniqueId")),
+        comm_init_rank(library.get<Result(ncclComm**, int, UniqueId, int)>("ncclCommInitRank")),
+        comm_destroy(library.get<Result(ncclComm*)>("ncclCommDestroy")),
+        all_reduce(library.get<AllReduce>("ncclAllReduce")),
+        get_error_string(library.get<const char*(Result)>("ncclGetErrorString")) {}
 
+  using AllReduce = Result(const void* from, void* to, std::size_t count, DataType type, Operation operation,
+                           ncclComm* handle, cudaStream_t stream);
   Result (*get_unique_id)(UniqueId* id);
   Result (*comm_init_rank)(ncclComm** handle, int ranks, UniqueId id, int rank);
   Result (*comm_destroy)(ncclComm* handle);
-  Result (*all_reduce)(const void* from, void* to, std::size_t count, DataType type, Operation operation,
-                       ncclComm* handle, cudaStream_t stream);
+  AllReduce* all_reduce;
   const char* (*get_error_string)(Result result);
-
- private:
-  template <class F>
-  void find(F*& function, const char* name) {
-    function = reinterpret_cast<F*>(::dlsym(handle_, name));
-    if (!function) throw input_error("{} has no {}: it is not NCCL 2", kLibrary, name);
-  }
-
-  void* handle_;
 };
 
-const Library& nccl() {
-  static const Library library;
+const Nccl& nccl() {
+  static const Nccl library(
+      {{"libnccl.so.2"}, "one model on several GPUs needs NCCL, which torch's builds for CUDA bring"});
   return library;
 }
 

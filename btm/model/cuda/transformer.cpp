@@ -97,13 +97,13 @@ std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int len
   return counting.used();
 }
 
-Transformer::Transformer(const ModelConfig& config, int sequences, int length, Use use, const ProductStream& products)
+Transformer::Transformer(const ModelConfig& config, int sequences, int length, Use use, Products& products)
     : config_(checked(resolve(config))),
       offsets_(weight_offsets(config_)),
       norm_(norm_shape(config_)),
       use_(use),
       products_(products),
-      stream_(products.get()),
+      stream_(products.stream()),
       sequences_(sequences),
       length_(length),
       rows_(sequences * length),
@@ -131,13 +131,13 @@ void Transformer::load(const Batch& batch) {
 }
 
 void Transformer::forward(const LinearOffsets& l, const Parameters& p, const bf16* x, bf16* y) {
-  linear_forward(products_, l, p.rounded, rows_, x, y, l.out);
+  products_.linear_forward(l, p.rounded, rows_, x, y, l.out);
 }
 void Transformer::backward_input(const LinearOffsets& l, const Parameters& p, const bf16* dy, bf16* dx) {
-  linear_backward_input(products_, l, p.rounded, rows_, dy, l.out, dx);
+  products_.linear_backward_input(l, p.rounded, rows_, dy, l.out, dx);
 }
 void Transformer::backward_weight(const LinearOffsets& l, const bf16* x, const bf16* dy, float* gradients) {
-  linear_backward_weight(products_, l, rows_, x, dy, l.out, gradients);
+  products_.linear_backward_weight(l, rows_, x, dy, l.out, gradients);
 }
 
 // The stream before block `layer` is `stream` + delta: block.input, then qkv.
@@ -157,8 +157,8 @@ void Transformer::to_qkv(const Parameters& p, int layer, const float* stream, co
 void Transformer::attend_and_feed_forward(const Parameters& p, int layer) {
   const BlockOffsets& at = offsets_.blocks[layer];
   const Block& b = b_.blocks[layer];
-  attention_forward(products_, attention_shape(config_, length_, Operands::bf16), sequences_, b.qkv, b.attended,
-                    b.log_sums);
+  products_.attention_forward(attention_shape(config_, length_, Operands::bf16), sequences_, b.qkv, b.attended,
+                              b.log_sums);
   forward(at.project, p, b.attended, b_.projected);
   norm_forward(stream_, norm_, rows_, b.input, b_.projected, p.masters + at.mlp_norm.gain,
                find(p.masters, at.mlp_norm.shift), b.middle, b.mlp_normed, b.mlp_statistics);
@@ -199,14 +199,14 @@ void Transformer::head(const Parameters& p, float scale, float* gradients) {
   for (int first = 0; first < rows_; first += chunk) {
     const int count = std::min(chunk, rows_ - first);
     const std::size_t narrow = std::size_t(first) * config_.width;
-    linear_forward(products_, at, p.rounded, count, b_.final_normed + narrow, b_.logits, stride);
+    products_.linear_forward(at, p.rounded, count, b_.final_normed + narrow, b_.logits, stride);
     if (!gradients) {
       log_probabilities(stream_, count, vocab, b_.logits, b_.targets + first, b_.log_probs + first);
       continue;
     }
     cross_entropy(stream_, count, vocab, b_.logits, b_.targets + first, scale, b_.log_probs + first);
-    linear_backward_input(products_, at, p.rounded, count, b_.logits, stride, b_.d_narrow + narrow);
-    linear_backward_weight(products_, at, count, b_.final_normed + narrow, b_.logits, stride, gradients);
+    products_.linear_backward_input(at, p.rounded, count, b_.logits, stride, b_.d_narrow + narrow);
+    products_.linear_backward_weight(at, count, b_.final_normed + narrow, b_.logits, stride, gradients);
   }
 }
 
@@ -264,8 +264,8 @@ void Transformer::back_through_attention(const Parameters& p, int layer, float* 
   bf16* d_qkv = b_.d_wide;
   backward_weight(at.project, b.attended, b_.d_rounded, gradients);
   backward_input(at.project, p, b_.d_rounded, b_.d_narrow);
-  attention_backward(products_, attention_shape(config_, length_, Operands::bf16), sequences_, b.qkv, b.attended,
-                     b.log_sums, b_.d_narrow, d_qkv);
+  products_.attention_backward(attention_shape(config_, length_, Operands::bf16), sequences_, b.qkv, b.attended,
+                               b.log_sums, b_.d_narrow, d_qkv);
   if (config_.architecture == Architecture::llama) {
     rope(stream_, b_.rope, Turn::backward, rows_, length_, config_.heads + config_.kv_heads, head_dim(config_), d_qkv,
          qkv_width(config_));

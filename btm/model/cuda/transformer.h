@@ -32,7 +32,7 @@ class Transformer {
   // Buffers for `sequences` x `length` tokens at once, length <= config.context. Throws Error(input) for shapes that
   // the kernels don't do: widths must be multiples of 8, heads of at most 256 numbers. All its work goes to the stream
   // of `products`, which outlives it.
-  Transformer(const ModelConfig& config, int sequences, int length, Use use, const ProductStream& products);
+  Transformer(const ModelConfig& config, int sequences, int length, Use use, Products& products);
   static std::size_t bytes(const ModelConfig& config, int sequences, int length, Use use);  // of those buffers
 
   int sequences() const { return sequences_; }
@@ -104,7 +104,7 @@ class Transformer {
   WeightOffsets offsets_;
   NormShape norm_;
   Use use_;
-  const ProductStream& products_;
+  Products& products_;
   cudaStream_t stream_;
   int sequences_, length_, rows_;
   DeviceArray<char> storage_;

@@ -1,52 +1,33 @@
 #include "btm/model/kernels/blas.h"
 
-#include <dlfcn.h>
-
-#include "btm/core/error.h"
+#include "btm/core/shared_library.h"
 
 namespace btm {
 namespace {
 
-constexpr const char* kName = "libtorch_cpu.so";
-constexpr const char* kBuiltWith = BTM_TORCH_DIR "/lib/libtorch_cpu.so";
-
 // What LibTorch exports of its BLAS (at::native::cpublas::gemm is not among it).
-class Blas {
- public:
-  Blas() : handle_(::dlopen(kBuiltWith, RTLD_LAZY | RTLD_LOCAL)) {
-    if (!handle_) handle_ = ::dlopen(kName, RTLD_LAZY | RTLD_LOCAL);
-    if (!handle_) {
-      throw input_error(
-          "no LibTorch, which multiplies matrices: {}; it was at {} when btm was built: put it back, or "
-          "its folder into LD_LIBRARY_PATH",
-          ::dlerror(), kBuiltWith);
-    }
-    find(sgemm, "sgemm_");
-    find(sgemv, "sgemv_");
-    find(set_threads, "MKL_Set_Num_Threads_Local");
-    if (!sgemm || !sgemv) throw input_error("the LibTorch at {} has no BLAS", kBuiltWith);
-  }
+struct Blas {
+  explicit Blas(const SharedLibrary& torch)
+      : sgemm(torch.get<Sgemm>("sgemm_")),
+        sgemv(torch.get<Sgemv>("sgemv_")),
+        set_threads(torch.find<int(int)>("MKL_Set_Num_Threads_Local")) {}
 
   // Reference BLAS: column-major, every argument by address.
-  void (*sgemm)(const char* op_a, const char* op_b, const int* m, const int* n, const int* k, const float* alpha,
-                const float* a, const int* lda, const float* b, const int* ldb, const float* beta, float* c,
-                const int* ldc);
-  void (*sgemv)(const char* op, const int* m, const int* n, const float* alpha, const float* a, const int* lda,
-                const float* x, const int* x_step, const float* beta, float* y, const int* y_step);
+  using Sgemm = void(const char* op_a, const char* op_b, const int* m, const int* n, const int* k, const float* alpha,
+                     const float* a, const int* lda, const float* b, const int* ldb, const float* beta, float* c,
+                     const int* ldc);
+  using Sgemv = void(const char* op, const int* m, const int* n, const float* alpha, const float* a, const int* lda,
+                     const float* x, const int* x_step, const float* beta, float* y, const int* y_step);
+  Sgemm* sgemm;
+  Sgemv* sgemv;
   int (*set_threads)(int threads);  // of the calling thread; null: it is not MKL
-
- private:
-  template <class F>
-  void find(F*& function, const char* name) {
-    function = reinterpret_cast<F*>(::dlsym(handle_, name));
-  }
-
-  void* handle_;
 };
 
 // MKL would start a team of OMP_NUM_THREADS for each product; replicas bring their own parallelism.
 const Blas& blas() {
-  static const Blas library;
+  static const Blas library({{BTM_TORCH_DIR "/lib/libtorch_cpu.so", "libtorch_cpu.so"},
+                             "no LibTorch, which multiplies matrices (it was " BTM_TORCH_DIR
+                             " when btm was built: put it back, or its folder lib into LD_LIBRARY_PATH)"});
   thread_local const int threads_before = library.set_threads ? library.set_threads(1) : 1;
   (void)threads_before;
   return library;

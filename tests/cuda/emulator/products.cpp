@@ -66,81 +66,84 @@ struct WideHeads {
   Floats qkv;
 };
 
+class EmulatedProducts : public Products {
+ public:
+  cudaStream_t stream() const override { return &stream_; }
+
+  void linear_forward(const LinearOffsets& l, const bf16* weights, int rows, const bf16* x, bf16* y,
+                      int stride) override {
+    emulator::submit(&stream_, [=] {
+      const Floats w = wide(weights + l.weight, weight_size(l)), in = wide(x, area(rows, l.in));
+      Floats out(area(rows, l.out));
+      btm::linear_forward(alone(l), {w.data(), nullptr, Operands::fp32}, rows, in.data(), out.data());
+      if (l.bias != kAbsent) {
+        const Floats bias = wide(weights + l.bias, static_cast<std::size_t>(l.out));
+        for (std::size_t i = 0; i < out.size(); ++i) out[i] += bias[i % bias.size()];
+      }
+      narrow(out, l.out, stride, y);
+    });
+  }
+
+  void linear_backward_input(const LinearOffsets& l, const bf16* weights, int rows, const bf16* dy, int stride,
+                             bf16* dx) override {
+    emulator::submit(&stream_, [=] {
+      const Floats w = wide(weights + l.weight, weight_size(l)), out = wide(dy, rows, l.out, stride);
+      Floats in(area(rows, l.in));
+      btm::linear_backward_input(alone(l), {w.data(), nullptr, Operands::fp32}, rows, out.data(), in.data());
+      narrow(in, dx);
+    });
+  }
+
+  void linear_backward_weight(const LinearOffsets& l, int rows, const bf16* x, const bf16* dy, int stride,
+                              float* gradients) override {
+    emulator::submit(&stream_, [=] {
+      const Floats in = wide(x, area(rows, l.in)), out = wide(dy, rows, l.out, stride);
+      btm::linear_backward_weight(l, Operands::fp32, rows, in.data(), out.data(), gradients);
+    });
+  }
+
+  void attention_forward(const AttentionShape& shape, int sequences, const bf16* qkv, bf16* attended,
+                         float* log_sums) override {
+    emulator::submit(&stream_, [=] {
+      const WideHeads in(shape, sequences, qkv);
+      Floats out(in.narrow_at(sequences));
+      Buffer workspace(attention_workspace(in.shape));
+      for (int i = 0; i < sequences; ++i) {
+        const float* q = in.qkv.data() + in.at(i);
+        btm::attention_forward(in.shape, {q, in.stride}, {q + in.width, in.stride}, {q + in.width + in.kv, in.stride},
+                               {out.data() + in.narrow_at(i), in.width}, log_sums + in.sums_at(i), workspace.data());
+      }
+      narrow(out, attended);
+    });
+  }
+
+  void attention_backward(const AttentionShape& shape, int sequences, const bf16* qkv, const bf16* attended,
+                          const float* log_sums, const bf16* d_attended, bf16* d_qkv) override {
+    emulator::submit(&stream_, [=] {
+      const WideHeads in(shape, sequences, qkv);
+      const Floats out = wide(attended, in.narrow_at(sequences)), d_out = wide(d_attended, in.narrow_at(sequences));
+      Floats d_in(in.qkv.size());
+      Buffer workspace(attention_workspace(in.shape));
+      for (int i = 0; i < sequences; ++i) {
+        const float* q = in.qkv.data() + in.at(i);
+        float* d_q = d_in.data() + in.at(i);
+        btm::attention_backward(in.shape, {q, in.stride}, {q + in.width, in.stride}, {q + in.width + in.kv, in.stride},
+                                {out.data() + in.narrow_at(i), in.width}, log_sums + in.sums_at(i),
+                                {d_out.data() + in.narrow_at(i), in.width}, {d_q, in.stride},
+                                {d_q + in.width, in.stride}, {d_q + in.width + in.kv, in.stride}, workspace.data());
+      }
+      narrow(d_in, d_qkv);
+    });
+  }
+
+ private:
+  mutable EmulatedStream stream_;
+};
+
 }  // namespace
 
-struct ProductStream::Impl {
-  EmulatedStream stream;
-};
-ProductStream::ProductStream() : impl_(std::make_unique<Impl>()) {}
-ProductStream::~ProductStream() = default;
-cudaStream_t ProductStream::get() const {
-  return &impl_->stream;
-}
-
-void linear_forward(const ProductStream& stream, const LinearOffsets& l, const bf16* weights, int rows, const bf16* x,
-                    bf16* y, int stride) {
-  emulator::submit(stream.get(), [=] {
-    const Floats w = wide(weights + l.weight, weight_size(l)), in = wide(x, area(rows, l.in));
-    Floats out(area(rows, l.out));
-    btm::linear_forward(alone(l), {w.data(), nullptr, Operands::fp32}, rows, in.data(), out.data());
-    if (l.bias != kAbsent) {
-      const Floats bias = wide(weights + l.bias, static_cast<std::size_t>(l.out));
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] += bias[i % bias.size()];
-    }
-    narrow(out, l.out, stride, y);
-  });
-}
-
-void linear_backward_input(const ProductStream& stream, const LinearOffsets& l, const bf16* weights, int rows,
-                           const bf16* dy, int stride, bf16* dx) {
-  emulator::submit(stream.get(), [=] {
-    const Floats w = wide(weights + l.weight, weight_size(l)), out = wide(dy, rows, l.out, stride);
-    Floats in(area(rows, l.in));
-    btm::linear_backward_input(alone(l), {w.data(), nullptr, Operands::fp32}, rows, out.data(), in.data());
-    narrow(in, dx);
-  });
-}
-
-void linear_backward_weight(const ProductStream& stream, const LinearOffsets& l, int rows, const bf16* x,
-                            const bf16* dy, int stride, float* gradients) {
-  emulator::submit(stream.get(), [=] {
-    const Floats in = wide(x, area(rows, l.in)), out = wide(dy, rows, l.out, stride);
-    btm::linear_backward_weight(l, Operands::fp32, rows, in.data(), out.data(), gradients);
-  });
-}
-
-void attention_forward(const ProductStream& stream, const AttentionShape& shape, int sequences, const bf16* qkv,
-                       bf16* attended, float* log_sums) {
-  emulator::submit(stream.get(), [=] {
-    const WideHeads in(shape, sequences, qkv);
-    Floats out(in.narrow_at(sequences));
-    Buffer workspace(attention_workspace(in.shape));
-    for (int i = 0; i < sequences; ++i) {
-      const float* q = in.qkv.data() + in.at(i);
-      btm::attention_forward(in.shape, {q, in.stride}, {q + in.width, in.stride}, {q + in.width + in.kv, in.stride},
-                             {out.data() + in.narrow_at(i), in.width}, log_sums + in.sums_at(i), workspace.data());
-    }
-    narrow(out, attended);
-  });
-}
-
-void attention_backward(const ProductStream& stream, const AttentionShape& shape, int sequences, const bf16* qkv,
-                        const bf16* attended, const float* log_sums, const bf16* d_attended, bf16* d_qkv) {
-  emulator::submit(stream.get(), [=] {
-    const WideHeads in(shape, sequences, qkv);
-    const Floats out = wide(attended, in.narrow_at(sequences)), d_out = wide(d_attended, in.narrow_at(sequences));
-    Floats d_in(in.qkv.size());
-    Buffer workspace(attention_workspace(in.shape));
-    for (int i = 0; i < sequences; ++i) {
-      const float* q = in.qkv.data() + in.at(i);
-      float* d_q = d_in.data() + in.at(i);
-      btm::attention_backward(in.shape, {q, in.stride}, {q + in.width, in.stride}, {q + in.width + in.kv, in.stride},
-                              {out.data() + in.narrow_at(i), in.width}, log_sums + in.sums_at(i),
-                              {d_out.data() + in.narrow_at(i), in.width}, {d_q, in.stride}, {d_q + in.width, in.stride},
-                              {d_q + in.width + in.kv, in.stride}, workspace.data());
-    }
-    narrow(d_in, d_qkv);
-  });
+std::unique_ptr<Products> make_products() {
+  return std::make_unique<EmulatedProducts>();
 }
 
 }  // namespace btm::cuda

@@ -1,0 +1,190 @@
+#include <ATen/Context.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_scaled_dot_product_flash_attention.h>
+#include <ATen/ops/_scaled_dot_product_flash_attention_backward.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/mm.h>
+#include <c10/core/Stream.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include "btm/core/error.h"
+#include "btm/model/cuda/memory.h"
+#include "btm/model/cuda/products.h"
+
+namespace btm::cuda {
+namespace {
+
+// A c10::Error carries a backtrace and is no error of ours.
+template <class Body>
+auto with_our_errors(Body&& body) {
+  try {
+    return body();
+  } catch (const c10::OutOfMemoryError& e) {
+    throw Error(Cause::input, std::string(e.what_without_backtrace()) + "\n" + kFullMemoryAdvice);
+  } catch (const c10::Error& e) {
+    throw Error(Cause::failed, std::string("the GPU's matrix products: ") + e.what_without_backtrace());
+  }
+}
+
+c10::Device current_device() {
+  return c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA).getDevice();
+}
+
+c10::impl::VirtualGuardImpl gpu() {
+  try {
+    return c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA);
+  } catch (const c10::Error&) {
+    throw Error(Cause::input,
+                "the torch that btm was built with is one for CPUs; take a CUDA build of torch (make cuda "
+                "TORCH_DIR=.../site-packages/torch) or set launcher.device: cpu");
+  }
+}
+
+at::Tensor tensor(const bf16* p, at::IntArrayRef shape, at::IntArrayRef strides) {
+  return at::from_blob(const_cast<bf16*>(p), shape, strides, at::TensorOptions(current_device()).dtype(at::kBFloat16));
+}
+at::Tensor matrix(const bf16* p, std::int64_t rows, std::int64_t columns) {
+  return tensor(p, {rows, columns}, {columns, 1});
+}
+at::Tensor float_matrix(float* p, std::int64_t rows, std::int64_t columns) {
+  return at::from_blob(p, {rows, columns}, at::TensorOptions(current_device()).dtype(at::kFloat));
+}
+
+// w [in, out], however it lies.
+at::Tensor weight_of(const LinearOffsets& l, const bf16* weights) {
+  if (l.op == Op::none) return matrix(weights + l.weight, l.in, l.out);
+  return matrix(weights + l.weight, l.out, l.in).t();
+}
+
+// [sequences, heads, queries, head_dim], as attention of ATen's takes them, of rows of `stride` numbers.
+at::Tensor heads_of(const bf16* p, const AttentionShape& s, int sequences, int heads, std::int64_t stride) {
+  return tensor(p, {sequences, heads, s.queries, s.head_dim}, {s.queries * stride, s.head_dim, stride, 1});
+}
+
+struct Views {
+  Views(const AttentionShape& s, int sequences, const bf16* qkv) {
+    const std::int64_t width = std::int64_t(s.heads) * s.head_dim, kv = std::int64_t(s.kv_heads) * s.head_dim;
+    const std::int64_t stride = width + 2 * kv;
+    q = heads_of(qkv, s, sequences, s.heads, stride);
+    k = heads_of(qkv + width, s, sequences, s.kv_heads, stride);
+    v = heads_of(qkv + width + kv, s, sequences, s.kv_heads, stride);
+  }
+  at::Tensor q, k, v;
+};
+
+at::Tensor log_sums_of(const AttentionShape& s, int sequences, const float* log_sums) {
+  return at::from_blob(const_cast<float*>(log_sums), {sequences, s.heads, s.queries},
+                       at::TensorOptions(current_device()).dtype(at::kFloat));
+}
+
+// The stream that ATen gives this thread's work to, while this lives.
+class CurrentStream {
+ public:
+  CurrentStream(const c10::impl::VirtualGuardImpl& gpu, c10::Stream stream)
+      : gpu_(gpu), before_(gpu.exchangeStream(stream)) {}
+  ~CurrentStream() { gpu_.exchangeStream(before_); }
+  CurrentStream(const CurrentStream&) = delete;
+  CurrentStream& operator=(const CurrentStream&) = delete;
+
+ private:
+  const c10::impl::VirtualGuardImpl& gpu_;
+  c10::Stream before_;
+};
+
+// While this lives, flash attention adds up the gradient of the queries in one order, in place of that in which its
+// blocks come by. (Strict mode is what it asks for; for all that we call, it would refuse products without cuBLAS's own
+// setting.)
+class OneOrder {
+ public:
+  OneOrder() {
+    at::globalContext().setDeterministicAlgorithms(true, false);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+  }
+  ~OneOrder() { at::globalContext().setDeterministicAlgorithms(false, false); }
+  OneOrder(const OneOrder&) = delete;
+  OneOrder& operator=(const OneOrder&) = delete;
+};
+
+class AtenProducts : public Products {
+ public:
+  cudaStream_t stream() const override { return static_cast<cudaStream_t>(stream_.native_handle()); }
+
+  void linear_forward(const LinearOffsets& l, const bf16* weights, int rows, const bf16* x, bf16* y,
+                      int stride) override {
+    on_stream([&] {
+      at::Tensor out = tensor(y, {rows, l.out}, {stride, 1});
+      if (l.bias == kAbsent) {
+        at::mm_out(out, matrix(x, rows, l.in), weight_of(l, weights));
+      } else {
+        at::addmm_out(out, tensor(weights + l.bias, {l.out}, {1}), matrix(x, rows, l.in), weight_of(l, weights));
+      }
+    });
+  }
+
+  void linear_backward_input(const LinearOffsets& l, const bf16* weights, int rows, const bf16* dy, int stride,
+                             bf16* dx) override {
+    on_stream([&] {
+      at::Tensor out = matrix(dx, rows, l.in);
+      at::mm_out(out, tensor(dy, {rows, l.out}, {stride, 1}), weight_of(l, weights).t());
+    });
+  }
+
+  void linear_backward_weight(const LinearOffsets& l, int rows, const bf16* x, const bf16* dy, int stride,
+                              float* gradients) override {
+    on_stream([&] {
+      at::Tensor in = matrix(x, rows, l.in), out = tensor(dy, {rows, l.out}, {stride, 1});
+      if (l.op != Op::none) std::swap(in, out);
+      at::Tensor sum = float_matrix(gradients + l.weight, in.size(1), out.size(1));
+      at::addmm_out(sum, sum, in.t(), out, at::kFloat);
+    });
+  }
+
+  void attention_forward(const AttentionShape& s, int sequences, const bf16* qkv, bf16* attended,
+                         float* log_sums) override {
+    on_stream([&] {
+      const Views in(s, sequences, qkv);
+      const auto result = at::_scaled_dot_product_flash_attention(in.q, in.k, in.v, 0.0, true);
+      heads_of(attended, s, sequences, s.heads, std::int64_t(s.heads) * s.head_dim).copy_(std::get<0>(result));
+      log_sums_of(s, sequences, log_sums).copy_(std::get<1>(result));
+    });
+  }
+
+  void attention_backward(const AttentionShape& s, int sequences, const bf16* qkv, const bf16* attended,
+                          const float* log_sums, const bf16* d_attended, bf16* d_qkv) override {
+    on_stream([&] {
+      const Views in(s, sequences, qkv), out(s, sequences, d_qkv);
+      const std::int64_t width = std::int64_t(s.heads) * s.head_dim;
+      const OneOrder one_order;
+      const at::Tensor none, unused = at::empty({}, at::TensorOptions(current_device()).dtype(at::kLong));
+      const auto [d_q, d_k, d_v] = at::_scaled_dot_product_flash_attention_backward(
+          heads_of(d_attended, s, sequences, s.heads, width), in.q, in.k, in.v,
+          heads_of(attended, s, sequences, s.heads, width), log_sums_of(s, sequences, log_sums), none, none, s.queries,
+          s.queries, 0.0, true, unused, unused);
+      out.q.copy_(d_q);
+      out.k.copy_(d_k);
+      out.v.copy_(d_v);
+    });
+  }
+
+ private:
+  template <class Work>
+  void on_stream(Work&& work) const {
+    with_our_errors([&] {
+      const CurrentStream current(gpu_, stream_);
+      work();
+    });
+  }
+
+  c10::impl::VirtualGuardImpl gpu_ = gpu();
+  c10::Stream stream_ = with_our_errors([this] { return gpu_.getStreamFromGlobalPool(gpu_.getDevice()); });
+};
+
+}  // namespace
+}  // namespace btm::cuda
+
+// See make_products().
+extern "C" __attribute__((visibility("default"))) btm::cuda::Products* btm_make_products() {
+  return new btm::cuda::AtenProducts;
+}
