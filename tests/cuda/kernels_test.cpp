@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "btm/model/cuda/activation.h"
+#include "btm/model/cuda/columns.h"
 #include "btm/model/cuda/embedding.h"
+#include "btm/model/cuda/heads.h"
 #include "btm/model/cuda/loss.h"
 #include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/norm.h"
@@ -17,6 +19,7 @@
 #include "btm/model/kernels/embedding.h"
 #include "btm/model/kernels/loss.h"
 #include "btm/model/kernels/norm.h"
+#include "btm/model/kernels/rope.h"
 #include "btm/train/adamw_cuda.h"
 #include "tests/model/kernel_values.h"
 
@@ -70,8 +73,8 @@ void expect_like(const Floats& found, const Floats& expected, double tolerance, 
 struct Extent {
   int rows, width;
 };
-// One row; rows that don't fill a block; a width of several rounds of a block, and one that isn't of whole ones.
-const Extent kExtents[] = {{1, 8}, {5, 40}, {300, 64}, {9, 1160}};
+// One row; rows that don't fill a block; widths of several rounds of a block, whole ones and not.
+const Extent kExtents[] = {{1, 8}, {5, 40}, {300, 64}, {9, 1160}, {4, 2056}, {2, 5000}};
 
 TEST(CudaNorm, IsTheCpus) {
   for (const auto [rows, width] : kExtents) {
@@ -92,7 +95,7 @@ TEST(CudaNorm, IsTheCpus) {
 
         const OnDevice<float> g_input(input), g_gain(gain), g_shift(shift), g_sum(count), g_statistics(2 * rows);
         const OnDevice<bf16> g_delta(as_bf16(delta)), g_normed(count), g_d_normed(as_bf16(d_normed)), g_rounded(count);
-        const OnDevice<float> g_d_sum(d_before), g_partial(cuda::norm_partial_floats(width));
+        const OnDevice<float> g_d_sum(d_before), g_partial(cuda::column_partial_floats(width, cuda::kPartKinds));
         const OnDevice<float> g_d_gain(Floats(width, 1)), g_d_shift(Floats(width, 2)), g_d_bias(Floats(width, 3));
         cuda::norm_forward(kStream, shape, rows, g_input.data(), with_delta ? g_delta.data() : nullptr, g_gain.data(),
                            centred ? g_shift.data() : nullptr, g_sum.data(), g_normed.data(), g_statistics.data());
@@ -118,7 +121,7 @@ TEST(CudaActivation, IsTheCpus) {
     const std::size_t count = std::size_t(rows) * width;
     const Floats x = cut(random_floats(2 * count, 2, 1)), d = cut(random_floats(count, 1, 2));
     const Floats before(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(count));
-    const OnDevice<float> partial(cuda::bias_partial_floats(width));
+    const OnDevice<float> partial(cuda::column_partial_floats(width));
 
     Floats gelu_before = before, after(count), d_before(count), d_bias(width, 1);
     gelu_forward(rows, width, before.data(), Floats(width).data(), gelu_before.data(), after.data());
@@ -131,21 +134,13 @@ TEST(CudaActivation, IsTheCpus) {
     expect_like(as_floats(g_d.read()), d_before, kBf16, "d gelu");
     expect_like(g_d_bias.read(), d_bias, 1e-4, "d bias through gelu");
 
-    Floats sums(width, 1);
-    bias_backward(rows, width, d.data(), sums.data());
-    const OnDevice<bf16> g_dy(as_bf16(d));
-    const OnDevice<float> g_sums(Floats(width, 1));
-    cuda::bias_backward(kStream, rows, width, g_dy.data(), g_sums.data(), partial.data());
-    expect_like(g_sums.read(), sums, 1e-4, "d bias");
-    EXPECT_EQ(as_floats(g_dy.read()), d);
-
     Floats gate_up(2 * count), gated(count), d_gate_up(2 * count);
     swiglu_forward(rows, width, x.data(), gate_up.data(), gated.data());
     swiglu_backward(rows, width, x.data(), d.data(), d_gate_up.data());
     const OnDevice<bf16> g_x(as_bf16(x)), g_gated(count);
     cuda::swiglu_forward(kStream, rows, width, g_x.data(), g_gated.data());
     expect_like(as_floats(g_gated.read()), gated, kBf16, "swiglu");
-    cuda::swiglu_backward(kStream, rows, width, g_x.data(), g_dy.data(), g_x.data());
+    cuda::swiglu_backward(kStream, rows, width, g_x.data(), OnDevice<bf16>(as_bf16(d)).data(), g_x.data());
     expect_like(as_floats(g_x.read()), d_gate_up, kBf16, "d swiglu");
   }
 }
@@ -156,14 +151,60 @@ TEST(CudaRope, IsTheCpus) {
   const Buffer table = rope_table(length, head_dim, 10000);
   std::vector<int> positions(rows);
   for (int row = 0; row < rows; ++row) positions[row] = row % length;
-  for (const Turn turn : {Turn::forward, Turn::backward}) {
-    const Floats x = cut(random_floats(std::size_t(rows) * stride, 1, 1));
-    Floats expected = x;
-    rope(table, turn, rows, positions.data(), heads, head_dim, expected.data(), stride);
+  const Floats x = cut(random_floats(std::size_t(rows) * stride, 1, 1));
+  Floats expected = x;
+  rope(table, Turn::forward, rows, positions.data(), heads, head_dim, expected.data(), stride);
+  const OnDevice<float> g_table(Floats(table.span().begin(), table.span().end()));
+  const OnDevice<bf16> g_x(as_bf16(x));
+  cuda::rope(kStream, g_table.data(), rows, length, heads, head_dim, g_x.data(), stride);
+  expect_like(as_floats(g_x.read()), expected, kBf16, "turned");
+}
+
+// Heads of queries, keys and values as attention leaves their gradients, and as rows of all three.
+struct Apart {
+  Apart(const AttentionShape& shape, int rows)
+      : q(cut(random_floats(std::size_t(rows) * shape.heads * shape.head_dim, 1, 1))),
+        k(cut(random_floats(std::size_t(rows) * shape.kv_heads * shape.head_dim, 1, 2))),
+        v(cut(random_floats(k.size(), 1, 3))) {
+    for (int row = 0; row < rows; ++row) {
+      for (const Floats* part : {&q, &k, &v}) {
+        const auto width = static_cast<std::ptrdiff_t>(part->size()) / rows;
+        joined.insert(joined.end(), part->begin() + row * width, part->begin() + (row + 1) * width);
+      }
+    }
+  }
+  Floats q, k, v, joined;
+};
+
+TEST(CudaHeads, AreJoinedAndSummed) {
+  for (const AttentionShape& shape : {AttentionShape{5, 0, 3, 3, 8}, AttentionShape{300, 0, 4, 2, 40}}) {
+    const int rows = 2 * shape.queries, width = (shape.heads + 2 * shape.kv_heads) * shape.head_dim;
+    const Apart apart(shape, rows);
+    Floats sums(width, 1);
+    bias_backward(rows, width, apart.joined.data(), sums.data());
+    const OnDevice<bf16> q(as_bf16(apart.q)), k(as_bf16(apart.k)), v(as_bf16(apart.v)), joined(apart.joined.size());
+    const OnDevice<float> g_sums(Floats(width, 1)), partial(cuda::column_partial_floats(width));
+    cuda::join_heads(kStream, shape, rows, {q.data(), k.data(), v.data()}, joined.data(), g_sums.data(),
+                     partial.data());
+    EXPECT_EQ(as_floats(joined.read()), apart.joined);
+    expect_like(g_sums.read(), sums, 1e-4, "d bias");
+  }
+}
+
+TEST(CudaHeads, AreTurnedBackAsOnTheCpu) {
+  for (const AttentionShape& shape : {AttentionShape{5, 0, 3, 3, 8}, AttentionShape{7, 0, 4, 2, 40}}) {
+    const int rows = 2 * shape.queries, stride = (shape.heads + 2 * shape.kv_heads) * shape.head_dim;
+    const Apart apart(shape, rows);
+    const Buffer table = rope_table(shape.queries, shape.head_dim, 10000);
+    std::vector<int> positions(rows);
+    for (int row = 0; row < rows; ++row) positions[row] = row % shape.queries;
+    Floats expected = apart.joined;
+    rope(table, Turn::backward, rows, positions.data(), shape.heads + shape.kv_heads, shape.head_dim, expected.data(),
+         stride);
     const OnDevice<float> g_table(Floats(table.span().begin(), table.span().end()));
-    const OnDevice<bf16> g_x(as_bf16(x));
-    cuda::rope(kStream, g_table.data(), turn, rows, length, heads, head_dim, g_x.data(), stride);
-    expect_like(as_floats(g_x.read()), expected, kBf16, "turned");
+    const OnDevice<bf16> q(as_bf16(apart.q)), k(as_bf16(apart.k)), v(as_bf16(apart.v)), joined(apart.joined.size());
+    cuda::join_turned_heads(kStream, shape, rows, g_table.data(), {q.data(), k.data(), v.data()}, joined.data());
+    expect_like(as_floats(joined.read()), expected, kBf16, "turned back");
   }
 }
 

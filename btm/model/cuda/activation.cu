@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "btm/model/cuda/activation.h"
 #include "btm/model/cuda/columns.cuh"
 
@@ -7,19 +5,23 @@ namespace btm::cuda {
 namespace {
 
 constexpr int kThreads = 128;
-constexpr int kStep = 8;         // numbers that a thread of the element-wise kernels takes at once
-constexpr int kColumnStep = 2;   // columns of a thread that sums them
-constexpr int kRowsOfPart = 32;  // that such a thread goes down, at least
+constexpr int kStep = 8;  // numbers that a thread of the element-wise kernels takes at once
 
-// Of the tanh form: 0.5 x (1 + tanh(u)), u = sqrt(2 / pi) (x + 0.044715 x^3)
-constexpr float kRoot = 0.7978845608f, kCubic = 0.044715f;
+// To 1e-6, where accurate exponentials and divisions would take several times as many instructions, and all of these
+// numbers are rounded to bf16.
+__device__ inline float sigmoid(float x) {
+  return __fdividef(1.0f, 1.0f + __expf(-x));
+}
+
+// GELU's tanh form, 0.5 x (1 + tanh(u)) with u = sqrt(2 / pi) (x + 0.044715 x^3), is x sigmoid(2 u).
+constexpr float kTwoRoots = 1.5957691216f, kCubic = 0.044715f;
 
 __device__ inline float gelu(float x) {
-  return 0.5f * x * (1 + tanhf(kRoot * (x + kCubic * x * x * x)));
+  return x * sigmoid(kTwoRoots * x * (1 + kCubic * x * x));
 }
 __device__ inline float gelu_slope(float x) {
-  const float t = tanhf(kRoot * (x + kCubic * x * x * x));
-  return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * kRoot * (1 + 3 * kCubic * x * x);
+  const float s = sigmoid(kTwoRoots * x * (1 + kCubic * x * x));
+  return s + x * s * (1 - s) * kTwoRoots * (1 + 3 * kCubic * x * x);
 }
 
 __global__ void gelu_kernel(std::size_t size, const bf16* before, bf16* after) {
@@ -38,7 +40,7 @@ __global__ void swiglu_kernel(std::size_t size, int width, const bf16* gate_up, 
   Pack<bf16, kStep> y;
   for (int i = 0; i < kStep; ++i) {
     const float g = to_float(gate.v[i]);
-    y.v[i] = to_bf16(g / (1 + expf(-g)) * to_float(up.v[i]));
+    y.v[i] = to_bf16(g * sigmoid(g) * to_float(up.v[i]));
   }
   store(after + at, y);
 }
@@ -52,7 +54,7 @@ __global__ void swiglu_backward_kernel(std::size_t size, int width, const bf16* 
   const Pack<bf16, kStep> d = load<kStep>(d_after + at);
   for (int i = 0; i < kStep; ++i) {
     const float g = to_float(gate.v[i]), u = to_float(up.v[i]), dy = to_float(d.v[i]);
-    const float s = 1 / (1 + expf(-g));
+    const float s = sigmoid(g);
     gate.v[i] = to_bf16(dy * u * s * (1 + g * (1 - s)));
     up.v[i] = to_bf16(dy * g * s);
   }
@@ -60,44 +62,26 @@ __global__ void swiglu_backward_kernel(std::size_t size, int width, const bf16* 
   store(d_gate_up + gates + width, up);
 }
 
-struct Keep {
-  static constexpr bool kChanges = false;
-  __device__ float operator()(float, float d) const { return d; }
-};
+// For sum_columns().
 struct ThroughGelu {
-  static constexpr bool kChanges = true;
-  __device__ float operator()(float before, float d) const { return d * gelu_slope(before); }
-};
+  struct Loaded {
+    Pack<bf16, kColumnStep> before, d;
+  };
+  const bf16* before;
+  bf16* d;
+  int width;
 
-// d = change(before, d); the sums of each column over the rows [blockIdx.y x part, ...) into parts [gridDim.y, width]
-template <class Change>
-__global__ void change_and_sum(Change change, int rows, int width, int part, const bf16* before, bf16* d,
-                               float* parts) {
-  const int column = (blockIdx.x * blockDim.x + threadIdx.x) * kColumnStep;
-  if (column >= width) return;
-  const int end = min(rows, (static_cast<int>(blockIdx.y) + 1) * part);
-  float sums[kColumnStep] = {};
-  for (int row = blockIdx.y * part; row < end; ++row) {
+  __device__ Loaded load(int row, int column) const {
     const std::size_t at = std::size_t(row) * width + column;
-    Pack<bf16, kColumnStep> x = load<kColumnStep>(d + at), b = {};
-    if (Change::kChanges) b = load<kColumnStep>(before + at);
-    for (int i = 0; i < kColumnStep; ++i) {
-      const float changed = change(to_float(b.v[i]), to_float(x.v[i]));
-      x.v[i] = to_bf16(changed);
-      sums[i] += changed;
-    }
-    if (Change::kChanges) store(d + at, x);
+    return {cuda::load<kColumnStep>(before + at), cuda::load<kColumnStep>(d + at)};
   }
-  for (int i = 0; i < kColumnStep; ++i) parts[std::size_t(blockIdx.y) * width + column + i] = sums[i];
-}
-
-template <class Change>
-void sum_columns(cudaStream_t stream, int rows, int width, const bf16* before, bf16* d, float* d_bias, float* partial) {
-  const int sets = std::clamp<int>(rows / kRowsOfPart, 1, kPartSets), part = static_cast<int>(ceil_div(rows, sets));
-  const dim3 blocks(ceil_div(width, kThreads * kColumnStep), sets);
-  launch(change_and_sum<Change>, blocks, kThreads, 0, stream, Change(), rows, width, part, before, d, partial);
-  add_parts(stream, sets, width, partial, {d_bias, nullptr, nullptr});
-}
+  __device__ Pack<float, kColumnStep> put(int row, int column, const Loaded& x) const {
+    Pack<float, kColumnStep> changed = to_floats(x.d);
+    for (int i = 0; i < kColumnStep; ++i) changed.v[i] *= gelu_slope(to_float(x.before.v[i]));
+    store(d + std::size_t(row) * width + column, to_bf16(changed));
+    return changed;
+  }
+};
 
 }  // namespace
 
@@ -108,7 +92,7 @@ void gelu_forward(cudaStream_t stream, int rows, int width, const bf16* before, 
 
 void gelu_backward(cudaStream_t stream, int rows, int width, const bf16* before, bf16* d, float* d_bias,
                    float* partial) {
-  sum_columns<ThroughGelu>(stream, rows, width, before, d, d_bias, partial);
+  sum_columns(stream, ThroughGelu{before, d, width}, rows, width, d_bias, partial);
 }
 
 void swiglu_forward(cudaStream_t stream, int rows, int width, const bf16* gate_up, bf16* after) {
@@ -121,14 +105,6 @@ void swiglu_backward(cudaStream_t stream, int rows, int width, const bf16* gate_
   const std::size_t size = std::size_t(rows) * width;
   launch(swiglu_backward_kernel, ceil_div(size, kThreads * kStep), kThreads, 0, stream, size, width, gate_up, d_after,
          d_gate_up);
-}
-
-void bias_backward(cudaStream_t stream, int rows, int width, const bf16* dy, float* d_bias, float* partial) {
-  sum_columns<Keep>(stream, rows, width, nullptr, const_cast<bf16*>(dy), d_bias, partial);
-}
-
-std::size_t bias_partial_floats(int width) {
-  return std::size_t(kPartSets) * width;
 }
 
 }  // namespace btm::cuda

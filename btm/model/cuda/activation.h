@@ -1,10 +1,8 @@
-// The non-linear parts of the feed-forward layers on the GPU, and the gradients of biases; see ../kernels/activation.h.
+// The non-linear parts of the feed-forward layers on the GPU; see ../kernels/activation.h.
 // Widths are multiples of 8.
 #pragma once
 
 #include <cuda_runtime.h>
-
-#include <cstddef>
 
 #include "btm/model/bf16.h"
 
@@ -13,7 +11,7 @@ namespace btm::cuda {
 // after [rows, width] = gelu(before)
 void gelu_forward(cudaStream_t stream, int rows, int width, const bf16* before, bf16* after);
 // d [rows, width]: in d(after), out d(before); d_bias accumulates its column sums.
-// partial: [bias_partial_floats(width)] of scratch.
+// partial: [column_partial_floats(width)] of scratch.
 void gelu_backward(cudaStream_t stream, int rows, int width, const bf16* before, bf16* d, float* d_bias,
                    float* partial);
 
@@ -22,9 +20,5 @@ void swiglu_forward(cudaStream_t stream, int rows, int width, const bf16* gate_u
 // d_gate_up may be gate_up itself.
 void swiglu_backward(cudaStream_t stream, int rows, int width, const bf16* gate_up, const bf16* d_after,
                      bf16* d_gate_up);
-
-// d_bias [width] += column sums of dy; partial as above.
-void bias_backward(cudaStream_t stream, int rows, int width, const bf16* dy, float* d_bias, float* partial);
-std::size_t bias_partial_floats(int width);
 
 }  // namespace btm::cuda

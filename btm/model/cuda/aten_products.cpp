@@ -74,6 +74,14 @@ struct Views {
   at::Tensor q, k, v;
 };
 
+// The other way round: [sequences, heads, queries, head_dim] as rows of heads, which is how flash attention has them.
+at::Tensor rows_of(const at::Tensor& heads) {
+  return heads.transpose(1, 2).contiguous();
+}
+const bf16* data_of(const at::Tensor& t) {
+  return static_cast<const bf16*>(t.const_data_ptr());
+}
+
 at::Tensor log_sums_of(const AttentionShape& s, int sequences, const float* log_sums) {
   return at::from_blob(const_cast<float*>(log_sums), {sequences, s.heads, s.queries},
                        at::TensorOptions(current_device()).dtype(at::kFloat));
@@ -152,19 +160,22 @@ class AtenProducts : public Products {
   }
 
   void attention_backward(const AttentionShape& s, int sequences, const bf16* qkv, const bf16* attended,
-                          const float* log_sums, const bf16* d_attended, bf16* d_qkv) override {
+                          const float* log_sums, const bf16* d_attended,
+                          const std::function<void(const HeadGradients&)>& take) override {
+    const std::int64_t width = std::int64_t(s.heads) * s.head_dim;
     on_stream([&] {
-      const Views in(s, sequences, qkv), out(s, sequences, d_qkv);
-      const std::int64_t width = std::int64_t(s.heads) * s.head_dim;
-      const OneOrder one_order;
-      const at::Tensor none, unused = at::empty({}, at::TensorOptions(current_device()).dtype(at::kLong));
-      const auto [d_q, d_k, d_v] = at::_scaled_dot_product_flash_attention_backward(
-          heads_of(d_attended, s, sequences, s.heads, width), in.q, in.k, in.v,
-          heads_of(attended, s, sequences, s.heads, width), log_sums_of(s, sequences, log_sums), none, none, s.queries,
-          s.queries, 0.0, true, unused, unused);
-      out.q.copy_(d_q);
-      out.k.copy_(d_k);
-      out.v.copy_(d_v);
+      const Views in(s, sequences, qkv);
+      const auto apart = [&] {
+        const OneOrder one_order;
+        const at::Tensor none, unused = at::empty({}, at::TensorOptions(current_device()).dtype(at::kLong));
+        return at::_scaled_dot_product_flash_attention_backward(
+            heads_of(d_attended, s, sequences, s.heads, width), in.q, in.k, in.v,
+            heads_of(attended, s, sequences, s.heads, width), log_sums_of(s, sequences, log_sums), none, none,
+            s.queries, s.queries, 0.0, true, unused, unused);
+      }();
+      const at::Tensor q = rows_of(std::get<0>(apart)), k = rows_of(std::get<1>(apart)),
+                       v = rows_of(std::get<2>(apart));
+      take({data_of(q), data_of(k), data_of(v)});
     });
   }
 

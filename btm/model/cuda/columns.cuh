@@ -2,18 +2,55 @@
 // additions would not.
 #pragma once
 
+#include <algorithm>
+
+#include "btm/model/cuda/columns.h"
 #include "btm/model/cuda/device.cuh"
 
 namespace btm::cuda {
 
-constexpr int kPartSets =
-    512;  // partial sums of each column, at most: four blocks for each of a large GPU's processors
-constexpr int kPartKinds = 3;
+constexpr int kColumnThreads = 128;
+constexpr int kColumnStep = 4;   // columns of a thread
+constexpr int kRowsAtOnce = 2;   // that it has loaded before it works on the first
+constexpr int kRowsOfPart = 32;  // that it goes down, at least
 
 // sums.of[kind] [width] += the column sums of parts [kind] [sets, width], for those that are not null.
 struct ColumnSums {
   float* of[kPartKinds];
 };
 void add_parts(cudaStream_t stream, int sets, int width, const float* parts, ColumnSums sums);
+
+// The column sums of the rows [blockIdx.y x part, ...) into parts [gridDim.y, width]. `numbers` says what is summed,
+// and may write it: numbers.load(row, column) loads what lies at kColumnStep columns, numbers.put(row, column, what was
+// loaded) gives their numbers as Pack<float, kColumnStep>.
+template <class Numbers>
+__global__ void column_parts(Numbers numbers, int rows, int width, int part, float* parts) {
+  const int column = (blockIdx.x * blockDim.x + threadIdx.x) * kColumnStep;
+  if (column >= width) return;
+  const int end = min(rows, (static_cast<int>(blockIdx.y) + 1) * part);
+  Pack<float, kColumnStep> sums = {};
+  for (int row = blockIdx.y * part; row < end; row += kRowsAtOnce) {
+    typename Numbers::Loaded loaded[kRowsAtOnce];
+    for (int r = 0; r < kRowsAtOnce; ++r) {
+      if (row + r < end) loaded[r] = numbers.load(row + r, column);
+    }
+    for (int r = 0; r < kRowsAtOnce; ++r) {
+      if (row + r >= end) break;
+      const Pack<float, kColumnStep> x = numbers.put(row + r, column, loaded[r]);
+      for (int i = 0; i < kColumnStep; ++i) sums.v[i] += x.v[i];
+    }
+  }
+  store(parts + std::size_t(blockIdx.y) * width + column, sums);
+}
+
+// sums [width] += the column sums of `numbers`; width is a multiple of kColumnStep. partial: [kPartSets, width] of
+// scratch.
+template <class Numbers>
+void sum_columns(cudaStream_t stream, Numbers numbers, int rows, int width, float* sums, float* partial) {
+  const int sets = std::clamp<int>(rows / kRowsOfPart, 1, kPartSets), part = static_cast<int>(ceil_div(rows, sets));
+  const dim3 blocks(ceil_div(width, kColumnThreads * kColumnStep), sets);
+  launch(column_parts<Numbers>, blocks, kColumnThreads, 0, stream, numbers, rows, width, part, partial);
+  add_parts(stream, sets, width, partial, {sums, nullptr, nullptr});
+}
 
 }  // namespace btm::cuda

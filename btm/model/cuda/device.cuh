@@ -54,6 +54,19 @@ __device__ inline bf16 to_bf16(float x) {
   return bf16{__bfloat16_as_ushort(__float2bfloat16_rn(x))};
 }
 
+template <int N>
+__device__ inline Pack<float, N> to_floats(const Pack<bf16, N>& x) {
+  Pack<float, N> wide;
+  for (int i = 0; i < N; ++i) wide.v[i] = to_float(x.v[i]);
+  return wide;
+}
+template <int N>
+__device__ inline Pack<bf16, N> to_bf16(const Pack<float, N>& x) {
+  Pack<bf16, N> narrow;
+  for (int i = 0; i < N; ++i) narrow.v[i] = to_bf16(x.v[i]);
+  return narrow;
+}
+
 __device__ inline float* shared_floats() {
   extern __shared__ float launch_shared_memory[];
   return launch_shared_memory;

@@ -7,10 +7,15 @@ namespace {
 constexpr int kThreads = 512;  // of a block, all on one row, at most
 constexpr int kStep = 8;       // numbers that a thread takes at once
 
+constexpr float kLog2E = 1.4426950409f;  // exponentials are of base 2, which is what the hardware has
+
 // From column c of a row on; behind its end there is nothing, whose exponential is 0.
-__device__ inline void load_logits(const bf16* x, int c, int vocab, float* v) {
-  const Pack<bf16, kStep> pack = load<kStep>(x + c);
-  for (int i = 0; i < kStep; ++i) v[i] = c + i < vocab ? to_float(pack.v[i]) : -INFINITY;
+__device__ inline Pack<float, kStep> load_logits(const bf16* x, int c, int vocab) {
+  Pack<float, kStep> v = to_floats(load<kStep>(x + c));
+  if (c + kStep > vocab) {
+    for (int i = 0; i < kStep; ++i) v.v[i] = c + i < vocab ? v.v[i] : -INFINITY;
+  }
+  return v;
 }
 
 template <bool gradient>
@@ -29,31 +34,30 @@ __global__ void cross_entropy_kernel(int vocab, int stride, bf16* logits, const 
   }
   float most = -INFINITY, sum = 0;  // of this thread: the largest, and the sum of exp(x - largest)
   for (int c = first; c < vocab; c += step) {
-    float v[kStep];
-    load_logits(x, c, vocab, v);
-    float largest = v[0];
-    for (int i = 1; i < kStep; ++i) largest = fmaxf(largest, v[i]);
+    const Pack<float, kStep> v = load_logits(x, c, vocab);
+    float largest = v.v[0];
+    for (int i = 1; i < kStep; ++i) largest = fmaxf(largest, v.v[i]);
     if (largest > most) {
-      sum *= expf(most - largest);
+      sum *= exp2f((most - largest) * kLog2E);
       most = largest;
     }
-    for (int i = 0; i < kStep; ++i) sum += expf(v[i] - most);
+    const float offset = -most * kLog2E;
+    for (int i = 0; i < kStep; ++i) sum += exp2f(v.v[i] * kLog2E + offset);
   }
   const float top = over_block(most, -INFINITY, scratch[0], Max());
   // A thread without numbers has most = -infinity and sum = 0.
-  const float log_total = top + logf(over_block(sum * expf(most - top), 0, scratch[1], Sum()));
+  const float log_total = top + logf(over_block(sum * exp2f((most - top) * kLog2E), 0, scratch[1], Sum()));
   if (threadIdx.x == 0) log_probs[row] = to_float(x[target]) - log_total;
   if (!gradient) return;
+  const float offset = -log_total * kLog2E;
   __syncthreads();  // the target's logit has been read
   for (int c = first; c < vocab; c += step) {
-    float v[kStep];
-    load_logits(x, c, vocab, v);
-    Pack<bf16, kStep> d;
-    for (int i = 0; i < kStep; ++i) {
-      const float p = expf(v[i] - log_total);
-      d.v[i] = to_bf16(scale * (c + i == target ? p - 1 : p));
+    Pack<float, kStep> d = load_logits(x, c, vocab);
+    for (int i = 0; i < kStep; ++i) d.v[i] = scale * exp2f(d.v[i] * kLog2E + offset);
+    if (c <= target && target < c + kStep) {
+      for (int i = 0; i < kStep; ++i) d.v[i] -= c + i == target ? scale : 0;
     }
-    store(x + c, d);
+    store(x + c, to_bf16(d));
   }
 }
 

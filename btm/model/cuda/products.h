@@ -3,9 +3,11 @@
 
 #include <cuda_runtime.h>
 
+#include <functional>
 #include <memory>
 
 #include "btm/model/bf16.h"
+#include "btm/model/cuda/heads.h"
 #include "btm/model/kernels/attention.h"
 #include "btm/model/weights.h"
 
@@ -30,10 +32,12 @@ class Products {
 
   // Causal attention of `sequences` sequences of shape.queries tokens (shape.past is 0). qkv [rows, qkv_width]: heads
   // of queries, keys and values side by side; attended [rows, heads x head_dim]; log_sums [sequences, heads, queries].
+  // The gradients are there for what `take` gives to the stream.
   virtual void attention_forward(const AttentionShape& shape, int sequences, const bf16* qkv, bf16* attended,
                                  float* log_sums) = 0;
   virtual void attention_backward(const AttentionShape& shape, int sequences, const bf16* qkv, const bf16* attended,
-                                  const float* log_sums, const bf16* d_attended, bf16* d_qkv) = 0;
+                                  const float* log_sums, const bf16* d_attended,
+                                  const std::function<void(const HeadGradients&)>& take) = 0;
 };
 
 // Those of ATen, out of a library of btm's own that is opened here for the first time: LibTorch for GPUs takes half a

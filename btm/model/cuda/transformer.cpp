@@ -5,6 +5,8 @@
 #include "btm/core/arena.h"
 #include "btm/core/error.h"
 #include "btm/model/cuda/activation.h"
+#include "btm/model/cuda/columns.h"
+#include "btm/model/cuda/heads.h"
 #include "btm/model/cuda/loss.h"
 #include "btm/model/cuda/norm.h"
 #include "btm/model/cuda/rope.h"
@@ -28,7 +30,7 @@ int head_rows(const ModelConfig& c, int rows) {
 }
 
 std::size_t partial_floats(const ModelConfig& c) {
-  return std::max(norm_partial_floats(c.width), bias_partial_floats(std::max(widest(c), up_width(c))));
+  return std::max(column_partial_floats(c.width, kPartKinds), column_partial_floats(widest(c)));
 }
 
 // Throws Error(input) for shapes that the kernels don't do.
@@ -42,6 +44,8 @@ ModelConfig checked(const ModelConfig& c) {
   require(c.width % 8 == 0, "model.width", c.width);
   require(c.hidden % 8 == 0, "model.hidden", c.hidden);
   require(head_dim(c) % 8 == 0, "model.width / model.heads", head_dim(c));
+  if (c.width > kWidestNorm)
+    throw input_error("model.width is {}: on the GPU it can be {} at most", c.width, kWidestNorm);
   if (head_dim(c) > 256)
     throw input_error("model.width / model.heads is {}: the GPU's attention takes 256 at most", head_dim(c));
   return c;
@@ -148,7 +152,7 @@ void Transformer::to_qkv(const Parameters& p, int layer, const float* stream, co
                find(p.masters, at.attention_norm.shift), b.input, b.attention_normed, b.attention_statistics);
   forward(at.qkv, p, b.attention_normed, b.qkv);
   if (config_.architecture == Architecture::llama) {
-    rope(stream_, b_.rope, Turn::forward, rows_, length_, config_.heads + config_.kv_heads, head_dim(config_), b.qkv,
+    rope(stream_, b_.rope, rows_, length_, config_.heads + config_.kv_heads, head_dim(config_), b.qkv,
          qkv_width(config_));
   }
 }
@@ -264,15 +268,15 @@ void Transformer::back_through_attention(const Parameters& p, int layer, float* 
   bf16* d_qkv = b_.d_wide;
   backward_weight(at.project, b.attended, b_.d_rounded, gradients);
   backward_input(at.project, p, b_.d_rounded, b_.d_narrow);
-  products_.attention_backward(attention_shape(config_, length_, Operands::bf16), sequences_, b.qkv, b.attended,
-                               b.log_sums, b_.d_narrow, d_qkv);
-  if (config_.architecture == Architecture::llama) {
-    rope(stream_, b_.rope, Turn::backward, rows_, length_, config_.heads + config_.kv_heads, head_dim(config_), d_qkv,
-         qkv_width(config_));
-  }
-  if (at.qkv.bias != kAbsent) {
-    bias_backward(stream_, rows_, at.qkv.out, d_qkv, gradients + at.qkv.bias, b_.partial);
-  }
+  const AttentionShape shape = attention_shape(config_, length_, Operands::bf16);
+  products_.attention_backward(shape, sequences_, b.qkv, b.attended, b.log_sums, b_.d_narrow,
+                               [&](const HeadGradients& apart) {
+                                 if (config_.architecture == Architecture::llama) {
+                                   join_turned_heads(stream_, shape, rows_, b_.rope, apart, d_qkv);
+                                 } else {
+                                   join_heads(stream_, shape, rows_, apart, d_qkv, gradients + at.qkv.bias, b_.partial);
+                                 }
+                               });
   backward_weight(at.qkv, b.attention_normed, d_qkv, gradients);
   backward_input(at.qkv, p, d_qkv, b_.d_narrow);
   const std::int64_t delta_bias = layer == 0 ? kAbsent : offsets_.blocks[layer - 1].down.bias;

@@ -96,6 +96,12 @@ inline float __shfl_xor_sync(unsigned, float value, int lanes) {
 inline float rsqrtf(float x) {
   return 1 / std::sqrt(x);
 }
+inline float __expf(float x) {
+  return std::exp(x);
+}
+inline float __fdividef(float a, float b) {
+  return a / b;
+}
 
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),

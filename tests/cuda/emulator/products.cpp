@@ -118,26 +118,36 @@ class EmulatedProducts : public Products {
   }
 
   void attention_backward(const AttentionShape& shape, int sequences, const bf16* qkv, const bf16* attended,
-                          const float* log_sums, const bf16* d_attended, bf16* d_qkv) override {
-    emulator::submit(&stream_, [=] {
+                          const float* log_sums, const bf16* d_attended,
+                          const std::function<void(const HeadGradients&)>& take) override {
+    const int rows = sequences * shape.queries, width = shape.heads * shape.head_dim,
+              kv = shape.kv_heads * shape.head_dim;
+    d_q_.resize(area(rows, width));
+    d_k_.resize(area(rows, kv));
+    d_v_.resize(area(rows, kv));
+    emulator::submit(&stream_, [=, this] {
       const WideHeads in(shape, sequences, qkv);
       const Floats out = wide(attended, in.narrow_at(sequences)), d_out = wide(d_attended, in.narrow_at(sequences));
-      Floats d_in(in.qkv.size());
+      Floats d_q(d_q_.size()), d_k(d_k_.size()), d_v(d_v_.size());
       Buffer workspace(attention_workspace(in.shape));
       for (int i = 0; i < sequences; ++i) {
         const float* q = in.qkv.data() + in.at(i);
-        float* d_q = d_in.data() + in.at(i);
+        const std::size_t at = in.narrow_at(i), kv_at = area(i * shape.queries, kv);
         btm::attention_backward(in.shape, {q, in.stride}, {q + in.width, in.stride}, {q + in.width + in.kv, in.stride},
-                                {out.data() + in.narrow_at(i), in.width}, log_sums + in.sums_at(i),
-                                {d_out.data() + in.narrow_at(i), in.width}, {d_q, in.stride},
-                                {d_q + in.width, in.stride}, {d_q + in.width + in.kv, in.stride}, workspace.data());
+                                {out.data() + at, width}, log_sums + in.sums_at(i), {d_out.data() + at, width},
+                                {d_q.data() + at, width}, {d_k.data() + kv_at, kv}, {d_v.data() + kv_at, kv},
+                                workspace.data());
       }
-      narrow(d_in, d_qkv);
+      narrow(d_q, d_q_.data());
+      narrow(d_k, d_k_.data());
+      narrow(d_v, d_v_.data());
     });
+    take({d_q_.data(), d_k_.data(), d_v_.data()});
   }
 
  private:
   mutable EmulatedStream stream_;
+  std::vector<bf16> d_q_, d_k_, d_v_;
 };
 
 }  // namespace
