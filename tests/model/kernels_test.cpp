@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <numbers>
 #include <numeric>
 #include <vector>
@@ -193,7 +194,11 @@ TEST(Bfloat16, IsRoundedToNearest) {
   }
   Stored rounded(Operands::bf16, Floats(x.size()));
   bias_forward(1, static_cast<int>(x.size()), x.data(), nullptr, rounded.array());
-  for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(rounded.values()[i], to_bf16(x[i])) << x[i];
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const float found = rounded.values()[i], expected = to_bf16(x[i]);
+    const bool may_vanish = std::abs(expected) < std::numeric_limits<float>::min();
+    EXPECT_TRUE(found == expected || (may_vanish && found == 0)) << x[i] << " became " << found;
+  }
 }
 
 TEST(Bfloat16, KeepsWhatIsNoNumber) {

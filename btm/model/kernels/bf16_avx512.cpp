@@ -3,6 +3,7 @@
 
 #if defined(__x86_64__)
 #include "btm/model/kernels/bf16_pairs-inl.h"
+#include "btm/model/kernels/cpu_features.h"
 
 HWY_PUSH_ATTRIBUTES(BTM_AVX512_BF16)
 namespace btm {
@@ -108,7 +109,7 @@ namespace btm {
 
 const GemmKernel* avx512_bf16_kernel() {
   static constexpr GemmKernel kernel = BlockedProducts<Avx512Tiling>::kernel();
-  return __builtin_cpu_supports("avx512bf16") ? &kernel : nullptr;
+  return kHasAvx512Bf16 ? &kernel : nullptr;
 }
 
 }  // namespace btm

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "btm/model/bf16.h"
+#include "btm/model/kernels/cpu_features.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace btm {
@@ -36,13 +37,31 @@ HWY_INLINE void for_each_vector(std::size_t count, Step&& step) {
   for (; i < count; ++i) step(single, i);
 }
 
-// Of operands (operands.h): as they are, or rounded to bfloat16, to nearest, ties to even.
+#undef BTM_IS_AVX512
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#define BTM_IS_AVX512 1
+#else
+#define BTM_IS_AVX512 0
+#endif
+
+// Of operands (operands.h): as they are, or rounded to bfloat16, to nearest, ties to even. (Numbers below 1.2e-38
+// become zero where the CPU rounds by itself.)
 template <class D>
 HWY_INLINE void store_operand(hn::Vec<D> x, D d, float* p) {
   hn::StoreU(x, d, p);
 }
 template <class D>
 HWY_INLINE void store_operand(hn::Vec<D> x, D, bf16* p) {
+#if BTM_IS_AVX512
+  if constexpr (hn::MaxLanes(D()) == 16) {
+    if (HWY_LIKELY(kHasAvx512Bf16)) {
+      __m256i rounded;  // by name: the intrinsic would ask for all of the kernel to be compiled for such CPUs
+      asm("vcvtneps2bf16 %1, %0" : "=v"(rounded) : "v"(x.raw));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), rounded);
+      return;
+    }
+  }
+#endif
   const hn::RebindToUnsigned<D> words;
   const hn::Rebind<std::uint16_t, D> halves;
   const auto bits = hn::BitCast(words, x);
@@ -81,6 +100,9 @@ HWY_INLINE V fast_exp(D d, V x) {
   p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
   p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
   p = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), hn::Set(d, 1.0f));
+#if BTM_IS_AVX512
+  if constexpr (hn::MaxLanes(d) == 16) return V{_mm512_scalef_ps(p.raw, n.raw)};
+#endif
   const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(di, n));
   return hn::BitCast(d, hn::Add(hn::BitCast(di, p), exponent));
 }
