@@ -32,8 +32,9 @@ class Learner {
 
   // Update number `update` (from 0) on inputs and targets [sequences, context]; `domains` [sequences] says for DEMix
   // whose each is, those of a domain standing together. With a loss or norm that is not finite the parameters stay as
-  // they are; the caller looks. `before_change`, if any, is called when the gradients are there: up to then the
-  // parameters and the optimiser's moments on the host are only read.
+  // they are; the caller looks. `before_change`, if any, is called when the gradients are there, on a GPU when they
+  // were asked for: up to then the parameters and the optimiser's moments on the host are only read, and from then on
+  // the batch is not read any more.
   virtual UpdateReport learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,
                              std::span<const int> domains, std::int64_t update,
                              const std::function<void()>& before_change = nullptr) = 0;

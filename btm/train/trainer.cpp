@@ -166,6 +166,7 @@ std::vector<SnapshotArray> Training::arrays() {
 }
 
 TrainingResult Training::work() {
+  if (state_.update < updates_) batches_.read(state_.update);
   while (state_.update < updates_) {
     stop_if_asked();
     update();
@@ -175,9 +176,12 @@ TrainingResult Training::work() {
 
 void Training::update() {
   auto begin = Clock::now();
-  batches_.read(state_.update);
-  UpdateReport done = learner_->learn(batches_.inputs(), batches_.targets(), batches_.domains(), state_.update,
-                                      [this] { end_checkpoint(); });
+  const auto before_change = [this] {
+    end_checkpoint();
+    if (state_.update + 1 < updates_) batches_.read(state_.update + 1);  // while a GPU works
+  };
+  UpdateReport done =
+      learner_->learn(batches_.inputs(), batches_.targets(), batches_.domains(), state_.update, before_change);
   if (!std::isfinite(done.loss) || !std::isfinite(done.gradient_norm)) {
     throw input_error(
         "{}: the loss is not finite at update {} of {} (loss {}, gradient norm {}); lower "
