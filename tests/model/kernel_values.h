@@ -48,7 +48,7 @@ inline std::vector<bf16> as_bf16(const Floats& values) {
 }
 inline Floats as_floats(const std::vector<bf16>& values) {
   Floats result;
-  for (bf16 x : values) result.push_back(std::bit_cast<float>(std::uint32_t(x.bits) << 16));
+  for (bf16 x : values) result.push_back(float_of(x));
   return result;
 }
 

@@ -1,9 +1,6 @@
 #include "btm/model/kernels/gemm.h"
 
-#include <bit>
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -27,12 +24,10 @@ bool blas_is_slow() {
 }
 
 float rounded(float x) {
-  auto bits = std::bit_cast<std::uint32_t>(x);
-  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
-  return std::isnan(x) ? x : std::bit_cast<float>(bits);
+  return float_of(bf16_of(x));
 }
 float rounded(bf16 x) {
-  return std::bit_cast<float>(std::uint32_t(x.bits) << 16);
+  return float_of(x);
 }
 
 // The matrix as it lies in memory, each number rounded to bfloat16.

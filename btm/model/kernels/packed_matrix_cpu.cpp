@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 
@@ -189,19 +188,14 @@ HWY_AFTER_NAMESPACE();
 namespace btm {
 namespace {
 
-std::uint16_t to_bf16(float value) {  // to nearest, ties to even; finite numbers
-  auto word = std::bit_cast<std::uint32_t>(value);
-  return static_cast<std::uint16_t>((word + 0x7fffu + ((word >> 16) & 1)) >> 16);
-}
-
 float at(MatrixView w, int i, int j) {
   return w.data.as<float>()[w.op == Op::none ? std::size_t(i) * w.stride + j : std::size_t(j) * w.stride + i];
 }
 
 void pack_bf16(int in, int first, int outputs, MatrixView w, char* panel) {
-  auto* numbers = reinterpret_cast<std::uint16_t*>(panel);
+  auto* numbers = reinterpret_cast<bf16*>(panel);
   for (int i = 0; i < in; ++i, numbers += kPanel) {
-    for (int j = 0; j < outputs; ++j) numbers[j] = to_bf16(at(w, i, first + j));
+    for (int j = 0; j < outputs; ++j) numbers[j] = bf16_of(at(w, i, first + j));
   }
 }
 
