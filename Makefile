@@ -62,7 +62,7 @@ bench: setup demo ## run the benchmarks of docs/benchmarks.md on the demo's text
 
 format: ## format all C++ files in place
 	@tools/setup.sh lint
-	@git ls-files '*.h' '*.cpp' '*.cu' | xargs -r clang-format -i
+	@git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs -r clang-format -i
 
 # clang can't read g++'s precompiled headers, hence a configuration of its own; what only `make cuda` compiles is not in it.
 tidy: ## run clang-tidy and shellcheck
