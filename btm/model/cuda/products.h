@@ -32,9 +32,9 @@ class Products {
 
   // Causal attention of `sequences` sequences of shape.queries tokens (shape.past is 0). qkv [rows, qkv_width]: heads
   // of queries, keys and values side by side; attended [rows, heads x head_dim]; log_sums [sequences, heads, queries].
-  // The gradients are there for what `take` gives to the stream.
   virtual void attention_forward(const AttentionShape& shape, int sequences, const bf16* qkv, bf16* attended,
                                  float* log_sums) = 0;
+  // The gradients are there for what `take` gives to the stream, and no longer.
   virtual void attention_backward(const AttentionShape& shape, int sequences, const bf16* qkv, const bf16* attended,
                                   const float* log_sums, const bf16* d_attended,
                                   const std::function<void(const HeadGradients&)>& take) = 0;

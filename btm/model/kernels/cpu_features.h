@@ -5,9 +5,9 @@
 
 namespace btm {
 
+// Products of pairs of bfloat16, and rounding to it.
 #if HWY_ARCH_X86
-inline const bool kHasAvx512Bf16 =
-    __builtin_cpu_supports("avx512bf16");  // products of bfloat16 pairs, and rounding to it
+inline const bool kHasAvx512Bf16 = __builtin_cpu_supports("avx512bf16");
 #else
 inline constexpr bool kHasAvx512Bf16 = false;
 #endif
