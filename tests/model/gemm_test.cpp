@@ -70,9 +70,9 @@ void expect_product(const Case& x, float (*rounded)(float), Product&& product) {
 template <class Product>
 void expect_products(Product&& product, float (*rounded)(float) = as_it_is) {
   // Around the sizes of tiles, panels and blocks, with every remainder of rows.
-  const int shapes[][3] = {{1, 1, 1},     {1, 40, 30},   {2, 3, 5},     {6, 16, 4},    {8, 48, 7},
-                           {7, 49, 3},    {13, 33, 256}, {128, 96, 32}, {193, 50, 40}, {200, 47, 9},
-                           {64, 65, 385}, {30, 17, 770}, {12, 1930, 6}, {64, 96, 1030}};
+  const int shapes[][3] = {{1, 1, 1},     {1, 40, 30},   {2, 3, 5},     {6, 16, 4},     {8, 48, 7},
+                           {7, 49, 3},    {13, 33, 256}, {128, 96, 32}, {193, 50, 40},  {200, 47, 9},
+                           {64, 65, 385}, {30, 17, 770}, {12, 1930, 6}, {64, 96, 1030}, {195, 150, 265}};
   for (const auto& [m, n, k] : shapes) {
     for (Op a : {Op::none, Op::transposed}) {
       for (Op b : {Op::none, Op::transposed}) {

@@ -131,6 +131,7 @@ struct PairTiling {
 
   struct Session {};
 
+  static bool packs_a(MatrixView, int) { return true; }
   static void pack_b(int depth, int columns, MatrixView b, float* panel) {
     constexpr int kColumns = Side::kColumns;
     with_numbers(b.data, [&](const auto* x) {

@@ -45,10 +45,10 @@ inline void with_constant(int count, const F& f) {
 //   kRows, kColumns                  of the tile
 //   kDepth                           of a block
 //   packed_depth(depth)              floats that a row of a, or a column of b, takes when packed; <= kLargestDepth
-//   pack_a(rows, depth, a, packed)   a block of a, unless it is multiplied as it lies: row r, a multiple of kRows, at
-//                                    r x packed_depth(depth)
+//   packs_a(a, n)                    or a product of n columns takes a as it lies
+//   pack_a(rows, depth, a, packed)   a block of a: row r, a multiple of kRows, at r x packed_depth(depth)
 //   pack_b(depth, columns, b, panel) up to kColumns columns of b: [packed_depth][kColumns]
-//   multiply(tile, a, packed_a, panel)
+//   multiply(tile, a, packed_a, panel)   packed_a: null where a is not packed
 //   Session                          lives on the thread while it multiplies
 template <class Tiling>
 class BlockedProducts {
@@ -113,7 +113,7 @@ class BlockedProducts {
   static void multiply(int m, int n, int k, float alpha, MatrixView a, bool add, float* c, int c_stride,
                        const PanelsOf& panels_of) {
     [[maybe_unused]] const typename Tiling::Session session;
-    float* packed_a = own_buffers().a.data();
+    float* packed_a = Tiling::packs_a(a, n) ? own_buffers().a.data() : nullptr;
     for (int j = 0; j < n; j += kBlockColumns) {
       const int columns = std::min(kBlockColumns, n - j);
       for (int p = 0; p < k; p += kDepth) {
@@ -122,7 +122,7 @@ class BlockedProducts {
         for (int i = 0; i < m; i += kBlockRows) {
           const int rows = std::min(kBlockRows, m - i);
           const MatrixView block = part(a, i, p);
-          Tiling::pack_a(rows, depth, block, packed_a);
+          if (packed_a) Tiling::pack_a(rows, depth, block, packed_a);
           for (int column = 0; column < columns; column += kColumns) {
             for (int row = 0; row < rows; row += kRows) {
               Tiling::multiply(
