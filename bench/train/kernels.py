@@ -19,7 +19,7 @@ import numpy
 from compare import SHAPES
 
 KERNELS = {  # name: symbols
-    "packing of operands": r"pack_(panel|transposed_panel|rows|transposed_rows|amx_rows|amx_columns|block|[ab]\b)|round_copy|mkl_blas\w*copy",
+    "packing of operands": r"\bpack_\w+|round_copy|mkl_blas\w*copy",
     "matrix products": r"multiply_any|Tiling|BlockedProducts|mkl_blas",
     "softmax of attention": r"softmax_block|softmax_backward_block|divide_rows|dot_rows",
     "cross-entropy": r"cross_entropy_rows|largest|scale_rows",

@@ -108,8 +108,8 @@ void multiply_any(const Tile& tile, const float* a, std::size_t stride, const fl
   });
 }
 
-constexpr int kRowsAhead =
-    8;  // to ask for: the CPU doesn't see by itself that the next row follows a piece of this one
+// To ask for: the CPU doesn't see by itself that the next row follows a piece of this one.
+constexpr int kRowsAhead = 8;
 
 // columns of b -> [depth][kWidth], zeros behind them
 template <int kWidth>
