@@ -140,7 +140,6 @@ TrainingMemory training_memory(const ModelTask& task, const ModelConfig& model, 
       static_cast<double>(ThreadLearner::bytes(model, task.training, sequences, threads, threads * ranks));
   const Operands operands = operands_of(task.training.precision);
   const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads, operands));  // of dev losses
-  // Our own products leave it those of few rows in float32, which training has at the end of a short dev text at most.
   const bool calls_blas = !packs(operands) && !packs(Operands::fp32);
   const double process = kProcessBytes + (calls_blas ? kBlasBytes : 0);
   return {ranks * (process + plain + scoring + more * sizeof(float) * (5 + threads))};  // packed, too, at most

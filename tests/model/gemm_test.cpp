@@ -14,6 +14,7 @@
 #include "btm/model/kernels/bf16_amx-inl.h"
 #endif
 #include "btm/model/kernels/blas.h"
+#include "btm/model/kernels/few_rows.h"
 #include "btm/model/kernels/gemm_kernel.h"
 #include "tests/model/kernel_values.h"
 
@@ -101,6 +102,41 @@ TEST(Gemm, IsTheProductByTheBlas) {
 
 TEST(Gemm, IsTheProductByOurOwnKernel) {
   expect_products(fp32_kernel().gemm);
+}
+
+// Around the sizes of its tiles, and more columns than it takes at once.
+TEST(Gemm, IsTheProductOfFewRows) {
+  for (int m = 1; m <= 9; ++m) {
+    for (const auto& [n, k] :
+         {std::array{1, 1}, {7, 3}, {8, 8}, {33, 16}, {31, 50}, {129, 67}, {2500, 9}, {16500, 2}}) {
+      for (Op b : {Op::none, Op::transposed}) {
+        for (bool add : {false, true}) {
+          const Case x{m, n, k, Op::none, b, add, add ? 0.5f : 1.0f};
+          expect_product(x, as_it_is, [&](MatrixView av, MatrixView bv, float* c, int stride) {
+            few_rows_gemm(m, n, k, x.alpha, av, bv, add, c, stride);
+          });
+        }
+      }
+    }
+  }
+}
+
+// So that a sequence gets the same next token alone and beside others.
+TEST(Gemm, FewRowsAreEachAsIfAlone) {
+  constexpr int kMost = 8, n = 301, k = 77;
+  const auto a = random_floats(kMost * k, 1, 1), b = random_floats(n * k, 1, 2);
+  for (const Op op : {Op::none, Op::transposed}) {
+    const MatrixView b_view{b.data(), op == Op::none ? n : k, op};
+    std::vector<float> alone(kMost * n);
+    for (int r = 0; r < kMost; ++r) {
+      few_rows_gemm(1, n, k, 0.5f, {a.data() + r * k, k}, b_view, false, alone.data() + r * n, n);
+    }
+    for (int m = 2; m <= kMost; ++m) {
+      std::vector<float> together(m * n);
+      few_rows_gemm(m, n, k, 0.5f, {a.data(), k}, b_view, false, together.data(), n);
+      EXPECT_TRUE(std::equal(together.begin(), together.end(), alone.begin())) << m << " rows";
+    }
+  }
 }
 
 TEST(Gemm, IsTheProductOfRoundedOperands) {

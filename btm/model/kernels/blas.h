@@ -1,5 +1,5 @@
 // The BLAS inside LibTorch (MKL on x86), opened at the first product that is left to it: reading LibTorch takes a
-// quarter of a second and 100 MB, which most commands, and training where all products are our own, never need.
+// quarter of a second and 100 MB, which most commands, and CPUs whose products are all our own (gemm.h), never need.
 #pragma once
 
 #include "btm/model/kernels/gemm.h"

@@ -5,13 +5,14 @@
 #include <vector>
 
 #include "btm/model/kernels/blas.h"
+#include "btm/model/kernels/few_rows.h"
 #include "btm/model/kernels/gemm_kernel.h"
 
 namespace btm {
 namespace {
 
-// Rows from which packing b pays.
-constexpr int kManyRows = 64;
+// Rows up to which packing b doesn't pay.
+constexpr int kFewRows = 8;
 
 // MKL has its fast code for Intel's CPUs alone. Of the whole training step our own product costs 4 to 6 % on those.
 bool blas_is_slow() {
@@ -54,9 +55,10 @@ const GemmKernel* fastest_kernel(Operands operands) {
 void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
           Operands operands) {
   const GemmKernel* own = fastest_kernel(operands);
-  if (own && (m >= kManyRows || operands == Operands::bf16)) {
-    return own->gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
+  if (own && operands == Operands::fp32 && m <= kFewRows && a.op == Op::none) {
+    return few_rows_gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
   }
+  if (own) return own->gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
   if (operands == Operands::bf16) {
     thread_local std::vector<float> rounded_a, rounded_b;
     return gemm(m, n, k, alpha, round_copy(m, k, a, rounded_a), round_copy(k, n, b, rounded_b), beta, c, c_stride);

@@ -1,5 +1,5 @@
-// Matrix products of row-major matrices, by the BLAS inside LibTorch (blas.h) or, where that is slow,
-// by our own kernels (gemm_kernel.h), on the thread that calls.
+// Matrix products of row-major matrices, by the BLAS inside LibTorch (blas.h) or, where that is slow, by our own kernels
+// (gemm_kernel.h, few_rows.h), on the thread that calls.
 #pragma once
 
 #include "btm/model/operands.h"
@@ -26,12 +26,11 @@ inline MatrixView turned(MatrixView x) {
 }
 
 // c [m, n] = alpha x op(a) [m, k] op(b) [k, n] + beta x c, in float32, beta being 0 or 1. Operands in bfloat16 are for
-// Operands::bf16 alone. One row (m = 1) runs at the speed of
-// memory. Which library does it depends on the CPU, the operands and the shape alone.
+// Operands::bf16 alone. Which library does it depends on the CPU, the operands and the shape alone.
 void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
           Operands operands = Operands::fp32);
 
-// Of the library that large products are left to: "MKL" or "btm".
+// Of the library that products are left to: "MKL" or "btm".
 const char* gemm_library(Operands operands);
 
 // What trains fastest: bf16 where the CPU multiplies it at twice the speed of float32.

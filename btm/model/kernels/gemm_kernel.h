@@ -25,8 +25,8 @@ const GemmKernel& fp32_kernel();
 const GemmKernel* avx512_bf16_kernel();
 const GemmKernel* amx_bf16_kernel();
 
-// The one that gemm leaves products of these operands to, those of few rows in float32 excepted; null: the BLAS does
-// them.
+// The one that gemm leaves products of these operands to, but for those of few rows in float32 (few_rows.h); null: the
+// BLAS does them.
 const GemmKernel* fastest_kernel(Operands operands);
 
 }  // namespace btm
