@@ -1,7 +1,8 @@
 // bench_gemm [LIBRARY[:SYMBOL]]...
 // The products of a training step of several widths, by LibTorch's BLAS, by our own kernels (b also packed before), and
-// by the `sgemm_` (or that symbol) of other libraries, in turn, in one thread: GFLOP/s of the best of several, by CPU
-// time. Other libraries must be told to take one thread (OPENBLAS_NUM_THREADS=1).
+// by the `sgemm_` (or that symbol) of other libraries, in turn, in one thread; then those of generation, by our kernel
+// for few rows in place of the others: GFLOP/s of the best of several, by CPU time. Other libraries must be told to
+// take one thread (OPENBLAS_NUM_THREADS=1).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include "btm/core/random.h"
 #include "btm/core/shared_library.h"
 #include "btm/model/kernels/blas.h"
+#include "btm/model/kernels/few_rows.h"
 #include "btm/model/kernels/gemm_kernel.h"
 
 namespace {
@@ -42,6 +44,13 @@ std::vector<Shape> shapes_of(int width, int vocab) {
           {"head", kHeadRows, vocab, width, Op::none, Op::transposed},
           {"head, input gradient", kHeadRows, width, vocab, Op::none, Op::none},
           {"head, weight gradient", vocab, width, kHeadRows, Op::transposed, Op::none}};
+}
+
+// Of so many sequences' next tokens.
+std::vector<Shape> few_rows_of(int rows, int width, int vocab) {
+  return {{"up, few rows", rows, 4 * width, width, Op::none, Op::none},
+          {"down, few rows", rows, width, 4 * width, Op::none, Op::none},
+          {"head, few rows", rows, vocab, width, Op::none, Op::transposed}};
 }
 
 btm::Buffer random_floats(int rows, int columns) {
@@ -93,11 +102,20 @@ Library load(const std::string& argument) {
           }};
 }
 
+Library libtorch() {
+  return {"LibTorch", [](const Shape& s, MatrixView a, MatrixView b, float* c) {
+            return [=] { btm::blas_gemm(s.m, s.n, s.k, 1, a, b, 0, c, s.n); };
+          }};
+}
+
+Library own_few_rows() {
+  return {"btm", [](const Shape& s, MatrixView a, MatrixView b, float* c) {
+            return [=] { btm::few_rows_gemm(s.m, s.n, s.k, 1, a, b, false, c, s.n); };
+          }};
+}
+
 std::vector<Library> libraries_of(int count, char** paths) {
-  std::vector<Library> libraries{{"LibTorch", [](const Shape& s, MatrixView a, MatrixView b, float* c) {
-                                    return [=] { btm::blas_gemm(s.m, s.n, s.k, 1, a, b, 0, c, s.n); };
-                                  }}};
-  libraries.push_back(own("btm", btm::fp32_kernel()));
+  std::vector<Library> libraries{libtorch(), own("btm", btm::fp32_kernel())};
   libraries.push_back(own_packed("packed", btm::fp32_kernel()));
   if (const btm::GemmKernel* bf16 = btm::fastest_kernel(btm::Operands::bf16)) {
     libraries.push_back(own("bf16", *bf16));
@@ -127,21 +145,35 @@ std::vector<double> speeds_of(const Shape& s, const std::vector<Library>& librar
   return best;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
-  const std::vector<Library> libraries = libraries_of(argc - 1, argv + 1);
+void print_heading(const std::vector<Library>& libraries) {
   fmt::print("{:24} {:>5}   {:>5}   {:>5}", "GFLOP/s", "m", "n", "k");
   for (const Library& library : libraries) fmt::print("   {:>6}", library.name);
   fmt::print("\n");
-  for (auto [width, vocab] : {std::pair{96, 2048}, {192, 8192}, {384, 8192}, {768, 8192}}) {
-    for (const Shape& shape : shapes_of(width, vocab)) {
-      fmt::print("{:24} {:5} x {:5} x {:5}", shape.name, shape.m, shape.n, shape.k);
-      const std::vector<double> speeds = speeds_of(shape, libraries);
-      for (std::size_t i = 0; i < speeds.size(); ++i)
-        fmt::print("   {:{}.1f}", speeds[i], std::max<std::size_t>(6, libraries[i].name.size()));
-      fmt::print("\n");
+}
+
+void print_speeds(const std::vector<Shape>& shapes, const std::vector<Library>& libraries) {
+  for (const Shape& shape : shapes) {
+    fmt::print("{:24} {:5} x {:5} x {:5}", shape.name, shape.m, shape.n, shape.k);
+    const std::vector<double> speeds = speeds_of(shape, libraries);
+    for (std::size_t i = 0; i < speeds.size(); ++i) {
+      fmt::print("   {:{}.1f}", speeds[i], std::max<std::size_t>(6, libraries[i].name.size()));
     }
+    fmt::print("\n");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  std::vector<Library> libraries = libraries_of(argc - 1, argv + 1);
+  print_heading(libraries);
+  for (auto [width, vocab] : {std::pair{96, 2048}, {192, 8192}, {384, 8192}, {768, 8192}}) {
+    print_speeds(shapes_of(width, vocab), libraries);
+  }
+  libraries = {libtorch(), own_few_rows()};
+  print_heading(libraries);
+  for (auto [width, vocab] : {std::pair{192, 8192}, {768, 50257}}) {
+    for (int rows : {1, 2, 4, 8}) print_speeds(few_rows_of(rows, width, vocab), libraries);
   }
   fmt::print("training takes {}\n", btm::gemm_library(btm::fastest_operands()));
   return 0;

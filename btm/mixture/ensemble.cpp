@@ -45,6 +45,17 @@ Error too_little_memory(std::int64_t needed, std::int64_t given) {
 
 }  // namespace
 
+// Calls work(j) for every expert, side by side on the team's threads.
+template <class Work>
+void Ensemble::for_each_expert(Work&& work) {
+  team_.run([&](int thread) {
+    for (auto j = static_cast<std::size_t>(thread); j < experts_.size(); j += static_cast<std::size_t>(team_.size())) {
+      work(j);
+      if (!experts_[j].stays) experts_[j].model->parameters.drop_pages();
+    }
+  });
+}
+
 Ensemble::Ensemble(const std::vector<Member>& members, const MixtureWeights& weights, const EnsembleOptions& options)
     : settings_(weights), team_(std::clamp(options.threads, 1, std::max(1, static_cast<int>(members.size())))) {
   check_prior(weights.prior, members.size());
@@ -57,13 +68,14 @@ Ensemble::Ensemble(const std::vector<Member>& members, const MixtureWeights& wei
     states_.push_back({Posterior(weights), Buffer(static_cast<std::size_t>(vocab_)), 0});
   }
   choose_resident(options.memory - beside, options.memory);
-  for (Expert& expert : experts_) {
+  for_each_expert([&](std::size_t j) {
+    Expert& expert = experts_[j];
     if (expert.format && expert.stays) {
       expert.narrow = std::make_unique<NarrowWeights>(*expert.model, *expert.format);
       expert.model->parameters.drop_pages();
     }
     expert.decoder.emplace(*expert.model, options.sequences, expert.narrow.get());
-  }
+  });
 }
 
 // Gives the bytes that it takes beside its weights.
@@ -116,17 +128,6 @@ void Ensemble::choose_resident(std::int64_t room, std::int64_t limit) {
   }
   resident_ = static_cast<std::size_t>(
       std::count_if(experts_.begin(), experts_.end(), [](const Expert& expert) { return expert.stays; }));
-}
-
-// Calls work(j) for every expert, side by side on the team's threads.
-template <class Work>
-void Ensemble::for_each_expert(Work&& work) {
-  team_.run([&](int thread) {
-    for (auto j = static_cast<std::size_t>(thread); j < experts_.size(); j += static_cast<std::size_t>(team_.size())) {
-      work(j);
-      if (!experts_[j].stays) experts_[j].model->parameters.drop_pages();
-    }
-  });
 }
 
 float* Ensemble::logits(Expert& expert, int sequence) const {

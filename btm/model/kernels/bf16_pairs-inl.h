@@ -15,6 +15,7 @@
 #include <cstddef>
 
 #include "btm/model/kernels/blocked_products.h"
+#include "btm/model/kernels/with_constant.h"
 
 #define BTM_AVX512_BF16 "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <type_traits>
 
 #include "btm/core/buffer.h"
 #include "btm/model/kernels/gemm_kernel.h"
@@ -25,21 +24,6 @@ struct Tile {
   float* c;
   int c_stride;
 };
-
-// op(x) from that row and column on.
-inline MatrixView part(MatrixView x, int row, int column) {
-  const bool plain = x.op == Op::none;
-  return {x.data.from(std::size_t(plain ? row : column) * x.stride + (plain ? column : row)), x.stride, x.op};
-}
-
-// f(std::integral_constant<int, count>()), for 1 <= count <= kMost.
-template <int kMost, class F>
-inline void with_constant(int count, const F& f) {
-  if constexpr (kMost > 1) {
-    if (count < kMost) return with_constant<kMost - 1>(count, f);
-  }
-  f(std::integral_constant<int, kMost>());
-}
 
 // The products by a tile of c. A Tiling has
 //   kRows, kColumns                  of the tile

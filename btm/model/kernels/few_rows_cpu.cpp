@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "btm/model/kernels/blocked_products.h"
 #include "btm/model/kernels/few_rows.h"
+#include "btm/model/kernels/with_constant.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "btm/model/kernels/few_rows_cpu.cpp"

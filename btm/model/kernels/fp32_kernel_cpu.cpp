@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "btm/model/kernels/blocked_products.h"
+#include "btm/model/kernels/with_constant.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "btm/model/kernels/fp32_kernel_cpu.cpp"

@@ -1,6 +1,8 @@
-// Matrix products of row-major matrices, by the BLAS inside LibTorch (blas.h) or, where that is slow, by our own kernels
-// (gemm_kernel.h, few_rows.h), on the thread that calls.
+// Matrix products of row-major matrices, by the BLAS inside LibTorch (blas.h) or, where that is slow, by our own
+// kernels (gemm_kernel.h, few_rows.h), on the thread that calls.
 #pragma once
+
+#include <cstddef>
 
 #include "btm/model/operands.h"
 
@@ -23,6 +25,12 @@ inline MatrixView transposed(OperandView data, int stride) {
 inline MatrixView turned(MatrixView x) {
   x.op = x.op == Op::none ? Op::transposed : Op::none;
   return x;
+}
+
+// op(x) from that row and column on.
+inline MatrixView part(MatrixView x, int row, int column) {
+  const bool plain = x.op == Op::none;
+  return {x.data.from(std::size_t(plain ? row : column) * x.stride + (plain ? column : row)), x.stride, x.op};
 }
 
 // c [m, n] = alpha x op(a) [m, k] op(b) [k, n] + beta x c, in float32, beta being 0 or 1. Operands in bfloat16 are for

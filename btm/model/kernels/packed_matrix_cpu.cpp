@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 
 #include "btm/model/kernels/packed_matrix.h"
@@ -180,6 +179,62 @@ void multiply_packed(NarrowFormat format, int in, int out, const char* panels, i
   }
 }
 
+// w [count, outputs], of which there are up to kPanel, with zeros behind them
+void gather(int count, int outputs, MatrixView w, float (&block)[kGroup][kPanel]) {
+  const float* numbers = w.data.as<float>();
+  if (outputs < kPanel) std::fill_n(block[0], count * kPanel, 0.0f);
+  if (w.op == Op::none) {
+    for (int i = 0; i < count; ++i) std::copy_n(numbers + std::size_t(i) * w.stride, outputs, block[i]);
+  } else {
+    for (int j = 0; j < outputs; ++j) {
+      for (int i = 0; i < count; ++i) block[i][j] = numbers[std::size_t(j) * w.stride + i];
+    }
+  }
+}
+
+void pack_block(Bf16Numbers, int count, const float (&block)[kGroup][kPanel], char* panel) {
+  auto* to = reinterpret_cast<bf16*>(panel);
+  for_each_vector(std::size_t(count) * kPanel,
+                  [&](auto d, std::size_t i) HWY_ATTR { store_operand(hn::LoadU(d, block[0] + i), d, to + i); });
+}
+
+void pack_block(Int8Numbers, int count, const float (&block)[kGroup][kPanel], char* panel) {
+  const Lane d;
+  const hn::Rebind<std::int8_t, Lane> narrow;
+  auto* scales = reinterpret_cast<float*>(panel);
+  auto* to = reinterpret_cast<std::int8_t*>(panel + kPanel * sizeof(float));
+  for (int v = 0; v < kPanel; v += kLanes) {
+    V largest = hn::Zero(d);
+    for (int i = 0; i < count; ++i) largest = hn::Max(largest, hn::Abs(hn::LoadU(d, block[i] + v)));
+    hn::StoreU(hn::Div(largest, hn::Set(d, 127.0f)), d, scales + v);
+    const V factor = hn::IfThenZeroElse(hn::Eq(largest, hn::Zero(d)), hn::Div(hn::Set(d, 127.0f), largest));
+    for (int i = 0; i < count; ++i) {
+      const auto whole = hn::NearestInt(hn::Mul(hn::LoadU(d, block[i] + v), factor));
+      hn::StoreU(hn::DemoteTo(narrow, whole), narrow, to + i * kPanel + v);
+    }
+  }
+}
+
+// w [in, outputs], of which there are up to kPanel
+template <class Numbers>
+void pack_blocks(Numbers numbers, NarrowFormat format, int in, int outputs, MatrixView w, char* panel) {
+  for (int i = 0; i < in; i += kGroup) {
+    const int count = std::min(kGroup, in - i);
+    HWY_ALIGN float block[kGroup][kPanel];
+    gather(count, outputs, part(w, i, 0), block);
+    pack_block(numbers, count, block, panel);
+    panel += panel_bytes(format, count);
+  }
+}
+
+void pack_panel(NarrowFormat format, int in, int outputs, MatrixView w, char* panel) {
+  if (format == NarrowFormat::bf16) {
+    pack_blocks(Bf16Numbers(), format, in, outputs, w, panel);
+  } else {
+    pack_blocks(Int8Numbers(), format, in, outputs, w, panel);
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace btm
 HWY_AFTER_NAMESPACE();
@@ -188,49 +243,20 @@ HWY_AFTER_NAMESPACE();
 namespace btm {
 namespace {
 
-float at(MatrixView w, int i, int j) {
-  return w.data.as<float>()[w.op == Op::none ? std::size_t(i) * w.stride + j : std::size_t(j) * w.stride + i];
-}
-
-void pack_bf16(int in, int first, int outputs, MatrixView w, char* panel) {
-  auto* numbers = reinterpret_cast<bf16*>(panel);
-  for (int i = 0; i < in; ++i, numbers += kPanel) {
-    for (int j = 0; j < outputs; ++j) numbers[j] = bf16_of(at(w, i, first + j));
-  }
-}
-
-void pack_int8(int in, int first, int outputs, MatrixView w, char* panel) {
-  for (int begin = 0; begin < in; begin += kGroup) {
-    const int end = std::min(begin + kGroup, in);
-    auto* scales = reinterpret_cast<float*>(panel);
-    panel += kPanel * sizeof(float);
-    for (int j = 0; j < outputs; ++j) {
-      float largest = 0;
-      for (int i = begin; i < end; ++i) largest = std::max(largest, std::fabs(at(w, i, first + j)));
-      scales[j] = largest / 127;
-      for (int i = begin; i < end && largest > 0; ++i) {
-        const float whole = std::nearbyint(at(w, i, first + j) * (127 / largest));
-        panel[(i - begin) * kPanel + j] = static_cast<char>(static_cast<std::int8_t>(whole));
-      }
-    }
-    panel += kGroup * kPanel;
-  }
-}
-
 int panel_count(int out) {
   return (out + kPanel - 1) / kPanel;
 }
 
 }  // namespace
 
+HWY_EXPORT(pack_panel);
 HWY_EXPORT(multiply_packed);
 
 PackedMatrix::PackedMatrix(NarrowFormat format, int in, int out, MatrixView w)
     : format_(format), in_(in), out_(out), panels_(bytes(format, in, out) / sizeof(float)) {
   auto* panel = reinterpret_cast<char*>(panels_.data());
   for (int first = 0; first < out; first += kPanel, panel += panel_bytes(format, in)) {
-    const int outputs = std::min(kPanel, out - first);
-    format == NarrowFormat::bf16 ? pack_bf16(in, first, outputs, w, panel) : pack_int8(in, first, outputs, w, panel);
+    HWY_DYNAMIC_DISPATCH(pack_panel)(format, in, std::min(kPanel, out - first), part(w, 0, first), panel);
   }
 }
 
