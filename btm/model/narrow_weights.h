@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 
+#include "btm/core/buffer.h"
 #include "btm/model/kernels/packed_matrix.h"
 #include "btm/model/packed_weights.h"
 #include "btm/model/parameters.h"
@@ -21,6 +22,7 @@ class NarrowWeights {
   static std::size_t bytes(const ModelConfig& config, NarrowFormat format);
 
  private:
+  Buffer storage_;  // of all of them: large enough for huge pages
   std::unordered_map<std::int64_t, PackedMatrix> matrices_;
 };
 

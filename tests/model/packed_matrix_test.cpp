@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string>
 
+#include "btm/core/buffer.h"
 #include "btm/model/dtype.h"
 #include "tests/model/kernel_values.h"
 
@@ -37,6 +38,13 @@ Floats turned(int in, int out, const Floats& w) {
   return result;
 }
 
+Floats multiply(NarrowFormat format, int rows, int in, int out, MatrixView w, const Floats& x) {
+  Buffer memory(PackedMatrix::bytes(format, in, out) / sizeof(float));
+  Floats y(std::size_t(rows) * out, 7);
+  PackedMatrix(format, in, out, w, memory.data()).multiply(rows, x.data(), y.data());
+  return y;
+}
+
 void expect_product(NarrowFormat format, int rows, int in, int out, const Floats& x, const Floats& given,
                     const Floats& w) {
   Doubles expected(rows * out);
@@ -47,9 +55,7 @@ void expect_product(NarrowFormat format, int rows, int in, int out, const Floats
   }
   const Floats given_turned = turned(in, out, given);
   for (MatrixView view : {MatrixView{given.data(), out}, transposed(given_turned.data(), in)}) {
-    Floats y(expected.size(), 7);
-    PackedMatrix(format, in, out, view).multiply(rows, x.data(), y.data());
-    expect_near(y, expected, 2e-5, "product");
+    expect_near(multiply(format, rows, in, out, view, x), expected, 2e-5, "product");
   }
 }
 
@@ -83,9 +89,7 @@ TEST(PackedMatrix, RoundsToWholeMultiplesOfTheLargestOf64) {
 
 TEST(PackedMatrix, ZerosStayZeros) {
   const Floats w(64 * 40), x = random_floats(64, 1, 1);
-  Floats y(40, 7);
-  PackedMatrix(NarrowFormat::int8, 64, 40, {w.data(), 40}).multiply(1, x.data(), y.data());
-  EXPECT_EQ(y, Floats(40));
+  EXPECT_EQ(multiply(NarrowFormat::int8, 1, 64, 40, {w.data(), 40}, x), Floats(40));
 }
 
 }  // namespace

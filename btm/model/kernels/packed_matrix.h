@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <string_view>
 
-#include "btm/core/buffer.h"
 #include "btm/model/kernels/gemm.h"
 
 namespace btm {
@@ -14,8 +13,9 @@ enum class NarrowFormat { bf16, int8 };
 
 class PackedMatrix {
  public:
-  // Of w [in, out], which need not be kept; each number is rounded to nearest.
-  PackedMatrix(NarrowFormat format, int in, int out, MatrixView w);
+  // Of w [in, out], which need not be kept; each number is rounded to nearest. `memory`: bytes() of zeros, aligned for
+  // vectors, which someone else owns.
+  PackedMatrix(NarrowFormat format, int in, int out, MatrixView w, float* memory);
 
   // y [rows, out] = x [rows, in] w, in float32. Works on the calling thread.
   void multiply(int rows, const float* x, float* y) const;
@@ -25,7 +25,8 @@ class PackedMatrix {
  private:
   NarrowFormat format_;
   int in_, out_;
-  Buffer panels_;  // of 32 outputs, one after the other: for int8 [in / 64][32 scales, 64 x 32 numbers], else [in, 32]
+  const char*
+      panels_;  // of 32 outputs, one after the other: for int8 [in / 64][32 scales, 64 x 32 numbers], else [in, 32]
 };
 
 }  // namespace btm

@@ -1,3 +1,5 @@
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -33,6 +35,7 @@ constexpr int kVectors = kPanel / kLanes;
 // How a panel's numbers of one input become kVectors vectors, in an order that store() undoes.
 struct Bf16Numbers {
   static constexpr int kBytes = 2 * kPanel;  // of one input
+  static constexpr int kAhead = 1024;        // bytes, to ask for: by itself the CPU doesn't look beyond a page
   static HWY_INLINE void load(const char* bytes, V (&w)[kVectors]) {
     const Lane d;
     const hn::RebindToUnsigned<Lane> words;
@@ -51,6 +54,7 @@ struct Bf16Numbers {
 
 struct Int8Numbers {
   static constexpr int kBytes = kPanel;
+  static constexpr int kAhead = 4096;
   static HWY_INLINE void load(const char* bytes, V (&w)[kVectors]) {
     const Lane d;
     const hn::RebindToSigned<Lane> words;
@@ -84,6 +88,7 @@ HWY_INLINE void sum_inputs(int count, const char* numbers, const float* x, int s
   }
   auto add = [&](int i, int a) HWY_ATTR {
     V w[kVectors];
+    hwy::Prefetch(numbers + i * Numbers::kBytes + Numbers::kAhead);
     Numbers::load(numbers + i * Numbers::kBytes, w);
     HWY_UNROLL(16)
     for (int r = 0; r < kRows; ++r) {
@@ -252,9 +257,9 @@ int panel_count(int out) {
 HWY_EXPORT(pack_panel);
 HWY_EXPORT(multiply_packed);
 
-PackedMatrix::PackedMatrix(NarrowFormat format, int in, int out, MatrixView w)
-    : format_(format), in_(in), out_(out), panels_(bytes(format, in, out) / sizeof(float)) {
-  auto* panel = reinterpret_cast<char*>(panels_.data());
+PackedMatrix::PackedMatrix(NarrowFormat format, int in, int out, MatrixView w, float* memory)
+    : format_(format), in_(in), out_(out), panels_(reinterpret_cast<const char*>(memory)) {
+  auto* panel = reinterpret_cast<char*>(memory);
   for (int first = 0; first < out; first += kPanel, panel += panel_bytes(format, in)) {
     HWY_DYNAMIC_DISPATCH(pack_panel)(format, in, std::min(kPanel, out - first), part(w, 0, first), panel);
   }
@@ -262,7 +267,7 @@ PackedMatrix::PackedMatrix(NarrowFormat format, int in, int out, MatrixView w)
 
 void PackedMatrix::multiply(int rows, const float* x, float* y) const {
   HWY_DYNAMIC_DISPATCH(multiply_packed)
-  (format_, in_, out_, reinterpret_cast<const char*>(panels_.data()), rows, x, y);
+  (format_, in_, out_, panels_, rows, x, y);
 }
 
 std::size_t PackedMatrix::bytes(NarrowFormat format, int in, int out) {
