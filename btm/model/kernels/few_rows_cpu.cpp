@@ -18,7 +18,6 @@ namespace HWY_NAMESPACE {
 constexpr int kRows = 4;             // of a at a time
 constexpr int kSteps = 8;            // rows of a plain b at a time: as many streams from memory
 constexpr int kShortRow = 128;       // of a plain b, such as a head's values
-constexpr int kRowsAhead = 8;        // of a transposed b, to ask for
 constexpr int kCacheFloats = 16384;  // of c while rows of b add to it
 
 // Adds to kVectors vectors of c, in each of kTileRows rows, `factors` times as many of kTileSteps rows of b.

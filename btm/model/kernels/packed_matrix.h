@@ -25,8 +25,8 @@ class PackedMatrix {
  private:
   NarrowFormat format_;
   int in_, out_;
-  const char*
-      panels_;  // of 32 outputs, one after the other: for int8 [in / 64][32 scales, 64 x 32 numbers], else [in, 32]
+  // Of 32 outputs, one after the other: for int8 [in / 64][32 scales, 64 x 32 numbers], else [in, 32].
+  const char* panels_;
 };
 
 }  // namespace btm
