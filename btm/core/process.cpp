@@ -41,6 +41,7 @@ std::string content_of(const File& file) {
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
   std::vector<char*> result;
+  result.reserve(words.size() + 1);
   for (const std::string& word : words) result.push_back(const_cast<char*>(word.c_str()));  // exec changes nothing
   result.push_back(nullptr);
   return result;

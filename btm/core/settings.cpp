@@ -55,7 +55,8 @@ std::int64_t read_count(const YAML::Node& node, const std::string& where) {
 }
 
 void unknown_key(const YAML::Node& key, const std::string& where, const std::vector<std::string>& known) {
-  std::string name = key.Scalar(), nearest = nearest_word(name, known);
+  const std::string& name = key.Scalar();
+  const std::string nearest = nearest_word(name, known);
   throw input_error("{} is not a setting; {}", at(key, where.empty() ? name : where + "." + name),
                     nearest.empty() ? "known here: " + listed(known) : fmt::format("did you mean '{}'?", nearest));
 }

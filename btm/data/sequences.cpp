@@ -76,7 +76,7 @@ struct SequenceStream::Impl {
   std::vector<std::uint32_t> turns;  // the domains of this round, in their order
 };
 
-SequenceStream::SequenceStream(std::vector<const TokenStore*> domains, int length, std::uint64_t seed)
+SequenceStream::SequenceStream(const std::vector<const TokenStore*>& domains, int length, std::uint64_t seed)
     : impl_(std::make_unique<Impl>()) {
   if (domains.empty() || length < 1) throw failure("a stream of {} domains and length {}", domains.size(), length);
   impl_->length = length;

@@ -17,7 +17,7 @@ namespace btm {
 class SequenceStream {
  public:
   // The stores outlive the stream. Throws Error(input) if a domain has fewer than length + 1 tokens.
-  SequenceStream(std::vector<const TokenStore*> domains, int length, std::uint64_t seed);
+  SequenceStream(const std::vector<const TokenStore*>& domains, int length, std::uint64_t seed);
   ~SequenceStream();
 
   // Fills `tokens` [length + 1]: inputs are the first `length`, targets the last `length` (so the last one is the first

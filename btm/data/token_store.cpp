@@ -53,7 +53,7 @@ struct TokenStoreWriter::Impl {
   std::vector<std::uint16_t> narrow;  // scratch
 };
 
-TokenStoreWriter::TokenStoreWriter(fs::path prefix, int vocab_size)
+TokenStoreWriter::TokenStoreWriter(const fs::path& prefix, int vocab_size)
     : impl_(std::make_unique<Impl>(prefix, vocab_size)) {}
 
 TokenStoreWriter::~TokenStoreWriter() = default;

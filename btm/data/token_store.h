@@ -17,7 +17,7 @@ namespace btm {
 // Writes documents one by one; nothing is visible before publish(). uint16 where the vocabulary allows, else int32.
 class TokenStoreWriter {
  public:
-  TokenStoreWriter(std::filesystem::path prefix, int vocab_size);
+  TokenStoreWriter(const std::filesystem::path& prefix, int vocab_size);
   ~TokenStoreWriter();
   void add(std::span<const TokenId> document);  // ids in [0, vocab_size); fewer than 2^31 of them
   void publish();                               // .bin, then .idx

@@ -26,8 +26,9 @@ json read_json(std::string_view text, const std::string& name) {
 }
 
 bool is_off(const json& model, const char* key) {
+  static const json kOff = {nullptr, false, "", 0};
   const auto found = model.find(key);
-  return found == model.end() || found->is_null() || *found == false || *found == "" || *found == 0;
+  return found == model.end() || std::ranges::count(kOff, *found) > 0;
 }
 
 // Bytes that no token stands for are passed over, unless an option tells `tokenizers` to do something else with them.
@@ -92,7 +93,7 @@ void place(std::vector<std::string>& pieces, TokenId id, std::string text) {
 }
 
 Vocabulary read_model(const json& model, const std::string& name, TokenizerFile& file) {
-  const Vocabulary vocabulary = read_vocabulary(model, name);
+  Vocabulary vocabulary = read_vocabulary(model, name);
   const bool whole = model.contains("ignore_merges") && model.at("ignore_merges") == true;
   for (const auto& [token, id] : vocabulary) {
     const auto bytes = from_alphabet(token);

@@ -95,7 +95,7 @@ Manifest export_expert(const Forest& forest, const std::string& name, const fs::
   const ExpertInfo* info = forest.find(name);
   if (!info) unknown_expert(forest, name);
   const fs::path folder = forest.paths.expert(name);
-  const Manifest manifest = manifest_of(forest, *info, options.delta);
+  Manifest manifest = manifest_of(forest, *info, options.delta);
   Json metadata = torch_metadata();
   metadata[kManifest] = manifest_text(manifest, folder.string());
   const SafetensorsFile weights = open_own_weights(folder, *info, saved_tensors(load_config(folder)));

@@ -83,6 +83,7 @@ std::vector<double> normalised(const std::vector<WeightedFolder>& sources) {
   }
   if (!(sum > 0) || !std::isfinite(sum)) throw input_error("the weights of an average can't sum to {}", sum);
   std::vector<double> weights;
+  weights.reserve(sources.size());
   for (const WeightedFolder& source : sources) weights.push_back(source.weight / sum);
   return weights;
 }
@@ -138,6 +139,7 @@ class AverageWriter {
 
   void write(const std::vector<const TensorView*>& tensors, const fs::path& path) {
     std::vector<TensorInfo> infos;
+    infos.reserve(tensors.size());
     for (const TensorView* tensor : tensors) infos.push_back(*tensor);
     SafetensorsWriter writer(path, infos);
     for (const TensorView* tensor : tensors) write(*tensor, writer);
@@ -195,6 +197,7 @@ Json average_checkpoints(const std::vector<WeightedFolder>& sources, const fs::p
   if (sources.empty()) throw input_error("an average needs at least one source");
   auto weights = normalised(sources);
   std::vector<WeightFiles> files;
+  files.reserve(sources.size());
   for (const WeightedFolder& source : sources) files.push_back(open_weights(source.folder));
   for (const WeightFiles& other : files) check_averageable(files.front(), other);
 

@@ -14,7 +14,7 @@ BlockOffsets gpt2_block(const OffsetsByName& at, const ModelConfig& c, int layer
   auto offset = [&at, prefix = fmt::format("transformer.h.{}.", layer)](const char* name) {
     return at.at(prefix + name);
   };
-  auto conv1d = [&offset](std::string name, int in, int out) {
+  auto conv1d = [&offset](const std::string& name, int in, int out) {
     return LinearOffsets{offset((name + ".weight").c_str()), offset((name + ".bias").c_str()), in, out, Op::none};
   };
   return {.attention_norm = {offset("ln_1.weight"), offset("ln_1.bias")},

@@ -29,6 +29,7 @@ std::vector<double> weights_by_kind(const BranchSettings& settings, const Forest
                                     const ScoringPlace& place) {
   if (settings.from == BranchKind::uniform) return std::vector<double>(candidates.size(), 1.0);
   std::vector<Member> members;
+  members.reserve(candidates.size());
   for (const ExpertInfo* expert : candidates) {
     members.push_back(single_member(expert->name, forest.paths.expert(expert->name), expert->weights_sha256));
   }
@@ -74,6 +75,7 @@ std::filesystem::path branch_weights(const std::vector<Parent>& parents, const F
   if (parents.empty()) return {};
   if (parents.size() == 1) return folder_of(paths, parents.front().name);
   std::vector<WeightedFolder> sources;
+  sources.reserve(parents.size());
   for (const Parent& parent : parents)
     sources.push_back({folder_of(paths, parent.name), parent.weight, parent.name, parent.sha256});
   FolderWriter folder(output);

@@ -71,6 +71,7 @@ class Forecaster {
     for (const ComparisonSettings& comparison : plan_.compare) {
       const std::vector<ModelTask> tasks = comparison_tasks(comparison, forest);
       std::vector<fs::path> folders;
+      folders.reserve(tasks.size());
       for (const ModelTask& task : tasks) folders.push_back(first_model_folder(paths_, task));
       add(comparison_name(comparison), tasks, folders);
     }
