@@ -51,11 +51,14 @@ Json examine() {
   json["gemm_flops_one_thread"] = measure_gemm_peak(one, operands);
   json["gemm_flops_all_threads"] = measure_gemm_peak(all, operands);
   json["gpu"] = nullptr;
-  if (const auto gpu = find_gpu()) {
+  NoGpu none;
+  if (const auto gpu = find_gpu(&none)) {
     json["gpu"] = {{"name", gpu->name},
                    {"count", gpu->count},
                    {"memory_bytes", gpu->memory_bytes},
                    {"gemm_flops", measure_gpu_peak()}};
+  } else {
+    json["no_gpu"] = none.reason;
   }
   return json;
 }
@@ -78,7 +81,7 @@ void run(bool as_json) {
              format_count(json["gemm_flops_one_thread"].get<double>()),
              format_count(json["gemm_flops_all_threads"].get<double>()), json["gemm_library"].get<std::string>());
   if (const Json& gpu = json["gpu"]; gpu.is_null()) {
-    fmt::print("GPU               none, or built without CUDA (make cuda)\n");
+    fmt::print("GPU               none: {}\n", json["no_gpu"].get<std::string>());
   } else {
     fmt::print("GPU               {} x {}, {}B of memory, matrix products {}FLOP/s in bf16\n", gpu["count"].get<int>(),
                gpu["name"].get<std::string>(), format_count(gpu["memory_bytes"].get<double>()),

@@ -50,7 +50,7 @@ bool Training::train(const std::string& title, std::vector<PendingModel> models)
   require_room(models, share);
   std::vector<LaunchedRun> runs;
   for (const PendingModel& model : models) {
-    if (!waits(model, models)) prepare_run(model, share.threads);
+    if (!waits(model, models)) prepare_run(model, share);
     runs.push_back({run_name(model.task), base_.paths.run(run_name(model.task)), model.after});
   }
   const bool local = place_.launcher.kind == LauncherKind::local;
@@ -64,7 +64,7 @@ bool Training::train(const std::string& title, std::vector<PendingModel> models)
     if (!waits(model, models)) return true;  // prepared above
     if (model.branch) model.branch(model);
     if (take_over(model.task)) return false;
-    prepare_run(model, share.threads);
+    prepare_run(model, share);
     return true;
   };
   hooks.done = [&](const LaunchedRun& run) {
@@ -129,11 +129,11 @@ bool Training::take_over(const ModelTask& task) const {
 }
 
 // Leaves the state of a run of the same job as it is, so that it goes on where it stopped.
-void Training::prepare_run(const PendingModel& model, int threads) const {
+void Training::prepare_run(const PendingModel& model, const WorkerShare& share) const {
   const std::string name = run_name(model.task);
   const fs::path run = base_.paths.run(name);
-  TrainingJob job = job_of(model.task, base_, model.init, model.init_sha256, threads);
-  job.device = place_.launcher.device;
+  TrainingJob job = job_of(model.task, base_, model.init, model.init_sha256, share.threads);
+  job.device = share.on_gpu ? Device::cuda : place_.launcher.device;  // with so few threads it is not for the CPU
   if (fs::exists(run / "run.yaml")) {
     TrainingJob there = load_job(run);
     job.threads = there.threads;          // the bytes of the weights depend on it
@@ -145,7 +145,7 @@ void Training::prepare_run(const PendingModel& model, int threads) const {
     for (const auto& entry : fs::directory_iterator(run)) {
       if (entry.path() != base_.paths.branch(name)) remove_folder(entry.path());
     }
-    job.threads = threads;
+    job.threads = share.threads;
   }
   save_job(run, job);
 }

@@ -50,7 +50,7 @@ class Training {
   void require_room(const std::vector<PendingModel>& models, WorkerShare share) const;
   void branch_first(std::vector<PendingModel>& models) const;
   bool take_over(const ModelTask& task) const;
-  void prepare_run(const PendingModel& model, int threads) const;
+  void prepare_run(const PendingModel& model, const WorkerShare& share) const;
   void finish(const ModelTask& task) const;
   void publish(const ModelTask& task, const TrainingResult& result) const;
 

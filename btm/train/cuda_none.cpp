@@ -11,7 +11,8 @@ Error no_cuda() {
 
 }  // namespace
 
-std::optional<Gpu> find_gpu() {
+std::optional<Gpu> find_gpu(NoGpu* why) {
+  if (why) *why = {"this btm was built without CUDA (`make cuda` builds one with it)"};
   return std::nullopt;
 }
 
@@ -19,7 +20,7 @@ double measure_gpu_peak() {
   return 0;
 }
 
-std::size_t cuda_learner_bytes(const ModelConfig&, const TrainingSettings&, int, int) {
+std::size_t cuda_learner_bytes(const ModelConfig&, const TrainingSettings&, int, int, int) {
   return 0;
 }
 

@@ -19,8 +19,13 @@ struct Gpu {
   double memory_bytes = 0;
   int count = 1;  // of GPUs that this process may use; the rest is of the first
 };
-// nullopt: none, or built without CUDA.
-std::optional<Gpu> find_gpu();
+// Why find_gpu() finds none.
+struct NoGpu {
+  std::string reason;
+  bool refused = false;  // there is one, which can't be used as it is
+};
+// nullopt: none that can be used, for the reason that is written to `why` if it is given.
+std::optional<Gpu> find_gpu(NoGpu* why = nullptr);
 
 // FLOP/s of products of bf16 matrices of 8192 x 8192 on that GPU; 0 if there is none. Takes about a second.
 double measure_gpu_peak();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "btm/core/error.h"
+#include "btm/core/log.h"
 #include "btm/train/cuda_learner.h"
 #include "btm/train/thread_learner.h"
 
@@ -10,14 +11,19 @@ namespace btm {
 
 Device device_for(Device wanted, Precision precision) {
   if (wanted == Device::cpu) return wanted;
-  const char* hindrance = nullptr;
+  NoGpu hindrance;
   if (precision == Precision::fp32) {
-    hindrance = "precision fp32 is for the CPU; a GPU multiplies bf16";
-  } else if (!find_gpu()) {
-    hindrance = "there is no GPU, or this btm was built without CUDA (see `btm doctor`)";
+    hindrance.reason = "precision fp32 is for the CPU; a GPU multiplies bf16";
+  } else if (find_gpu(&hindrance)) {
+    return Device::cuda;
+  } else {
+    hindrance.reason += "; see `btm doctor`";
   }
-  if (!hindrance) return Device::cuda;
-  if (wanted == Device::cuda) throw input_error("device cuda can't be used: {}", hindrance);
+  if (wanted == Device::cuda) throw input_error("device cuda can't be used: {}", hindrance.reason);
+  if (hindrance.refused) {
+    [[maybe_unused]] static const bool told =
+        (log_warning(fmt::format("the CPU is used, not the GPU: {}", hindrance.reason)), true);
+  }
   return Device::cpu;
 }
 

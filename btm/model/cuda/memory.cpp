@@ -13,6 +13,7 @@ void* allocate_on_device(std::size_t bytes) {
   void* p = nullptr;
   const cudaError_t answer = cudaMalloc(&p, bytes);
   if (answer == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // has been told
     throw input_error("the GPU has no {}B left; {}", format_count(static_cast<double>(bytes)), kFullMemoryAdvice);
   }
   check_cuda(answer, "memory");
