@@ -6,8 +6,11 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/mm.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/Stream.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <optional>
 
 #include "btm/core/error.h"
 #include "btm/model/cuda/memory.h"
@@ -115,9 +118,28 @@ class OneOrder {
   OneOrder& operator=(const OneOrder&) = delete;
 };
 
+// A process works on one GPU and gives it one stream: ATen keeps memory, and cuBLAS its own, for each.
+c10::Stream stream_of(const c10::impl::VirtualGuardImpl& gpu) {
+  static const c10::Stream stream = gpu.getStreamFromGlobalPool(gpu.getDevice());
+  return stream;
+}
+
+// Where it had none left, ATen gives back what it keeps before it asks again, and that is what recorded graphs use.
+void require_kept_memory(c10::DeviceIndex device) {
+  if (at::getDeviceAllocator(c10::DeviceType::CUDA)->getDeviceStats(device).num_alloc_retries == 0) return;
+  throw Error(Cause::input, std::string("the GPU's memory is full\n") + kFullMemoryAdvice);
+}
+
 class AtenProducts : public Products {
  public:
-  cudaStream_t stream() const override { return static_cast<cudaStream_t>(stream_.native_handle()); }
+  explicit AtenProducts(int device) {
+    with_our_errors([&] {
+      gpu_.setDevice(c10::Device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(device)));
+      stream_ = stream_of(gpu_);
+    });
+  }
+
+  cudaStream_t stream() const override { return static_cast<cudaStream_t>(stream_->native_handle()); }
 
   void linear_forward(const LinearOffsets& l, const bf16* weights, int rows, const bf16* x, bf16* y,
                       int stride) override {
@@ -183,19 +205,20 @@ class AtenProducts : public Products {
   template <class Work>
   void on_stream(Work&& work) const {
     with_our_errors([&] {
-      const CurrentStream current(gpu_, stream_);
+      const CurrentStream current(gpu_, *stream_);
       work();
+      require_kept_memory(stream_->device_index());
     });
   }
 
   c10::impl::VirtualGuardImpl gpu_ = gpu();
-  c10::Stream stream_ = with_our_errors([this] { return gpu_.getStreamFromGlobalPool(gpu_.getDevice()); });
+  std::optional<c10::Stream> stream_;
 };
 
 }  // namespace
 }  // namespace btm::cuda
 
 // See make_products().
-extern "C" __attribute__((visibility("default"))) btm::cuda::Products* btm_make_products() {
-  return new btm::cuda::AtenProducts;
+extern "C" __attribute__((visibility("default"))) btm::cuda::Products* btm_make_products(int device) {
+  return new btm::cuda::AtenProducts(device);
 }

@@ -4,8 +4,10 @@
 namespace btm::cuda {
 namespace {
 
-constexpr int kThreads = 512;  // of a block, all on one row, at most
-constexpr int kStep = 8;       // numbers that a thread takes at once
+// Of a block, all on one row, at most. The rows that the GPU is at work on are read a second time out of its L2 cache,
+// so they should be few.
+constexpr int kThreads = 1024;
+constexpr int kStep = 8;  // numbers that a thread takes at once
 
 constexpr float kLog2E = 1.4426950409f;  // exponentials are of base 2, which is what the hardware has
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kForwardWarps = 4;       // of a block, a row each
 constexpr int kBackwardThreads = 256;  // of a block, all on one row, at most
+constexpr int kBackwardBlocks = 6;     // for which a multiprocessor's registers are to do, at least
 constexpr int kStep = 4;               // numbers that a thread takes at once
 
 // A thread keeps its numbers of a row in registers: `rounds` times kStep, each a warp's width from the last.
@@ -81,9 +82,9 @@ __device__ inline TwoSums over_block(TwoSums x, TwoSums* scratch) {
 // gradient, the shift's, and of the new d_sum. Each thread keeps to its own columns, `rounds` times kStep, and has all
 // of them in registers.
 template <int rounds>
-__global__ void norm_backward_kernel(NormShape shape, int rows, const float* sum, const float* gain,
-                                     const float* statistics, const bf16* d_normed, float* d_sum, bf16* rounded,
-                                     float* parts) {
+__global__ void __launch_bounds__(kBackwardThreads, rounds == 1 ? kBackwardBlocks : 1)
+    norm_backward_kernel(NormShape shape, int rows, const float* sum, const float* gain, const float* statistics,
+                         const bf16* d_normed, float* d_sum, bf16* rounded, float* parts) {
   __shared__ TwoSums scratch[2][kBackwardThreads / kWarp];  // taken in turn, so that nobody writes where others read
   const int width = shape.width, first = threadIdx.x * kStep, step = blockDim.x * kStep;
   const float share = 1.0f / width;

@@ -13,7 +13,8 @@
 
 namespace btm::cuda {
 
-// All of them are given to one stream of the GPU. They throw Error(input) when its memory is full.
+// All of them are given to one stream of the GPU, the same for all in a process. They throw Error(input) when its
+// memory is full.
 class Products {
  public:
   virtual ~Products() = default;
