@@ -62,7 +62,8 @@ std::vector<double> measure_training(const Options& options, btm::Model& model, 
   const auto learner =
       btm::make_learner(model, settings, {device_of(options), options.sequences, 1'000'000}, team, alone);
   std::int64_t update = 0;
-  return measure(options, [&] { learner->learn(inputs, targets, {}, update++); });
+  const auto prepare_next = [&] { learner->prepare(inputs, targets, {}); };  // as the trainer does
+  return measure(options, [&] { learner->learn(inputs, targets, {}, update++, prepare_next); });
 }
 
 std::vector<double> measure_scoring(const Options& options, const btm::Model& model, std::vector<btm::TokenId> tokens) {

@@ -133,7 +133,8 @@ TrainingMemory training_memory(const ModelTask& task, const ModelConfig& model, 
   const int sequences = std::max(1, static_cast<int>(task.training.batch_tokens / model.context));
   const double more = parameters_of(task, model) - static_cast<double>(parameter_count(model));  // of DEMix
   if (share.on_gpu) {
-    const auto plain = static_cast<double>(cuda_learner_bytes(model, task.training, sequences, ranks));
+    const int domains = task.demix ? static_cast<int>(task.domains.size()) : 1;
+    const auto plain = static_cast<double>(cuda_learner_bytes(model, task.training, sequences, ranks, domains));
     return {ranks * (kGpuProcessBytes + 3 * parameters_of(task, model) * sizeof(float)),  // what checkpoints hold
             kCudaBytes + plain + more * kCudaBytesPerParameter};
   }

@@ -33,9 +33,10 @@ cuda::Transformer::Use use_of(const TrainingSettings& settings) {
   return settings.recompute ? cuda::Transformer::Use::recomputing : cuda::Transformer::Use::training;
 }
 
-// Sequences of a call, of a rank's share of the batch.
-int per_call(const ModelConfig& config, int batch, int ranks, cuda::Transformer::Use use) {
-  const int sequences = (batch + ranks - 1) / ranks;
+// Sequences of a call, of a rank's share of the batch; of a domain's, if there are `domains` that need calls of their
+// own.
+int per_call(const ModelConfig& config, int batch, int ranks, int domains, cuda::Transformer::Use use) {
+  const int parts = std::max(ranks, domains), sequences = (batch + parts - 1) / parts;
   const double memory = cuda::activation_memory();
   int calls = std::max(1, static_cast<int>(std::int64_t(sequences) * config.context / kTokensPerCall));
   while (true) {
@@ -46,6 +47,20 @@ int per_call(const ModelConfig& config, int batch, int ranks, cuda::Transformer:
   }
 }
 
+int domains_of(const DemixLayout* demix) {
+  return demix ? static_cast<int>(demix->offsets.size()) : 1;
+}
+
+// A batch on the host, cut into calls.
+struct StagedBatch {
+  struct Call {
+    int domain;
+    cuda::StagedSequences sequences;
+  };
+  std::vector<Call> calls;
+  std::size_t used = 0;  // of the calls
+};
+
 class CudaLearner : public Learner {
  public:
   CudaLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, const Ranks& ranks,
@@ -53,6 +68,8 @@ class CudaLearner : public Learner {
 
   UpdateReport learn(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::span<const int> domains,
                      std::int64_t update, const std::function<void()>& before_change) override;
+  void prepare(std::span<const TokenId> inputs, std::span<const TokenId> targets,
+               std::span<const int> domains) override;
   void score(int domain, int window, std::span<const TokenId> tokens, std::span<float> log_probs) override;
 
   void to_host() override;
@@ -62,7 +79,7 @@ class CudaLearner : public Learner {
 
  private:
   void select(int domain);
-  void accumulate(std::span<const TokenId> inputs, std::span<const TokenId> targets, std::span<const int> domains);
+  void accumulate(std::size_t tokens);
   void wait() { cuda::check_cuda(cudaStreamSynchronize(stream_), "its work"); }
   template <class T>
   void copy(T* to, const T* from, std::size_t count, cudaMemcpyKind kind) {
@@ -86,7 +103,8 @@ class CudaLearner : public Learner {
   std::vector<AdamwBlock> host_blocks_;
   cuda::DeviceArray<AdamwBlock> blocks_;
   cuda::Transformer transformer_;
-  std::vector<cuda::StagedSequences> staged_;             // one for each call of a batch
+  StagedBatch now_, next_;
+  bool prepared_ = false;                                 // next_ is
   std::optional<cuda::GradientSum> sum_;                  // over ranks; none with one rank
   std::map<std::pair<int, bool>, cuda::Graph> training_;  // by domain, and whether the sum comes with it
   cuda::Scorer scorer_;
@@ -99,7 +117,7 @@ CudaLearner::CudaLearner(Model& model, const TrainingSettings& settings, int seq
       updates_(updates),
       ranks_(ranks),
       demix_(demix),
-      per_call_(per_call(model.config, sequences, ranks.size(), use_of(settings))),
+      per_call_(per_call(model.config, sequences, ranks.size(), domains_of(demix), use_of(settings))),
       size_(model.parameters.size()),
       host_mean_(size_),
       host_square_(size_),
@@ -139,38 +157,51 @@ void CudaLearner::select(int domain) {
   if (demix_) transformer_.use(demix_->offsets[static_cast<std::size_t>(domain)]);
 }
 
-// The gradients and the loss of the batch, of which this rank takes its part, into gradients_ and scalars_.
-void CudaLearner::accumulate(std::span<const TokenId> inputs, std::span<const TokenId> targets,
-                             std::span<const int> domains) {
+// This rank's part of the batch. The GPU is done with what was in next_.
+void CudaLearner::prepare(std::span<const TokenId> inputs, std::span<const TokenId> targets,
+                          std::span<const int> domains) {
   const auto length = static_cast<std::size_t>(model_.config.context);
-  const auto scale = static_cast<float>(1.0 / static_cast<double>(inputs.size()));
   const std::size_t sequences = inputs.size() / length;
   const std::size_t begin = part_begin(sequences, ranks_.rank(), ranks_.size());
   const std::size_t end = part_begin(sequences, ranks_.rank() + 1, ranks_.size());
-  const BlockDone tell = [this](int block) { sum_->block_done(block, stream_); };
-  std::size_t count = 0, call = 0;
-  for (std::size_t at = begin; at < end; at += count, ++call) {
+  next_.used = 0;
+  for (std::size_t at = begin, count = 0; at < end; at += count, ++next_.used) {
     count = call_size(at, end, static_cast<std::size_t>(per_call_), demix_ ? domains : std::span<const int>());
-    if (call == staged_.size()) staged_.emplace_back(transformer_, model_.config);
-    staged_[call].fill(inputs.subspan(at * length, count * length), targets.subspan(at * length, count * length));
-    const int domain = demix_ ? domains[at] : 0;
-    select(domain);
-    transformer_.load(staged_[call].batch());
-    const bool sums = sum_ && at + count == end;
-    training_[{domain, sums}].run(stream_, [&] {
+    if (next_.used == next_.calls.size()) next_.calls.push_back({0, {transformer_, model_.config}});
+    StagedBatch::Call& call = next_.calls[next_.used];
+    call.domain = demix_ ? domains[at] : 0;
+    call.sequences.fill(inputs.subspan(at * length, count * length), targets.subspan(at * length, count * length));
+  }
+  prepared_ = true;
+}
+
+// The gradients and the loss of the batch now_, of so many tokens with those of other ranks, into gradients_ and
+// scalars_.
+void CudaLearner::accumulate(std::size_t tokens) {
+  const auto scale = static_cast<float>(1.0 / static_cast<double>(tokens));
+  const BlockDone tell = [this](int block) { sum_->block_done(block, stream_); };
+  for (std::size_t i = 0; i < now_.used; ++i) {
+    const StagedBatch::Call& call = now_.calls[i];
+    select(call.domain);
+    transformer_.load(call.sequences.batch());
+    const bool sums = sum_ && i + 1 == now_.used;
+    training_[{call.domain, sums}].run(stream_, [&] {
       transformer_.train(parameters_.both(), scale, gradients_.data(), scalars_.data(),
                          sums && !demix_ ? tell : nullptr);
       if (sums) sum_->finish(stream_);
     });
   }
-  if (sum_ && begin == end) sum_->finish(stream_);
+  if (sum_ && now_.used == 0) sum_->finish(stream_);
 }
 
 UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,
                                 std::span<const int> domains, std::int64_t update,
                                 const std::function<void()>& before_change) {
   cuda::check_cuda(cudaMemsetAsync(scalars_.data(), 0, 2 * sizeof(double), stream_), "to clear");
-  accumulate(inputs, targets, domains);
+  if (!prepared_) prepare(inputs, targets, domains);
+  prepared_ = false;
+  std::swap(now_, next_);
+  accumulate(inputs.size());
   UpdateReport report;
   report.learning_rate = learning_rate(settings_, update, updates_);
   cuda::gradient_norm(stream_, size_, gradients_.data(), norm_parts_.data(), scalars_.data() + 1);
@@ -193,9 +224,10 @@ void CudaLearner::score(int domain, int window, std::span<const TokenId> tokens,
 
 }  // namespace
 
-std::size_t cuda_learner_bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int ranks) {
+std::size_t cuda_learner_bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int ranks,
+                               int domains) {
   const cuda::Transformer::Use use = use_of(settings);
-  const int count = per_call(config, sequences, ranks, use);
+  const int count = per_call(config, sequences, ranks, domains, use);
   const std::size_t rows = static_cast<std::size_t>(count) * static_cast<std::size_t>(config.context);
   return kCudaBytesPerParameter * static_cast<std::size_t>(parameter_count(config)) +
          cuda::Transformer::bytes(config, count, config.context, use) +

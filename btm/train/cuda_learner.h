@@ -8,9 +8,11 @@
 
 namespace btm {
 
-// Of a GPU's memory, beside what CUDA takes for itself, for a rank that trains a plain model on its part of batches of
-// `sequences`. 0 without CUDA.
-std::size_t cuda_learner_bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int ranks);
+// Of a GPU's memory, beside what CUDA takes for itself, for a rank that trains a model on its part of batches of
+// `sequences`, which are of so many domains that see models of their own (1: a plain model; those parameters that DEMix
+// has beside one are not counted). 0 without CUDA.
+std::size_t cuda_learner_bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int ranks,
+                               int domains);
 constexpr std::size_t kCudaBytesPerParameter = 18;  // float32 weights, gradients, two moments; bf16 weights
 
 // With several ranks each takes its part of the batch on a GPU of its own, which becomes the thread's current one.

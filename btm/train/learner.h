@@ -39,6 +39,11 @@ class Learner {
                              std::span<const int> domains, std::int64_t update,
                              const std::function<void()>& before_change = nullptr) = 0;
 
+  // The batch that the next learn() will be given. `before_change` may call this: what the CPU has to do with it is
+  // then done while the GPU is at work.
+  virtual void prepare(std::span<const TokenId> /*inputs*/, std::span<const TokenId> /*targets*/,
+                       std::span<const int> /*domains*/) {}
+
   // As Scorer::score with the weights as they are, for windows of `window` inputs, under the model that `domain` sees
   // (for DEMix; else whichever).
   virtual void score(int domain, int window, std::span<const TokenId> tokens, std::span<float> log_probs) = 0;

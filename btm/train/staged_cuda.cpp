@@ -42,7 +42,9 @@ StagedSequences::StagedSequences(const Transformer& transformer, const ModelConf
 
 void StagedSequences::fill(std::span<const TokenId> tokens, std::span<const TokenId> targets) {
   tokens_.fill(tokens, targets, length_);
-  sort_by_token(tokens_.rows(), tokens_.batch().tokens, order_.data(), starts_.data(), scratch_.data());
+  const auto rows = static_cast<std::ptrdiff_t>(tokens.size());  // what is left of a call has no gradients
+  sort_by_token(static_cast<int>(rows), tokens_.batch().tokens, order_.data(), starts_.data(), scratch_.data());
+  std::fill(starts_.data() + rows + 1, starts_.data() + starts_.size(), static_cast<int>(rows));
 }
 
 Transformer::Batch StagedSequences::batch() const {

@@ -178,7 +178,9 @@ void Training::update() {
   auto begin = Clock::now();
   const auto before_change = [this] {
     end_checkpoint();
-    if (state_.update + 1 < updates_) batches_.read(state_.update + 1);  // while a GPU works
+    if (state_.update + 1 == updates_) return;
+    batches_.read(state_.update + 1);  // while a GPU works
+    learner_->prepare(batches_.inputs(), batches_.targets(), batches_.domains());
   };
   UpdateReport done =
       learner_->learn(batches_.inputs(), batches_.targets(), batches_.domains(), state_.update, before_change);

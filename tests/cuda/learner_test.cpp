@@ -196,6 +196,29 @@ TEST(CudaLearner, TrainsDemixAsTheCpuDoes) {
   }
 }
 
+TEST(CudaLearner, ABatchPreparedWhileTheGpuWorksGivesTheSameBytes) {
+  constexpr int kUpdates = 4;
+  const Model plain = random_model(test::small_config(), 1);
+  const DemixLayout layout(plain.config, 2);
+  Model model{plain.config, demix_parameters(layout, plain)}, other{plain.config, demix_parameters(layout, plain)};
+  const std::vector<std::vector<int>> domains = {{0, 0, 1, 1}, {0, 0, 0, 1}, {1, 1, 1, 1}, {0, 1, 1, 1}};
+  const auto expected = make_cuda_learner(model, {}, 4, kUpdates, kAlone, &layout);
+  const auto learner = make_cuda_learner(other, {}, 4, kUpdates, kAlone, &layout);
+  test::Batch batch = test::random_batch(4, 0), next;
+  for (int update = 0; update < kUpdates; ++update) {
+    test::learn_random_batch(*expected, domains[update], update);
+    learner->learn(batch.inputs, batch.targets, domains[update], update, [&] {
+      if (update + 1 == kUpdates) return;
+      next = test::random_batch(4, update + 1);
+      learner->prepare(next.inputs, next.targets, domains[update + 1]);
+    });
+    std::swap(batch, next);
+  }
+  expected->to_host();
+  learner->to_host();
+  EXPECT_TRUE(std::ranges::equal(model.parameters.span(), other.parameters.span()));
+}
+
 TEST_P(CudaLearnerTest, TakesTheMemoryThatWasTold) {
   if (!emulated()) GTEST_SKIP() << "a GPU gives memory in pieces larger than this model";
   OracleCase c = test::read_case(GetParam());
@@ -206,11 +229,29 @@ TEST_P(CudaLearnerTest, TakesTheMemoryThatWasTold) {
     cudaMemGetInfo(&before, &total);
     const auto learner = make_cuda_learner(model, c.settings, c.sequences, 1, kAlone, nullptr);
     cudaMemGetInfo(&after, &total);
-    const auto told = static_cast<double>(cuda_learner_bytes(model.config, c.settings, c.sequences, 1));
+    const auto told = static_cast<double>(cuda_learner_bytes(model.config, c.settings, c.sequences, 1, 1));
     const auto taken = static_cast<double>(before - after);
     EXPECT_LT(taken, 1.02 * told);
     EXPECT_GT(taken, 0.8 * told);
   }
+}
+
+// Eight domains of a sequence each: a call of one at a time.
+TEST(CudaLearner, TakesForDemixTheMemoryThatWasTold) {
+  if (!emulated()) GTEST_SKIP() << "a GPU gives memory in pieces larger than this model";
+  const Model plain = random_model(test::small_config(), 1);
+  const DemixLayout layout(plain.config, 8);
+  Model model{plain.config, demix_parameters(layout, plain)};
+  std::size_t before = 0, after = 0, total = 0;
+  cudaMemGetInfo(&before, &total);
+  const auto learner = make_cuda_learner(model, {}, 8, 1, kAlone, &layout);
+  cudaMemGetInfo(&after, &total);
+  const auto more = static_cast<double>(layout.size) - static_cast<double>(parameter_count(plain.config));
+  const double told =
+      static_cast<double>(cuda_learner_bytes(plain.config, {}, 8, 1, 8)) + kCudaBytesPerParameter * more;
+  const auto taken = static_cast<double>(before - after);
+  EXPECT_LT(taken, 1.02 * told);
+  EXPECT_GT(taken, 0.8 * told);
 }
 
 TEST(DeviceFor, ChoosesTheGpuForWhatItCanDo) {

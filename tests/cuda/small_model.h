@@ -20,14 +20,24 @@ inline ModelConfig small_config() {
   return config;
 }
 
-// An update on a batch that its number alone decides; `domains` are those of DEMix, or as many numbers as sequences.
-inline UpdateReport learn_random_batch(Learner& learner, std::span<const int> domains, int update) {
+struct Batch {
+  std::vector<TokenId> inputs, targets;
+};
+// Of an update, whose number alone decides it.
+inline Batch random_batch(std::size_t sequences, int update) {
   const ModelConfig config = small_config();
   Random random(static_cast<std::uint64_t>(update));
-  std::vector<TokenId> inputs(domains.size() * static_cast<std::size_t>(config.context)), targets(inputs.size());
-  for (TokenId& token : inputs) token = static_cast<TokenId>(random.below(config.vocab_size));
-  for (TokenId& token : targets) token = static_cast<TokenId>(random.below(config.vocab_size));
-  return learner.learn(inputs, targets, domains, update);
+  Batch batch;
+  batch.inputs.resize(sequences * static_cast<std::size_t>(config.context));
+  batch.targets.resize(batch.inputs.size());
+  for (TokenId& token : batch.inputs) token = static_cast<TokenId>(random.below(config.vocab_size));
+  for (TokenId& token : batch.targets) token = static_cast<TokenId>(random.below(config.vocab_size));
+  return batch;
+}
+// `domains` are those of DEMix, or as many numbers as sequences.
+inline UpdateReport learn_random_batch(Learner& learner, std::span<const int> domains, int update) {
+  const Batch batch = random_batch(domains.size(), update);
+  return learner.learn(batch.inputs, batch.targets, domains, update);
 }
 
 }  // namespace btm::test
