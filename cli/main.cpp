@@ -1,10 +1,13 @@
 // The program: a table of commands, and the one place where an Error becomes a message and an exit code.
 #include <malloc.h>
 
-#include <array>
+#include <algorithm>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/version.h"
@@ -16,6 +19,20 @@ namespace {
 void keep_freed_memory() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 2'000'000'000);
+}
+
+// The first word that is no option names the command.
+void require_known_command(CLI::App& app, int argc, char** argv) {
+  const auto word = std::find_if(argv + 1, argv + argc, [](const char* each) { return each[0] != '-'; });
+  if (word == argv + argc) return;
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    known.push_back(command->get_name());
+  }
+  if (std::ranges::find(known, *word) != known.end()) return;
+  const std::string nearest = btm::nearest_word(*word, known);
+  throw btm::input_error("there is no command '{}'; {}`btm --help` lists them", *word,
+                         nearest.empty() ? "" : fmt::format("did you mean '{}'? ", nearest));
 }
 
 int run(int argc, char** argv) {
@@ -37,6 +54,7 @@ int run(int argc, char** argv) {
                    add_generate, add_tokenize, add_study,  add_report,  add_verify,   add_doctor}) {
     add(app);
   }
+  require_known_command(app, argc, argv);
   try {
     app.parse(argc, argv);
     return 0;

@@ -63,11 +63,6 @@ void print_json(const std::vector<std::string>& removed, const std::vector<Taint
   fmt::print("{}\n", json.dump(2));
 }
 
-// The plan as it was grown last, now without the expert.
-void retrain(const ForestPaths& paths, const Options& options) {
-  grow(load_plan(paths.plan(), {"forest=" + paths.root.string()}), grow_options(options.json));
-}
-
 void run(const Options& options) {
   const bool all = options.choice() != Descendants::keep;
   ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
@@ -80,10 +75,12 @@ void run(const Options& options) {
     fmt::print("nothing removed\n");
     return;
   }
+  std::optional<Plan> plan;  // as it was grown last, now without the expert
+  if (options.retrain) plan = load_plan(paths.plan(), {"forest=" + paths.root.string()});
   remove_expert(forest, options.expert, options.choice());
-  if (options.retrain) {
+  if (plan) {
     lock.reset();
-    retrain(paths, options);
+    grow(*plan, grow_options(options.json));
   }
   if (options.json) return print_json(names, tainted, all);
   if (names.empty()) fmt::print("{} was removed before\n", options.expert);

@@ -128,8 +128,8 @@ void FileWriter::write(std::string_view bytes) {
 void FileWriter::publish() {
   flush();
   if (::fsync(descriptor_) != 0) throw write_error(path_);
-  ::close(std::exchange(descriptor_, -1));
   rename_over(temporary_, path_);
+  ::close(std::exchange(descriptor_, -1));
 }
 
 FolderWriter::FolderWriter(fs::path target) : target_(std::move(target)), temporary_(beside(target_)) {
@@ -154,6 +154,12 @@ void FolderWriter::publish() {
     rename_over(temporary_, target_);
   }
   temporary_.clear();
+}
+
+void require_replaceable(const fs::path& folder, const char* mark, const char* kind) {
+  if (!fs::exists(folder) || (fs::is_directory(folder) && (fs::is_empty(folder) || fs::exists(folder / mark)))) return;
+  throw input_error("{} is there already and is no {} (it has no {}); choose another folder", folder.string(), kind,
+                    mark);
 }
 
 void append_line(const fs::path& path, std::string_view line) {

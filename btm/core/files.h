@@ -47,6 +47,10 @@ class FolderWriter {
   fs::path target_, temporary_;
 };
 
+// Throws Error(input) where something is that may not be replaced: all but an empty folder and one that holds a file
+// called `mark`, as every folder of its kind does; `kind` says what it is, for the message.
+void require_replaceable(const fs::path& folder, const char* mark, const char* kind);
+
 // Adds one line to a log that is read as "all whole lines": a single write, then fsync.
 void append_line(const fs::path& path, std::string_view line);
 

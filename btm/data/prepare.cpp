@@ -99,6 +99,7 @@ DomainReport prepare_domain(const TextSettings& settings, const std::string& dom
   if (tokenizer.end_of_text() == kNoToken) {
     throw input_error("domain {}: the tokenizer has no end-of-text token to put between documents", domain);
   }
+  require_replaceable(folder, kDomainReportFile, "folder of a domain's tokens");
   DomainReport report;
   FolderWriter output(folder);
   {

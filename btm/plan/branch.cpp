@@ -6,6 +6,7 @@
 #include "btm/core/sums.h"
 #include "btm/mixture/domain_sample.h"
 #include "btm/model/average.h"
+#include "btm/model/checkpoint.h"
 
 namespace btm {
 namespace {
@@ -47,6 +48,15 @@ void normalise(std::vector<Parent>& parents) {
   for (Parent& parent : parents) parent.weight /= sum;
 }
 
+// The lineage says of what is branched that it comes from weights of this hash.
+void require_intact(const ForestPaths& paths, const Parent& parent) {
+  const std::string found = weights_sha256(folder_of(paths, parent.name));
+  if (found == parent.sha256) return;
+  throw input_error("{}: damaged, its weights have SHA-256 {} instead of {}; `btm verify {}` says what can be done",
+                    folder_of(paths, parent.name).string(), found.substr(0, 12), parent.sha256.substr(0, 12),
+                    paths.root.string());
+}
+
 }  // namespace
 
 std::vector<Parent> branch_parents(const BranchSettings& settings, const Forest& forest,
@@ -73,7 +83,9 @@ std::vector<Parent> branch_parents(const BranchSettings& settings, const Forest&
 std::filesystem::path branch_weights(const std::vector<Parent>& parents, const ForestPaths& paths,
                                      const std::filesystem::path& output) {
   if (parents.empty()) return {};
+  require_replaceable(output, "average.json", "average");
   if (parents.size() == 1) return folder_of(paths, parents.front().name);
+  for (const Parent& parent : parents) require_intact(paths, parent);
   std::vector<WeightedFolder> sources;
   sources.reserve(parents.size());
   for (const Parent& parent : parents)

@@ -40,8 +40,11 @@ class Grower {
   GrowOutcome run() {
     FileLock lock(paths_.lock(), fmt::format("another btm on {}", paths_.root.string()));
     clean_up();
-    record_plan();
+    const bool fresh = !fs::exists(paths_.plan());
+    if (fresh) record_plan();
     prepare();
+    check_published();
+    if (!fresh) record_plan();  // one that the forest doesn't fit has been refused
     outcome_.complete = grow_seed() && grow_cycles();
     if (outcome_.complete && !plan_.cycles.empty()) {
       outcome_.complete = grow_comparisons();
@@ -101,22 +104,48 @@ class Grower {
       throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);
   }
 
+  // Before anything is trained, or recorded.
+  void check_published() const {
+    if (!is_published(paths_.seed())) return;
+    ModelTask seed = seed_task();
+    const ExpertInfo published = load_expert(paths_.seed());
+    if (seeded_by_all()) seed.domains = published.domains;  // those added later have their own experts
+    check_unchanged(published, seed, "grow another forest: every expert of this one descends from it");
+    if (!fs::exists(paths_.log())) return;
+    const Forest forest = open_forest(paths_.root);
+    for (std::size_t i = 0; i < plan_.cycles.size(); ++i) {
+      for (const std::string& name : plan_.cycles[i].experts) {
+        if (const ExpertInfo* expert = forest.find(name))
+          check_unchanged(*expert, expert_task(i, name), remedy(*expert));
+      }
+    }
+  }
+
+  std::string remedy(const ExpertInfo& expert) const {
+    if (!expert.imported) return "give the new settings to a domain of another name";
+    return fmt::format(
+        "import that one under another name (btm remove {} {}; btm import {} FILE --name NAME): the plan trains its "
+        "own '{}'",
+        plan_.forest, expert.name, plan_.forest, expert.name);
+  }
+
   // ---- seed
 
-  bool grow_seed() {
+  bool seeded_by_all() const { return plan_.seed.domains == std::vector<std::string>{"all"}; }
+
+  ModelTask seed_task() const {
     ModelTask task;
     task.name = task.kind = "seed";
     task.tokens = plan_.seed.tokens;
     task.training = plan_.seed.training;
     if (!plan_.model.from.empty()) task.init_sha256 = weights_sha256(plan_.model.from);
-    bool all = plan_.seed.domains == std::vector<std::string>{"all"};
-    task.domains = all ? domains_of_role(plan_, Role::train) : plan_.seed.domains;
-    if (is_published(paths_.seed())) {
-      ExpertInfo seed = load_expert(paths_.seed());
-      if (all) task.domains = seed.domains;  // all that there were: domains added later have their own experts
-      check_unchanged(seed, task, fmt::format("grow another forest: every expert of this one descends from it"));
-      return true;
-    }
+    task.domains = seeded_by_all() ? domains_of_role(plan_, Role::train) : plan_.seed.domains;
+    return task;
+  }
+
+  bool grow_seed() {
+    if (is_published(paths_.seed())) return true;
+    ModelTask task = seed_task();
     if (task.tokens == 0) {
       task.domains.clear();
       publish_untrained_seed(task);
@@ -161,29 +190,30 @@ class Grower {
     return training_.train(title, std::move(pending));
   }
 
+  ModelTask expert_task(std::size_t index, const std::string& name) const {
+    const CycleSettings& cycle = plan_.cycles[index];
+    ModelTask task;
+    task.name = name;
+    task.kind = "expert";
+    task.cycle = static_cast<int>(index) + 1;
+    task.domains = {name};
+    task.tokens = cycle.tokens;
+    task.training = cycle.training;
+    task.branch = settings_json(cycle.branch);
+    return task;
+  }
+
   void add_experts(std::size_t index, std::vector<PendingModel>& pending) {
     const CycleSettings& cycle = plan_.cycles[index];
     const Forest forest = open_forest(paths_.root);
     for (const std::string& name : cycle.experts) {
-      ModelTask task;
-      task.name = name;
-      task.kind = "expert";
-      task.cycle = static_cast<int>(index) + 1;
-      task.domains = {name};
-      task.tokens = cycle.tokens;
-      task.training = cycle.training;
-      task.branch = settings_json(cycle.branch);
-      if (const ExpertInfo* published = forest.find(name)) {
-        check_unchanged(*published, task,
-                        published->imported
-                            ? fmt::format("import that one under another name (btm remove {} {}; btm import "
-                                          "{} FILE --name NAME): the plan trains its own '{}'",
-                                          plan_.forest, name, plan_.forest, name)
-                            : "give the new settings to a domain of another name");
-      } else if (was_removed(forest, name)) {
+      if (forest.find(name)) continue;
+      if (was_removed(forest, name)) {
         log_info(fmt::format("{}: was removed from the forest and is not grown again; take it out of the plan", name));
       } else {
-        pending.push_back({task, {}, "", cycle.after, [&](PendingModel& model) { branch(cycle, model); }});
+        pending.push_back({expert_task(index, name), {}, "", cycle.after, [&cycle, this](PendingModel& model) {
+                             branch(cycle, model);
+                           }});
       }
     }
   }
@@ -322,8 +352,8 @@ class Grower {
     fs::path made_from = paths_.results() / "recipe.json";
     std::string recipe = evaluation_recipe(forest).dump(2) + "\n";
     if (fs::exists(paths_.evaluation()) && fs::exists(made_from) && unsealed(read_file(made_from)) == recipe) {
-      outcome_.evaluation = Json::parse(unsealed(read_file(paths_.evaluation())));
-      return;
+      outcome_.evaluation = Json::parse(unsealed(read_file(paths_.evaluation())), nullptr, false);
+      if (outcome_.evaluation.is_object() && outcome_.evaluation.contains("rows")) return;
     }
     std::vector<EvaluationDomain> domains;
     for (const auto& [name, domain] : plan_.domains) domains.push_back({name, std::string(to_word(domain.role))});

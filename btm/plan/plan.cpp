@@ -50,8 +50,12 @@ void hand_training_down(YAML::Node root) {
   if (root["cycles"].IsSequence()) {
     for (YAML::Node cycle : root["cycles"]) inherit(training, cycle, "training");
     if (root["cycles"].size() > 0 && root["cycles"][0].IsMap()) of_experts = root["cycles"][0]["training"];
+  } else if (root["cycles"].IsMap()) {  // a list of one may be written without its brackets
+    inherit(training, root["cycles"], "training");
+    of_experts = root["cycles"]["training"];
   }
   if (root["compare"].IsScalar()) root["compare"] = std::vector<std::string>{root["compare"].Scalar()};
+  if (root["compare"].IsMap()) inherit(of_experts, root["compare"], "training");
   if (!root["compare"].IsSequence()) return;
   for (std::size_t i = 0; i < root["compare"].size(); ++i) {
     if (root["compare"][i].IsScalar()) {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "btm/core/progress.h"
+#include "btm/report/evaluation_reading.h"
 #include "btm/report/quality_text.h"
 #include "btm/report/text_table.h"
 
@@ -113,8 +114,8 @@ void add_qualities(Table& table, const Json& rows, const std::string& caption, c
   for (const char* role : {"train", "novel", "all"}) {
     std::vector<Value> values;
     for (const Json& row : rows) {
-      const Json& mean = row["mean"][role];
-      values.push_back(mean.is_null() ? Value() : Value(mean[key].get<double>()));
+      const Json& mean = row.at("mean").at(role);
+      values.push_back(mean.is_null() ? Value() : Value(mean.at(key).get<double>()));
     }
     if (std::none_of(values.begin(), values.end(), [](const Value& value) { return value.has_value(); })) continue;
     table.add(title, role, quality_cells(values, text, style));
@@ -130,7 +131,7 @@ std::vector<std::size_t> rules_of(const Json& rows) {
   };
   std::vector<std::size_t> rules;
   for (std::size_t i = 1; i < rows.size(); ++i) {
-    if (group(rows[i]["model"]) != group(rows[i - 1]["model"])) rules.push_back(i);
+    if (group(rows[i].at("model")) != group(rows[i - 1].at("model"))) rules.push_back(i);
   }
   return rules;
 }
@@ -138,9 +139,9 @@ std::vector<std::size_t> rules_of(const Json& rows) {
 std::string measured(const Json& evaluation) {
   int train = 0, novel = 0;
   std::int64_t tokens = 0;
-  for (const Json& domain : evaluation["domains"]) {
-    ++(domain["role"] == "train" ? train : novel);
-    tokens += domain["tokens"].get<std::int64_t>();
+  for (const Json& domain : evaluation.at("domains")) {
+    ++(domain.at("role") == "train" ? train : novel);
+    tokens += domain.at("tokens").get<std::int64_t>();
   }
   return fmt::format(
       "Means over {} train and {} novel domains, {} test tokens in all. Use: experts run per token, their "
@@ -153,7 +154,7 @@ std::string training_block(const Json& rows, TableStyle style) {
   std::vector<std::pair<const Json*, int>> trainings;  // its first row, how many more
   for (const Json& row : rows) {
     auto same = std::ranges::find_if(
-        trainings, [&row](const auto& item) { return item.first->at("training") == row["training"]; });
+        trainings, [&row](const auto& item) { return item.first->at("training") == row.at("training"); });
     if (same == trainings.end()) {
       trainings.emplace_back(&row, 0);
     } else {
@@ -167,7 +168,7 @@ std::string training_block(const Json& rows, TableStyle style) {
     models.push_back(more == 0 ? model : fmt::format("{} and {} more", model, more));
     updates.push_back(format_count(training.value("updates", 0.0)));
     const bool timed = training.contains("updates_per_second");
-    speeds.push_back(timed ? format_count(training["updates_per_second"].get<double>()) : "-");
+    speeds.push_back(timed ? format_count(training.at("updates_per_second").get<double>()) : "-");
     const double synchronised = training.value("bytes_per_update", 0.0);
     bytes.push_back(synchronised > 0 ? bytes_text(synchronised) : "none");
   }
@@ -180,12 +181,12 @@ std::string training_block(const Json& rows, TableStyle style) {
 }
 
 std::string domain_block(const Json& evaluation, std::size_t first, std::size_t last, TableStyle style) {
-  const Json& rows = evaluation["rows"];
+  const Json& rows = evaluation.at("rows");
   Table table;
   std::vector<std::string> names, roles;
   std::vector<std::size_t> rules;
-  for (const auto& [name, domain] : evaluation["domains"].items()) {
-    std::string role = domain["role"];
+  for (const auto& [name, domain] : evaluation.at("domains").items()) {
+    std::string role = domain.at("role");
     if (!roles.empty() && role != roles.back()) rules.push_back(names.size());
     names.push_back(name);
     roles.push_back(role);
@@ -193,63 +194,57 @@ std::string domain_block(const Json& evaluation, std::size_t first, std::size_t 
   std::vector<std::vector<std::string>> cells(last - first);
   for (const std::string& name : names) {
     std::vector<Value> values;
-    for (const Json& row : rows) values.emplace_back(row["domains"][name]["perplexity"].get<double>());
+    for (const Json& row : rows) values.emplace_back(row.at("domains").at(name).at("perplexity").get<double>());
     auto marked = quality_cells(values, perplexity_text, style);
     for (std::size_t i = first; i < last; ++i) cells[i - first].push_back(marked[i]);
   }
   table.add(kOwnGroup, "perplexity", names, Align::left);
   table.add(kOwnGroup, "role", roles, Align::left);
-  for (std::size_t i = first; i < last; ++i) table.add(kOwnGroup, rows[i]["model"], cells[i - first]);
+  for (std::size_t i = first; i < last; ++i) table.add(kOwnGroup, rows[i].at("model"), cells[i - first]);
   return render(std::move(table), rules, style);
 }
 
 // Whether every block of so many models is narrow enough.
 bool fits(const Json& evaluation, std::size_t most) {
   constexpr int kNumber = 8;  // columns that a perplexity takes at most, as a rule
-  const Json& rows = evaluation["rows"];
+  const Json& rows = evaluation.at("rows");
   int left = display_width("perplexity");
-  for (const auto& [name, domain] : evaluation["domains"].items()) left = std::max(left, display_width(name));
+  for (const auto& [name, domain] : evaluation.at("domains").items()) left = std::max(left, display_width(name));
   left += kGap + display_width("train");
   int width = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (i % most == 0) width = left;
-    width += kGap + std::max(kNumber, display_width(rows[i]["model"].get<std::string>()));
+    width += kGap + std::max(kNumber, display_width(rows[i].at("model").get<std::string>()));
     if (width > kWidest) return false;
   }
   return true;
 }
 
-}  // namespace
-
-TableStyle table_style(std::FILE* stream) {
-  return is_terminal(stream) ? TableStyle::terminal : TableStyle::plain;
-}
-
-std::string evaluation_table(const Json& evaluation, TableStyle style) {
-  const Json& rows = evaluation["rows"];
+std::string models_table(const Json& evaluation, TableStyle style) {
+  const Json& rows = evaluation.at("rows");
   if (rows.empty()) return "no results\n";
   Table table;
-  table.add(kOwnGroup, "model", each(rows, [](const Json& row) { return row["model"].get<std::string>(); }),
+  table.add(kOwnGroup, "model", each(rows, [](const Json& row) { return row.at("model").get<std::string>(); }),
             Align::left);
   add_qualities(table, rows, "perplexity", "perplexity", perplexity_text, style);
   add_qualities(table, rows, "bits per byte", "bits_per_byte", bits_text, style);
   auto training = [&rows](const char* key, std::string (*text)(double)) {
-    return each(rows, [=](const Json& row) { return text(row["training"][key].get<double>()); });
+    return each(rows, [=](const Json& row) { return text(row.at("training").at(key).get<double>()); });
   };
   table.add("training", "tokens", training("tokens", format_count));
   table.add("", "FLOPs", training("flops", format_count));
   table.add("", "device", training("device_seconds", format_duration));
   table.add("use", "experts",
-            each(rows, [](const Json& row) { return fmt::format("{}", row["experts_per_token"].get<double>()); }));
-  table.add("", "memory", each(rows, [](const Json& row) { return bytes_text(row["memory_bytes"].get<double>()); }));
+            each(rows, [](const Json& row) { return fmt::format("{}", row.at("experts_per_token").get<double>()); }));
+  table.add("", "memory", each(rows, [](const Json& row) { return bytes_text(row.at("memory_bytes").get<double>()); }));
   table.add("", "tokens/s",
-            each(rows, [](const Json& row) { return format_count(row["tokens_per_second"].get<double>()); }));
+            each(rows, [](const Json& row) { return format_count(row.at("tokens_per_second").get<double>()); }));
   return render(std::move(table), rules_of(rows), style) + "\n" + measured(evaluation) + "\n" +
          training_block(rows, style);
 }
 
-std::string domain_table(const Json& evaluation, TableStyle style) {
-  const Json& rows = evaluation["rows"];
+std::string domains_table(const Json& evaluation, TableStyle style) {
+  const Json& rows = evaluation.at("rows");
   if (rows.empty()) return "";
   if (style == TableStyle::markdown) return domain_block(evaluation, 0, rows.size(), style);
   std::size_t most = rows.size(), blocks = 1;
@@ -263,6 +258,20 @@ std::string domain_table(const Json& evaluation, TableStyle style) {
     text += domain_block(evaluation, first, std::min(rows.size(), first + most), style);
   }
   return text;
+}
+
+}  // namespace
+
+TableStyle table_style(std::FILE* stream) {
+  return is_terminal(stream) ? TableStyle::terminal : TableStyle::plain;
+}
+
+std::string evaluation_table(const Json& evaluation, TableStyle style) {
+  return reading(kEvaluation, [&] { return models_table(evaluation, style); });
+}
+
+std::string domain_table(const Json& evaluation, TableStyle style) {
+  return reading(kEvaluation, [&] { return domains_table(evaluation, style); });
 }
 
 std::string evaluation_markdown(const Json& evaluation) {

@@ -6,20 +6,11 @@
 
 #include "btm/core/error.h"
 #include "btm/core/format.h"
+#include "btm/report/evaluation_reading.h"
 #include "btm/report/sections.h"
 
 namespace btm {
 namespace {
-
-// Runs what reads one kind of file, so that an error names it.
-template <class F>
-auto reading(const char* file, F&& f) {
-  try {
-    return f();
-  } catch (const Json::exception& e) {
-    throw input_error("{}: not as docs/formats.md says ({}); write it again", file, e.what());
-  }
-}
 
 std::string counted(std::size_t count, const std::string& thing) {
   return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
@@ -46,7 +37,6 @@ std::string facts_of(const Results& results) {
 }  // namespace
 
 Report make_report(const std::string& title, const Results& results) {
-  constexpr const char* kEvaluation = "results/evaluation.json";
   constexpr const char* kForest = "results/forest.json";
   Report report{title, "", {}, {}};
   auto add = [&report](Section section) {

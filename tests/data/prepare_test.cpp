@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "btm/core/files.h"
 #include "btm/data/token_store.h"
 #include "tests/data/data_support.h"
 #include "tests/support/temporary_folder.h"
@@ -101,6 +102,18 @@ TEST_F(Prepare, LeavesNothingBehindWhenItFails) {
   EXPECT_ANY_THROW(prepare_domain(broken, "d", tokenizer_, output(), 1, 2));
   EXPECT_THAT(output_names(), testing::ElementsAre("d"));
   EXPECT_EQ(settings_json(load_domain_report(output())), settings_json(good)) << "the old tokens are untouched";
+}
+
+TEST_F(Prepare, ReplacesNothingButTokens) {
+  const fs::path other = folder_ / "thesis";
+  fs::create_directories(other);
+  write_file(other / "chapter.txt", "words");
+  const TextSettings text = many(50, 10);
+  EXPECT_THAT(test::message_of([&] { prepare_domain(text, "d", tokenizer_, other, 1, 2); }),
+              AllOf(HasSubstr(other.string()), HasSubstr("is there already"), HasSubstr("domain.json")));
+  EXPECT_THAT(test::message_of([&] { prepare_domain(text, "d", tokenizer_, other / "chapter.txt", 1, 2); }),
+              HasSubstr("is there already"));
+  EXPECT_EQ(read_file(other / "chapter.txt"), "words");
 }
 
 TEST_F(Prepare, SaysThatADomainIsTooSmall) {

@@ -130,6 +130,49 @@ class Errors(ForestCase):
                 self.refused(*command, says=says)
                 path.write_bytes(whole)
 
+    def test_nothing_else_is_replaced(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        keep = self.folder / "thesis"
+        keep.mkdir()
+        (keep / "chapter.txt").write_text("words")
+        self.refused("prepare", "--tokenizer", self.forest / "tokenizer", "--text", self.folder / "cpp.jsonl.gz",
+                     "--output", self.forest, says=[str(self.forest), "domain.json"])
+        self.refused("branch", self.forest, "cpp", "--from", "uniform", "--output", keep, says=[str(keep), "average.json"])
+        self.assertEqual((keep / "chapter.txt").read_text(), "words")
+        self.assertTrue((self.forest / "seed/model.safetensors").exists())
+
+    def test_what_is_damaged_is_no_parent(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        path = self.forest / "experts/cpp/model.safetensors"
+        whole = path.read_bytes()
+        path.unlink()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        init = self.folder / "init"
+        self.refused("branch", self.forest, "python", "--from", "uniform", "--output", init, says=["experts/cpp", "btm verify"])
+        self.assertFalse(init.exists())
+
+    def test_results_that_are_none_are_made_anew(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        results = self.forest / "results/evaluation.json"
+        for text in ("{}", "{", '{"rows": [{"model": 3}]}'):
+            results.write_text(text)
+            self.refused("report", self.forest, says="evaluation.json")
+        results.write_text("{")
+        self.assertIn("ensemble", btm("grow", self.plan, "--set", "compare=[]").stdout)
+
+    def test_a_plan_that_does_not_fit_is_not_recorded(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        recorded = (self.forest / "forest.yaml").read_bytes()
+        self.grow_refused("another recipe", "training.random_seed=7")
+        self.grow_refused(["python", "another recipe"], "cycles.0.tokens=30k")
+        self.assertEqual((self.forest / "forest.yaml").read_bytes(), recorded)
+
+    def test_nothing_is_removed_that_can_not_be_trained_again(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        (self.forest / "forest.yaml").write_text("cycles: [")
+        self.refused("remove", self.forest, "cpp", "--retrain", says="forest.yaml")
+        self.assertTrue((self.forest / "experts/cpp/model.safetensors").exists())
+
     def test_expert_of_another_tokenizer_or_shape(self):
         btm("grow", self.plan)
         for name, override in (("other", "tokenizer.sample_bytes=50k"), ("wide", "model.width=48")):
@@ -169,7 +212,15 @@ class Errors(ForestCase):
 
     def test_wrong_usage(self):
         self.assertEqual(btm("grow", code=2).returncode, 2)
-        self.assertEqual(btm("nonsense", code=2).returncode, 2)
+        self.refused("growe", self.plan, says=["growe", "did you mean 'grow'?"])
+        self.refused("nonsense", says=["nonsense", "btm --help"])
+
+    def test_a_file_that_can_not_be_put_in_place_leaves_nothing(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        there = self.folder / "there"
+        there.mkdir()
+        self.refused("export", self.forest, "cpp", "--output", there, says=str(there))
+        self.assertEqual([path.name for path in self.folder.iterdir() if path.suffix == ".tmp"], [])
 
 
 if __name__ == "__main__":

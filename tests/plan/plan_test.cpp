@@ -50,6 +50,17 @@ TEST(Plan, TrainingIsHandedDown) {
   EXPECT_EQ(plan.compare[0].training.learning_rate, 1e-3) << "the dense model trains as the experts do";
 }
 
+TEST(Plan, AListOfOneWithoutBracketsIsTheSame) {
+  const std::string start =
+      "forest: out\nmodel: {width: 96, heads: 3, context: 64}\ntraining: {batch_tokens: 4k}\n"
+      "domains: {rust: {text: a.rs}}\nseed: {tokens: 1M}\n";
+  const std::string cycle = "{experts: rust, tokens: 50k, training: {learning_rate: 1e-3}}", dense = "{model: dense}";
+  const Plan bare = load(start + "cycles: " + cycle + "\ncompare: " + dense + "\n");
+  const Plan listed = load(start + "cycles: [" + cycle + "]\ncompare: [" + dense + "]\n");
+  EXPECT_EQ(bare.cycles.at(0).training.batch_tokens, 4000);
+  EXPECT_EQ(settings_json(bare), settings_json(listed));
+}
+
 TEST(Plan, ReadsDomainsAndShorthands) {
   Plan plan = load(kPlan);
   EXPECT_EQ(domains_of_role(plan, Role::train), (std::vector<std::string>{"python", "rust"}));

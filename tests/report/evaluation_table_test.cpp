@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "btm/core/error.h"
 #include "btm/report/text_table.h"
 
 namespace btm {
@@ -96,6 +97,18 @@ TEST(EvaluationTable, LeavesOutRolesThatNoDomainHas) {
   std::string text = evaluation_table(evaluation(false), TableStyle::plain);
   EXPECT_THAT(text, Not(HasSubstr("novel  ")));
   EXPECT_THAT(text, HasSubstr("1 train and 0 novel"));
+}
+
+TEST(EvaluationTable, SaysWhatIsNotAsItShouldBe) {
+  Json no_training = evaluation(), no_name = evaluation();
+  no_training["rows"][0].erase("training");
+  no_name["rows"][1]["model"] = 3;
+  for (const Json& broken : {Json::object(), Json(nullptr), no_training, no_name}) {
+    EXPECT_THAT([&] { evaluation_table(broken, TableStyle::plain); },
+                testing::ThrowsMessage<Error>(HasSubstr("results/evaluation.json: not as")));
+  }
+  EXPECT_THAT([] { domain_table(Json::object(), TableStyle::plain); },
+              testing::ThrowsMessage<Error>(HasSubstr("not as")));
 }
 
 TEST(DomainTable, IsCutIntoBlocksThatFit) {
