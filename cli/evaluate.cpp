@@ -7,7 +7,6 @@
 #include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/log.h"
-#include "btm/core/seal.h"
 #include "btm/plan/plan.h"
 #include "btm/plan/scoring_place.h"
 #include "btm/report/evaluation_table.h"
@@ -66,8 +65,7 @@ void run(const Options& options) {
   std::error_code ignored;
   fs::remove(forest.paths.results() / "recipe.json", ignored);
   Json evaluation = evaluate_forest(forest, settings, domains, texts, {place, options.json});
-  fs::path markdown = fs::path(forest.paths.evaluation()).replace_extension(".md");
-  write_sealed_file(markdown, evaluation_markdown(evaluation));
+  const fs::path markdown = write_markdown(forest.paths.evaluation(), evaluation);
   if (options.json) {
     fmt::print("{}\n", evaluation.dump(2));
     return;

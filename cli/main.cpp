@@ -2,6 +2,9 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <vector>
@@ -57,6 +60,9 @@ int run(int argc, char** argv) {
   require_known_command(app, argc, argv);
   try {
     app.parse(argc, argv);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+      throw failure("standard output can't be written: {}", std::strerror(errno));
+    }
     return 0;
   } catch (const CLI::Success& e) {
     return app.exit(e);

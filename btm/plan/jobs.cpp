@@ -13,7 +13,8 @@ const DomainReport& report_of(const std::vector<DomainReport>& reports, const st
   for (const DomainReport& report : reports) {
     if (report.name == domain) return report;
   }
-  throw failure("domain {} has no tokens yet", domain);
+  throw input_error("domain {}: the forest has no tokens of it; put it into the plan (domains.{}.text)", domain,
+                    domain);
 }
 
 }  // namespace

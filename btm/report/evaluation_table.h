@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
 
 #include "btm/core/settings.h"
@@ -21,6 +22,9 @@ std::string evaluation_table(const Json& evaluation, TableStyle style);
 // A row per domain, a column per model: perplexity. In blocks of models that fit into 120 columns; Markdown in one.
 std::string domain_table(const Json& evaluation, TableStyle style);
 
-std::string evaluation_markdown(const Json& evaluation);  // both with headings: results/evaluation.md
+std::string evaluation_markdown(const Json& evaluation);  // both with headings
+
+// Writes it to results/evaluation.md, beside the file of JSON; gives its path.
+std::filesystem::path write_markdown(const std::filesystem::path& evaluation_json, const Json& evaluation);
 
 }  // namespace btm

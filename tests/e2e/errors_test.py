@@ -210,6 +210,12 @@ class Errors(ForestCase):
         finally:
             subprocess.run(["umount", mount], check=True)
 
+    def test_a_full_device_takes_no_output(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([BTM, "doctor", "--json"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("standard output", done.stderr)
+
     def test_wrong_usage(self):
         self.assertEqual(btm("grow", code=2).returncode, 2)
         self.refused("growe", self.plan, says=["growe", "did you mean 'grow'?"])

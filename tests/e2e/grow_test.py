@@ -25,6 +25,7 @@ class Grow(ForestCase):
 
         evaluation = json.loads((self.forest / "results/evaluation.json").read_text())
         rows = {row["model"]: row for row in evaluation["rows"]}
+        self.assertIn("| best_single", (self.forest / "results/evaluation.md").read_text())
         self.assertEqual(evaluation["domains"]["numpy"]["role"], "novel")
         for row in rows.values():  # bits per byte and perplexity are two views of the same loss
             for domain, value in row["domains"].items():
