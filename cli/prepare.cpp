@@ -73,7 +73,9 @@ void add_prepare(CLI::App& app) {
       ->add_option("--text", options->text.text,
                    "Files, folders or globs (quoted): .txt, .jsonl, sources; plain, .gz or .zst")
       ->required();
-  command->add_option("--output", options->output, "Folder to write; older tokens there are replaced once the new ones are whole")
+  command
+      ->add_option("--output", options->output,
+                   "Folder to write; older tokens there are replaced once the new ones are whole")
       ->required();
   command->add_option("--name", options->name, "Name of the domain; default: the folder's");
   command->add_option("--split-documents-on", options->text.split_documents_on,

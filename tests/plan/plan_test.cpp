@@ -111,8 +111,7 @@ TEST(Plan, OverridesReachListEntries) {
 TEST(Plan, ErrorsSayWhatAndWhere) {
   using testing::HasSubstr;
   EXPECT_THAT(message(std::string(kPlan) + "seed: {tokens: 2M}\n"), HasSubstr("line 14: seed is there twice"));
-  EXPECT_THAT(message("forest: out\nseed: {tokens: 1M, tokens: 2M}\n"),
-              HasSubstr("seed.tokens is there twice"));
+  EXPECT_THAT(message("forest: out\nseed: {tokens: 1M, tokens: 2M}\n"), HasSubstr("seed.tokens is there twice"));
   EXPECT_THAT(message(kPlan, {"trainning.clip=1"}), HasSubstr("did you mean 'training'?"));
   EXPECT_THAT(message(kPlan, {"training.learning_rate=fast"}), HasSubstr("must be a number, found 'fast'"));
   EXPECT_THAT(message(kPlan, {"training.learning_rate=0"}), HasSubstr("learning_rate must be more than 0"));
