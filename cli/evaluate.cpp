@@ -61,6 +61,7 @@ void run(const Options& options) {
   ScoringPlace place = scoring_place(forest, options.threads);
   if (!options.device.empty()) place.device = parse_enum<Device>("--device", options.device);
   if (!options.precision.empty()) place.precision = parse_enum<Precision>("--precision", options.precision);
+  check_evaluation(settings);
   // What `btm grow` evaluated is overwritten: without this mark it evaluates again when asked to.
   std::error_code ignored;
   fs::remove(forest.paths.results() / "recipe.json", ignored);

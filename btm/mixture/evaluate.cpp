@@ -228,18 +228,19 @@ class Table {
   Json rows_ = Json::array();
 };
 
-void check(const Forest& forest, const EvaluateSettings& settings) {
+}  // namespace
+
+void check_evaluation(const EvaluateSettings& settings) {
   for (const std::string& mixture : settings.mixtures) parse_form(mixture, settings.weights);
-  if (forest.experts.empty()) {
-    throw input_error("{} has no experts yet; grow it first: btm grow forest.yaml", forest.paths.root.string());
-  }
   if (settings.tokens_per_domain < 1)
     throw input_error("tokens_per_domain is {}, but must be at least 1", settings.tokens_per_domain);
   if (settings.dev_sequences < 1)
     throw input_error("dev_sequences is {}, but must be at least 1", settings.dev_sequences);
+  const double forgetting = settings.weights.forgetting.value_or(1);
+  if (!(forgetting >= 0 && forgetting <= 1)) {
+    throw input_error("forgetting is {}, but must be from 0 (last token only) to 1 (exact Bayes)", forgetting);
+  }
 }
-
-}  // namespace
 
 std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {
   std::vector<EvaluationDomain> train, novel;
@@ -268,7 +269,10 @@ std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {
 Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
                      const std::vector<EvaluationDomain>& domains, const std::vector<EvaluationText>& texts,
                      const EvaluateOptions& options) {
-  check(forest, settings);
+  check_evaluation(settings);
+  if (forest.experts.empty()) {
+    throw input_error("{} has no experts yet; grow it first: btm grow forest.yaml", forest.paths.root.string());
+  }
   Evaluation evaluation;
   evaluation.place = options.place;
   evaluation.place.threads = std::max(1, options.place.threads);

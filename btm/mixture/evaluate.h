@@ -34,6 +34,9 @@ void visit(EvaluateSettings& s, F&& f) {
   visit(s.weights, f);
 }
 
+// Throws Error(input) naming the first setting that can't be.
+void check_evaluation(const EvaluateSettings& settings);
+
 struct EvaluationDomain {
   std::string name;
   std::string role;  // train or novel

@@ -6,9 +6,10 @@
 
 #include "btm/core/files.h"
 #include "btm/forest/paths.h"
-#include "btm/mixture/form.h"
 #include "btm/model/checkpoint.h"
+#include "btm/plan/comparisons.h"
 #include "btm/train/external_trainer.h"
+#include "btm/train/job.h"
 #include "btm/train/ranks.h"
 
 namespace btm {
@@ -49,10 +50,10 @@ void hand_training_down(YAML::Node root) {
   YAML::Node of_experts = training;
   if (root["cycles"].IsSequence()) {
     for (YAML::Node cycle : root["cycles"]) inherit(training, cycle, "training");
-    if (root["cycles"].size() > 0 && root["cycles"][0].IsMap()) of_experts = root["cycles"][0]["training"];
+    if (root["cycles"].size() > 0 && root["cycles"][0].IsMap()) of_experts.reset(root["cycles"][0]["training"]);
   } else if (root["cycles"].IsMap()) {  // a list of one may be written without its brackets
     inherit(training, root["cycles"], "training");
-    of_experts = root["cycles"]["training"];
+    of_experts.reset(root["cycles"]["training"]);
   }
   if (root["compare"].IsScalar()) root["compare"] = std::vector<std::string>{root["compare"].Scalar()};
   if (root["compare"].IsMap()) inherit(of_experts, root["compare"], "training");
@@ -99,24 +100,6 @@ void apply_text_root(Plan& plan) {
     for (std::string& path : domain.text.text) path = std::filesystem::path(plan.text_root) / path;
   }
   plan.text_root.clear();  // the plan as resolved has whole paths
-}
-
-void check_training(const TrainingSettings& s, const std::string& where) {
-  auto positive = [&where](const char* key, double value) {
-    if (!(value > 0)) throw input_error("{}.{} must be more than 0, found {}", where, key, value);
-  };
-  positive("batch_tokens", static_cast<double>(s.batch_tokens));
-  positive("learning_rate", s.learning_rate);
-  positive("epsilon", s.epsilon);
-  auto share = [&where](const char* key, double value) {
-    if (value < 0 || value > 1) throw input_error("{}.{} must be from 0 to 1, found {}", where, key, value);
-  };
-  share("warmup", s.warmup);
-  share("final_learning_rate", s.final_learning_rate);
-  if (s.beta1 < 0 || s.beta1 >= 1 || s.beta2 < 0 || s.beta2 >= 1) {
-    throw input_error("{}.beta1 and beta2 must be from 0 to less than 1, found {} and {}", where, s.beta1, s.beta2);
-  }
-  if (s.keep_checkpoints < 1) throw input_error("{}.keep_checkpoints must be at least 1", where);
 }
 
 void check_domains(const Plan& plan) {
@@ -193,6 +176,17 @@ void check_cycles(const Plan& plan) {
     if (cycle.tokens <= 0) throw input_error("{}.tokens must be more than 0", where);
     check_branch(plan, i, where);
     check_training(cycle.training, where + ".training");
+  }
+}
+
+void check_comparisons(const Plan& plan) {
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < plan.compare.size(); ++i) {
+    const ComparisonSettings& comparison = plan.compare[i];
+    const std::string where = fmt::format("compare[{}]", i), name = comparison_name(comparison);
+    if (!seen.insert(name).second) throw input_error("{}: {} is there twice; a forest has one of a name", where, name);
+    if (comparison.tokens < 0) throw input_error("{}.tokens is {}, but must be 0 or more", where, comparison.tokens);
+    check_training(comparison.training, where + ".training");
   }
 }
 
@@ -287,10 +281,11 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
     check_domains(plan);
     check_seed(plan);
     check_cycles(plan);
+    check_comparisons(plan);
     apply_text_root(plan);
     ModelConfig config = plan.model.config;
     if (config.vocab_size == 0) config.vocab_size = plan.tokenizer.vocab_size;
-    for (const std::string& mixture : plan.evaluate.mixtures) parse_form(mixture, plan.evaluate.weights);
+    check_evaluation(plan.evaluate);
     resolve(config);  // throws where the shape can't be
     check_launcher(plan.launcher);
     check_trainer(plan);

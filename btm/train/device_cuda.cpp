@@ -41,7 +41,9 @@ std::optional<Gpu> find_gpu(NoGpu* why) {
   if (cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0) return none("there is no driver of NVIDIA's", false);
   cudaDeviceProp properties;
   cudaError_t answer = cudaGetDeviceCount(&count);
-  if (answer == cudaErrorNoDevice) return none("there is no GPU that this process may use", false);
+  if (answer == cudaErrorNoDevice || (answer == cudaSuccess && count == 0)) {
+    return none("there is no GPU that this process may use", false);
+  }
   if (answer == cudaSuccess) answer = cudaGetDeviceProperties(&properties, 0);
   if (answer != cudaSuccess) return none(fmt::format("CUDA says: {}", cudaGetErrorString(answer)), true);
   if (properties.major < kLeastMajor) {

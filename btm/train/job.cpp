@@ -16,30 +16,6 @@ T load_yaml(const fs::path& path) {
   return settings;
 }
 
-void require(bool holds, const char* key, const std::string& value, const char* expected) {
-  if (!holds) throw input_error("training.{} is {}, expected {}", key, value, expected);
-}
-
-void check_training(const TrainingSettings& s) {
-  auto check = [](const char* key, double value, bool holds, const char* expected) {
-    require(holds, key, fmt::format("{}", value), expected);
-  };
-  check("learning_rate", s.learning_rate, s.learning_rate > 0, "more than 0");
-  check("final_learning_rate", s.final_learning_rate, s.final_learning_rate >= 0 && s.final_learning_rate <= 1,
-        "a share of the peak, from 0 to 1");
-  check("warmup", s.warmup, s.warmup >= 0 && s.warmup <= 1, "a share of all updates, from 0 to 1");
-  check("power", s.power, s.power > 0, "more than 0");
-  check("weight_decay", s.weight_decay, s.weight_decay >= 0, "0 or more");
-  check("beta1", s.beta1, s.beta1 >= 0 && s.beta1 < 1, "from 0 to below 1");
-  check("beta2", s.beta2, s.beta2 >= 0 && s.beta2 < 1, "from 0 to below 1");
-  check("epsilon", s.epsilon, s.epsilon > 0, "more than 0");
-  check("clip", s.clip, s.clip >= 0, "0 (none) or more");
-  check("dev_every", s.dev_every, s.dev_every >= 0, "0 (chosen) or more");
-  check("dev_tokens", static_cast<double>(s.dev_tokens), s.dev_tokens > 0, "at least 1");
-  check("checkpoint_minutes", s.checkpoint_minutes, s.checkpoint_minutes >= 0, "0 (each update) or more");
-  check("keep_checkpoints", s.keep_checkpoints, s.keep_checkpoints > 0, "at least 1");
-}
-
 }  // namespace
 
 TrainingJob load_job(const fs::path& run) {
@@ -70,8 +46,29 @@ void save_result(const fs::path& run, const TrainingResult& result) {
   write_sealed_file(run / "result.json", settings_json(result).dump(2) + "\n");
 }
 
+void check_training(const TrainingSettings& s, const std::string& where) {
+  auto check = [&where](const char* key, auto value, bool holds, const char* expected) {
+    if (!holds) throw input_error("{}.{} is {}, expected {}", where, key, value, expected);
+  };
+  check("batch_tokens", s.batch_tokens, s.batch_tokens > 0, "at least 1");
+  check("learning_rate", s.learning_rate, s.learning_rate > 0, "more than 0");
+  check("final_learning_rate", s.final_learning_rate, s.final_learning_rate >= 0 && s.final_learning_rate <= 1,
+        "a share of the peak, from 0 to 1");
+  check("warmup", s.warmup, s.warmup >= 0 && s.warmup <= 1, "a share of all updates, from 0 to 1");
+  check("power", s.power, s.power > 0, "more than 0");
+  check("weight_decay", s.weight_decay, s.weight_decay >= 0, "0 or more");
+  check("beta1", s.beta1, s.beta1 >= 0 && s.beta1 < 1, "from 0 to below 1");
+  check("beta2", s.beta2, s.beta2 >= 0 && s.beta2 < 1, "from 0 to below 1");
+  check("epsilon", s.epsilon, s.epsilon > 0, "more than 0");
+  check("clip", s.clip, s.clip >= 0, "0 (none) or more");
+  check("dev_every", s.dev_every, s.dev_every >= 0, "0 (chosen) or more");
+  check("dev_tokens", s.dev_tokens, s.dev_tokens > 0, "at least 1");
+  check("checkpoint_minutes", s.checkpoint_minutes, s.checkpoint_minutes >= 0, "0 (each update) or more");
+  check("keep_checkpoints", s.keep_checkpoints, s.keep_checkpoints > 0, "at least 1");
+}
+
 void check_job(const TrainingJob& job) {
-  check_training(job.training);
+  check_training(job.training, "training");
   if (job.threads < 1) throw input_error("threads is {}, expected at least 1", job.threads);
   if (job.data.empty()) throw input_error("data names no domain to train on");
   if (job.part < 0 || job.part >= job.parts) throw input_error("part {} of {}: there is none", job.part, job.parts);

@@ -97,7 +97,8 @@ TrainingResult planned_result(const TrainingJob& job);
 std::optional<TrainingResult> load_result(const std::filesystem::path& run);  // nullopt: not done yet
 void save_result(const std::filesystem::path& run, const TrainingResult& result);
 
-// Throws Error(input) naming the first setting that can't be.
+// Throw Error(input) naming the first setting that can't be; `where` stands before its name: training, seed.training.
+void check_training(const TrainingSettings& settings, const std::string& where);
 void check_job(const TrainingJob& job);
 
 // SHA-256 of all that the final weights depend on, but for the device and the number of threads.

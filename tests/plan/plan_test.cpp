@@ -40,6 +40,7 @@ std::string message(const std::string& text, const std::vector<std::string>& ove
 
 TEST(Plan, TrainingIsHandedDown) {
   Plan plan = load(kPlan);
+  EXPECT_EQ(plan.training.learning_rate, 2e-3) << "what a part changes is its own";
   EXPECT_EQ(plan.seed.training.batch_tokens, 4000);
   EXPECT_EQ(plan.seed.training.schedule, ScheduleKind::constant);
   EXPECT_EQ(plan.cycles[0].training.clip, 0.5);
@@ -113,9 +114,16 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
   EXPECT_THAT(message(std::string(kPlan) + "seed: {tokens: 2M}\n"), HasSubstr("line 14: seed is there twice"));
   EXPECT_THAT(message("forest: out\nseed: {tokens: 1M, tokens: 2M}\n"), HasSubstr("seed.tokens is there twice"));
   EXPECT_THAT(message(kPlan, {"trainning.clip=1"}), HasSubstr("did you mean 'training'?"));
+  EXPECT_THAT(message(kPlan, {"training.clip=-1"}), HasSubstr("training.clip is -1, expected 0 (none) or more"));
+  EXPECT_THAT(message(kPlan, {"cycles.0.training.dev_tokens=0"}), HasSubstr("cycles[0].training.dev_tokens is 0"));
+  EXPECT_THAT(message(kPlan, {"compare=[dense, {model: dense, tokens: 20k}]"}),
+              HasSubstr("compare[1]: dense is there"));
+  EXPECT_THAT(message(kPlan, {"evaluate.forgetting=2"}), HasSubstr("forgetting is 2"));
   EXPECT_THAT(message(kPlan, {"training.learning_rate=fast"}), HasSubstr("must be a number, found 'fast'"));
-  EXPECT_THAT(message(kPlan, {"training.learning_rate=0"}), HasSubstr("learning_rate must be more than 0"));
-  EXPECT_THAT(message(kPlan, {"training.warmup=3"}), HasSubstr("warmup must be from 0 to 1"));
+  EXPECT_THAT(message(kPlan, {"training.learning_rate=0"}),
+              HasSubstr("training.learning_rate is 0, expected more than 0"));
+  EXPECT_THAT(message(kPlan, {"training.warmup=3"}),
+              HasSubstr("training.warmup is 3, expected a share of all updates, from 0 to 1"));
   EXPECT_THAT(message(kPlan, {"cycles.0.experts=pyton"}), HasSubstr("did you mean 'python'?"));
   EXPECT_THAT(message(kPlan, {"cycles.1.experts=python"}), HasSubstr("has an expert already"));
   EXPECT_THAT(message(kPlan, {"cycles.0.branch=uniform"}), HasSubstr("no experts to branch from"));
