@@ -61,6 +61,10 @@ void unknown_key(const YAML::Node& key, const std::string& where, const std::vec
                     nearest.empty() ? "known here: " + listed(known) : fmt::format("did you mean '{}'?", nearest));
 }
 
+void repeated_key(const YAML::Node& key, const std::string& where) {
+  throw input_error("{} is there twice", at(key, where.empty() ? key.Scalar() : where + "." + key.Scalar()));
+}
+
 void unknown_name(const YAML::Node& node, const std::string& where, const std::vector<std::string>& known) {
   std::string nearest = nearest_word(node.Scalar(), known);
   throw input_error("{}: '{}' is not one of {}{}", at(node, where), node.Scalar(), listed(known),

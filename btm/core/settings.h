@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -76,6 +77,7 @@ double read_double(const YAML::Node& node, const std::string& where);
 bool read_bool(const YAML::Node& node, const std::string& where);
 std::int64_t read_count(const YAML::Node& node, const std::string& where);
 [[noreturn]] void unknown_key(const YAML::Node& key, const std::string& where, const std::vector<std::string>& known);
+[[noreturn]] void repeated_key(const YAML::Node& key, const std::string& where);  // yaml-cpp would take the first one
 [[noreturn]] void unknown_name(const YAML::Node& node, const std::string& where, const std::vector<std::string>& known);
 [[noreturn]] void expected_kind(const YAML::Node& node, const std::string& where, const char* expected);
 
@@ -94,11 +96,13 @@ class Reader {
     }
   }
 
-  void refuse_unknown() const {
+  void check_keys() const {
+    std::set<std::string> seen;
     for (const auto& item : node_) {
       if (std::find(known_.begin(), known_.end(), item.first.Scalar()) == known_.end()) {
         unknown_key(item.first, where_, known_);
       }
+      if (!seen.insert(item.first.Scalar()).second) repeated_key(item.first, where_);
     }
   }
 
@@ -162,7 +166,7 @@ void read(const YAML::Node& node, T& field, const std::string& where) {
     if (!node.IsMap()) expected_kind(node, where, "a map of settings");
     Reader reader(node, where);
     visit(field, reader);
-    reader.refuse_unknown();
+    reader.check_keys();
   }
 }
 

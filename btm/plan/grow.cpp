@@ -40,11 +40,10 @@ class Grower {
   GrowOutcome run() {
     FileLock lock(paths_.lock(), fmt::format("another btm on {}", paths_.root.string()));
     clean_up();
-    const bool fresh = !fs::exists(paths_.plan());
-    if (fresh) record_plan();
+    if (!fs::exists(paths_.plan())) record_plan();
     prepare();
     check_published();
-    if (!fresh) record_plan();  // one that the forest doesn't fit has been refused
+    record_plan();  // one that the forest doesn't fit has been refused
     outcome_.complete = grow_seed() && grow_cycles();
     if (outcome_.complete && !plan_.cycles.empty()) {
       outcome_.complete = grow_comparisons();

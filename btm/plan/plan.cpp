@@ -227,22 +227,6 @@ void check_launcher(const LauncherSettings& s) {
   at_least("retries", s.retries, 0);
 }
 
-// YAML says that a key is in a map once; the parser would take the first one and say nothing.
-void refuse_duplicates(const YAML::Node& node, const std::string& where, const std::string& file) {
-  std::set<std::string> seen;
-  for (const auto& item : node) {
-    if (!node.IsMap()) {
-      refuse_duplicates(item, where, file);
-      continue;
-    }
-    const std::string name = (where.empty() ? "" : where + ".") + item.first.Scalar();
-    if (!seen.insert(name).second) {
-      throw input_error("{}: line {}: {} is there twice", file, item.first.Mark().line + 1, name);
-    }
-    refuse_duplicates(item.second, name, file);
-  }
-}
-
 }  // namespace
 
 void read_scalar(BranchSettings& s, const std::string& word) {
@@ -267,7 +251,6 @@ const DomainSettings& find_domain(const Plan& plan, const std::string& name) {
 Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
   YAML::Node root = parse_yaml(read_file(file), file.string());
   if (!root.IsMap()) throw input_error("{}: a plan is a map of settings; see examples/", file.string());
-  refuse_duplicates(root, "", file.string());
   for (const std::string& assignment : overrides) apply_override(root, assignment);
   if (!root["seed"].IsDefined()) root["seed"] = YAML::Node(YAML::NodeType::Map);
   hand_training_down(root);
