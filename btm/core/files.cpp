@@ -16,6 +16,7 @@
 #include "btm/core/error.h"
 #include "btm/core/host.h"
 #include "btm/core/interrupt.h"
+#include "btm/core/log.h"
 #include "btm/core/write_error.h"
 
 namespace btm {
@@ -224,18 +225,20 @@ void remove_leftovers(const fs::path& folder) {
 FileLock::FileLock(const fs::path& path, const std::string& what, Busy busy) {
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw write_error(path);
-  while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  for (bool told = false; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; told = true) {
     const int code = errno;
+    const std::string holder = read_file(path);
+    const std::string at_work = fmt::format("{} is already at work (process {}, lock {})", what,
+                                            holder.empty() ? "unknown" : holder, path.string());
     if (code == EWOULDBLOCK && busy == Busy::wait && !interrupted()) {
+      if (!told) log_info(at_work + "; waiting for it");
       std::this_thread::sleep_for(kLockPoll);
       continue;
     }
-    std::string holder = read_file(path);
     ::close(descriptor_);
     throw_if_interrupted();
     if (code != EWOULDBLOCK) throw input_error("{}: can't be locked: {}", path.string(), write_reason(code));
-    throw input_error("{} is already at work (process {}, lock {}); wait for it or stop it", what,
-                      holder.empty() ? "unknown" : holder, path.string());
+    throw input_error("{}; wait for it or stop it", at_work);
   }
   std::string self = fmt::format("{} on {}", ::getpid(), host_name());
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, self.data(), self.size(), 0) < 0) {

@@ -75,7 +75,8 @@ class FileLock {
  public:
   enum class Busy { refuse, wait };
   // Held by another process: throws Error(input) saying that `what` is already at work, with what the holder wrote of
-  // itself (host and process id), or waits until it is free (throws Error(interrupted) if a signal comes first).
+  // itself (host and process id), or says so and waits until it is free (throws Error(interrupted) if a signal comes
+  // first).
   FileLock(const fs::path& path, const std::string& what, Busy busy = Busy::refuse);
   ~FileLock();
   FileLock(const FileLock&) = delete;

@@ -79,7 +79,7 @@ std::size_t LocalWorkers::least_used_gpus() const {
 
 pid_t LocalWorkers::start(const LaunchedRun& run, std::size_t gpus) const {
   const fs::path log = run.run / "log.txt";
-  const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
   if (output < 0) throw write_error(log);
   // The workers' threads don't spin while they wait, because the cores are shared.
   ProcessOptions options{.output = output, .errors = output, .environment = {"OMP_WAIT_POLICY=passive"}};

@@ -9,14 +9,14 @@
 namespace btm {
 namespace {
 
-// A trap runs when `wait` returns, which gives the signal's code then: the worker's own comes from waiting again. A
-// copy of the task that a lost node left running holds the run's lock: --wait waits for it. Exit code 130: saved.
+// A trap runs when `wait` returns, which gives the signal's code then: the worker's own comes from waiting again. Exit
+// code 130: saved.
 constexpr char kTraining[] = R"(#!/bin/bash
 runs=({runs})
 run=${{runs[$SLURM_ARRAY_TASK_ID]}}
 exec >>"$run/log.txt" 2>&1
 export OMP_WAIT_POLICY=passive
-{command} train "$run" {options} --wait &
+{command} train "$run" {options} &
 worker=$!
 stop=
 trap 'stop=1; kill -USR1 $worker' TERM USR1

@@ -48,7 +48,7 @@ std::vector<std::string> worker_command(const fs::path& program, const LauncherS
 }
 
 std::vector<std::string> worker_options(const LauncherSettings& settings) {
-  std::vector<std::string> words = {"--quiet"};
+  std::vector<std::string> words = {"--quiet", "--wait"};
   if (settings.ranks > 1) words.emplace_back("--mpi");
   return words;
 }

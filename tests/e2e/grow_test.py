@@ -1,4 +1,5 @@
 """btm grow from text to table: what it makes, that it does nothing twice, goes on after a crash, takes additions."""
+import fcntl
 import json
 import os
 import random
@@ -90,13 +91,29 @@ class Grow(ForestCase):
             code = worker.wait(60)
             if kill != signal.SIGKILL:
                 self.assertIn(code, (0, 130, -kill))  # the last: before the program had begun
-            time.sleep(0.5)  # orphaned workers save and go
         btm("grow", self.plan)
         disturbed = self.weights()
         events = self.event_files()
         self.forest = self.folder / "undisturbed"
         self.assertEqual(self.weights(), disturbed)
         self.assertEqual(events, self.event_files())
+
+    def test_waits_for_a_worker_that_a_killed_coordinator_left(self):
+        """Its worker still saves: it holds the run's lock, and writes to the log."""
+        run = self.forest / "runs/seed"
+        run.mkdir(parents=True)
+        with (run / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            grow = subprocess.Popen([BTM, "grow", self.plan], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(grow.kill)
+            log = run / "log.txt"
+            deadline = time.monotonic() + 60
+            while not log.exists() or "waiting for it" not in log.read_text():
+                self.assertIsNone(grow.poll())
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.05)
+        _, errors = grow.communicate(timeout=100)
+        self.assertEqual(grow.returncode, 0, errors)
 
     def test_event_files_come_back_with_the_same_bytes(self):
         btm("grow", self.plan)
