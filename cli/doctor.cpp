@@ -50,6 +50,7 @@ Json examine() {
   json["gemm_library"] = gemm_library(operands);
   json["gemm_flops_one_thread"] = measure_gemm_peak(one, operands);
   json["gemm_flops_all_threads"] = measure_gemm_peak(all, operands);
+  json["gemm_flops_int16"] = measure_gemm_peak(all, Operands::int16);
   json["gpu"] = nullptr;
   NoGpu none;
   if (const auto gpu = find_gpu(&none)) {
@@ -77,9 +78,10 @@ void run(bool as_json) {
   fmt::print("precision: auto   {}\n", json["precision"].get<std::string>());
   const auto mpi = json["mpi"].get<std::string>();
   fmt::print("MPI               {}\n", mpi.empty() ? "none: launcher.ranks needs it" : mpi);
-  fmt::print("matrix products   {}FLOP/s on one thread, {}FLOP/s on all, by {}\n",
+  fmt::print("matrix products   {}FLOP/s on one thread, {}FLOP/s on all, by {}; in int16 {}FLOP/s\n",
              format_count(json["gemm_flops_one_thread"].get<double>()),
-             format_count(json["gemm_flops_all_threads"].get<double>()), json["gemm_library"].get<std::string>());
+             format_count(json["gemm_flops_all_threads"].get<double>()), json["gemm_library"].get<std::string>(),
+             format_count(json["gemm_flops_int16"].get<double>()));
   if (const Json& gpu = json["gpu"]; gpu.is_null()) {
     fmt::print("GPU               none: {}\n", json["no_gpu"].get<std::string>());
   } else {

@@ -91,8 +91,10 @@ void add_evaluate(CLI::App& app) {
   options->settings.add<EvaluateSettings>(*command, "Settings (default: as in the forest's plan)");
   command->add_option("--device", options->device,
                       "Where models score: cpu, cuda or auto, a GPU where there is one (default: as in the plan)");
-  command->add_option("--precision", options->precision,
-                      "Of products when models score: fp32, bf16 or auto, the fastest (default: as in the plan)");
+  command->add_option(
+      "--precision", options->precision,
+      "Of products when models score: fp32, bf16, int16 or auto, the faster of fp32 and bf16 (default:\n"
+      "as in the plan)");
   command->add_option("--threads", options->threads, "Threads that score")->capture_default_str();
   command->add_flag("--json", options->json, "Print results/evaluation.json instead of the tables");
   command->footer(

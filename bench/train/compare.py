@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Training by btm and by PyTorch (eager and torch.compile), in one run, in turn.
 
-Usage: compare.py BENCH_TRAIN [--rounds N] [--steps N] [--threads 1,2] [--shapes NAME,...] [--precision fp32,bf16]
+Usage: compare.py BENCH_TRAIN [--rounds N] [--steps N] [--threads 1,2] [--shapes NAME,...] [--precision fp32,bf16,int16]
                                 [--device cpu|cuda]
+int16 has no peer of its own: it is for beside fp32.
 Prints, for each shape and number of threads, tokens per second (median over the rounds of each round's median, and the
 range), the ratio to the best of the peers, model FLOP/s as a share of the GEMM peak that was measured beside, and memory.
 """
@@ -41,6 +42,8 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32,bf16")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     options = parser.parse_args()
+    if options.precision == "int16":
+        parser.error("PyTorch has no int16 to compare with; give --precision fp32,int16")
     if options.device == "cuda" and options.precision != "bf16":
         parser.error("on a GPU btm trains with --precision bf16")
     cache = tempfile.TemporaryDirectory()  # a new one: what torch.compile made under other limits of the CPU may crash
@@ -53,6 +56,8 @@ def main() -> None:
             commands = {}
             for precision in options.precision.split(","):
                 commands[f"btm {precision}"] = [options.bench, *common, f"--precision={precision}"]
+                if precision == "int16":
+                    continue
                 commands[f"eager {precision}"] = [*peer, *common, f"--precision={precision}"]
                 commands[f"compile {precision}"] = [*peer, *common, f"--precision={precision}", "--compile"]
             results = {name: [] for name in commands}

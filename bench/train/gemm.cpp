@@ -117,6 +117,8 @@ Library own_few_rows() {
 std::vector<Library> libraries_of(int count, char** paths) {
   std::vector<Library> libraries{libtorch(), own("btm", btm::fp32_kernel())};
   libraries.push_back(own_packed("packed", btm::fp32_kernel()));
+  libraries.push_back(own("int16", btm::int16_kernel()));
+  libraries.push_back(own_packed("packed", btm::int16_kernel()));
   if (const btm::GemmKernel* bf16 = btm::fastest_kernel(btm::Operands::bf16)) {
     libraries.push_back(own("bf16", *bf16));
     libraries.push_back(own_packed("packed", *bf16));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Where the time of a training update goes: by kernel, beside what the machine could do.
 
-Usage: kernels.py BENCH_TRAIN [--shape NAME] [--precision fp32|bf16] [--steps N]
+Usage: kernels.py BENCH_TRAIN [--shape NAME] [--precision fp32|bf16|int16] [--steps N]
 Needs perf (Debian: linux-perf). One thread, gpt2. Prints a Markdown table: each kernel's share of the samples; its floating-point
 operations and the bytes that it has to move at least (each operand once), both by formula; what that is of the peak of matrix
 products and of the bandwidth of a plain copy, both measured in the same run. The larger of the two is its place below the roofline.
@@ -19,8 +19,8 @@ import numpy
 from compare import SHAPES
 
 KERNELS = {  # name: symbols
-    "packing of operands": r"\bpack_\w+|round_copy|mkl_blas\w*copy",
-    "matrix products": r"multiply_any|Tiling|BlockedProducts|mkl_blas",
+    "packing of operands": r"\bpack_\w+|round_(?:copy|row|across)|mkl_blas\w*copy",
+    "matrix products": r"multiply_(?:any|tile)|Tiling|BlockedProducts|mkl_blas",
     "softmax of attention": r"softmax_block|softmax_backward_block|divide_rows|dot_rows",
     "cross-entropy": r"cross_entropy_rows|largest|scale_rows",
     "GELU": r"gelu_",

@@ -24,7 +24,10 @@ struct Options {
 };
 
 btm::Precision precision_of(const Options& options) {
-  return options.precision == "bf16" ? btm::Precision::bf16 : btm::Precision::fp32;
+  for (const auto& [precision, name] : names(btm::Precision())) {
+    if (name == options.precision) return precision;
+  }
+  return btm::Precision::automatic;
 }
 
 btm::Device device_of(const Options& options) {
@@ -119,7 +122,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads);
   app.add_option("--warmup", options.warmup);
   app.add_option("--steps", options.steps);
-  app.add_option("--precision", options.precision)->check(CLI::IsMember({"fp32", "bf16"}));
+  app.add_option("--precision", options.precision)->check(CLI::IsMember({"fp32", "bf16", "int16"}));
   app.add_option("--device", options.device)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_flag("--recompute", options.recompute, "training.recompute");
   app.add_flag("--score", options.score, "time scoring instead");

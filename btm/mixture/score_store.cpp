@@ -77,7 +77,9 @@ ScoreStore::ScoreStore(fs::path folder, int window, const ScoringPlace& place, s
 
 std::string ScoreStore::file_name(const Member& member, const Text& text) const {
   std::string key = fmt::format("{}\n{}\n{}\n{}", kFormat, member.identity, text.sha256, window_);
-  if (place_.precision == Precision::bf16) key += fmt::format("\nbf16 {}", to_word(place_.device));
+  if (place_.precision != Precision::fp32) {
+    key += fmt::format("\n{} {}", to_word(place_.precision), to_word(place_.device));
+  }
   return sha256_hex(key).substr(0, 32) + ".scores";
 }
 

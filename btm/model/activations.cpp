@@ -8,9 +8,9 @@
 namespace btm {
 namespace {
 
-OperandArray take_operands(Arena& arena, Operands format, std::size_t count) {
-  if (format == Operands::fp32) return arena.take<float>(count);
-  return arena.take<bf16>(count);
+OperandArray take_operands(Arena& arena, Operands operands, std::size_t count) {
+  if (operands == Operands::bf16) return arena.take<bf16>(count);
+  return arena.take<float>(count);
 }
 
 BlockActivations take_block(Arena& arena, const ModelConfig& c, std::size_t rows, Operands operands, float* stream) {
@@ -35,7 +35,7 @@ void lay_out(ActivationLayout& a, Arena& arena, const ModelConfig& c, std::size_
   a.final_normed = arena.take<float>(rows * c.width);
   a.final_statistics = arena.take<float>(rows * 2);
   a.projected = arena.take<float>(rows * c.width);
-  a.wide = arena.take<float>(operands == Operands::fp32 ? 0 : rows * std::max(qkv_width(c), up_width(c)));
+  a.wide = arena.take<float>(operands == Operands::bf16 ? rows * std::max(qkv_width(c), up_width(c)) : 0);
   a.workspace = arena.take<float>(workspace);
   a.blocks.clear();
   for (int i = 0; i < c.layers; ++i) {

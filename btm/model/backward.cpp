@@ -16,7 +16,7 @@ void lay_out(GradientLayout& d, Arena& arena, const ModelConfig& c, std::size_t 
   d.narrow = arena.take<float>(rows * c.width);
   d.wide = arena.take<float>(rows * widest(c));
   d.rounded_stream = d.rounded_wide = nullptr;
-  if (operands == Operands::fp32) return;
+  if (operands != Operands::bf16) return;
   d.rounded_stream = arena.take<bf16>(rows * c.width);
   d.rounded_wide = arena.take<bf16>(rows * std::max(qkv_width(c), up_width(c)));
 }

@@ -13,12 +13,15 @@ namespace btm {
 // What the operands of matrix products are rounded to before they are multiplied; sums are float32. bf16 is twice the
 // speed where the CPU multiplies pairs of bfloat16 (AVX512-BF16), several times with tiles of them (AMX). Another CPU
 // rounds copies and multiplies those in float32: slower than without rounding, the same up to the order of the sums.
-enum class Operands { fp32, bf16 };
-inline std::array<std::pair<Operands, std::string_view>, 2> names(Operands) {
-  return {{{Operands::fp32, "fp32"}, {Operands::bf16, "bf16"}}};
+// int16 is one and a half times the speed of float32 on CPUs whose vectors have 256 bits (AVX2): whole numbers with a
+// scale for every 128 of an operand along the sum (block floating point; int16_kernel_cpu.cpp).
+enum class Operands { fp32, bf16, int16 };
+inline std::array<std::pair<Operands, std::string_view>, 3> names(Operands) {
+  return {{{Operands::fp32, "fp32"}, {Operands::bf16, "bf16"}, {Operands::int16, "int16"}}};
 }
 
-// An array of them, which someone else owns: float32 or, for products that round to it anyway, bfloat16.
+// An array of them, which someone else owns: float32 or, for products that round to it anyway, bfloat16. (Those of
+// int16 have their scales from the product.)
 class OperandView {
  public:
   OperandView() = default;
@@ -63,10 +66,10 @@ class OperandArray {
   Operands format_ = Operands::fp32;
 };
 
-// An array in memory that has room for as many floats.
-inline OperandArray operands_at(float* memory, Operands format) {
-  if (format == Operands::fp32) return memory;
-  return reinterpret_cast<bf16*>(memory);
+// An array for such products in memory that has room for as many floats.
+inline OperandArray operands_at(float* memory, Operands operands) {
+  if (operands == Operands::bf16) return reinterpret_cast<bf16*>(memory);
+  return memory;
 }
 
 // f(x.as<float>()) or f(x.as<bf16>())

@@ -12,8 +12,8 @@ namespace btm {
 Device device_for(Device wanted, Precision precision) {
   if (wanted == Device::cpu) return wanted;
   NoGpu hindrance;
-  if (precision == Precision::fp32) {
-    hindrance.reason = "precision fp32 is for the CPU; a GPU multiplies bf16";
+  if (precision == Precision::fp32 || precision == Precision::int16) {
+    hindrance.reason = fmt::format("precision {} is for the CPU; a GPU multiplies bf16", to_word(precision));
   } else if (find_gpu(&hindrance)) {
     return Device::cuda;
   } else {

@@ -19,14 +19,38 @@ inline std::array<std::pair<ScheduleKind, std::string_view>, 4> names(ScheduleKi
            {ScheduleKind::polynomial, "polynomial"}}};
 }
 
-enum class Precision { automatic, fp32, bf16 };
-inline std::array<std::pair<Precision, std::string_view>, 3> names(Precision) {
-  return {{{Precision::automatic, "auto"}, {Precision::fp32, "fp32"}, {Precision::bf16, "bf16"}}};
+enum class Precision { automatic, fp32, bf16, int16 };
+inline std::array<std::pair<Precision, std::string_view>, 4> names(Precision) {
+  return {{{Precision::automatic, "auto"},
+           {Precision::fp32, "fp32"},
+           {Precision::bf16, "bf16"},
+           {Precision::int16, "int16"}}};
+}
+
+inline Precision precision_of(Operands operands) {
+  switch (operands) {
+    case Operands::bf16:
+      return Precision::bf16;
+    case Operands::int16:
+      return Precision::int16;
+    case Operands::fp32:
+      break;
+  }
+  return Precision::fp32;
 }
 
 inline Operands operands_of(Precision precision) {
-  if (precision == Precision::automatic) return fastest_operands();
-  return precision == Precision::bf16 ? Operands::bf16 : Operands::fp32;
+  switch (precision) {
+    case Precision::automatic:
+      return fastest_operands();
+    case Precision::bf16:
+      return Operands::bf16;
+    case Precision::int16:
+      return Operands::int16;
+    case Precision::fp32:
+      break;
+  }
+  return Operands::fp32;
 }
 
 struct TrainingSettings {
@@ -64,7 +88,8 @@ void visit(TrainingSettings& s, F&& f) {
   f("epsilon", s.epsilon, "AdamW: added to the root of the square");
   f("clip", s.clip, "largest norm of the gradient; 0: no clipping");
   f("precision", s.precision,
-    "that operands of matrix products are rounded to: fp32, bf16 (weights and sums stay fp32) or auto, the faster");
+    "that operands of matrix products are rounded to (weights and sums stay fp32): fp32, bf16, auto, the faster of "
+    "them, or int16, with a scale for every 128 numbers, which is faster than fp32 on CPUs with AVX2");
   f("recompute", s.recompute,
     "keep only the blocks' inputs for the backward pass and compute the rest again: less memory, a sixth more time");
   f("random_seed", s.random_seed, "of the initial weights and of the order of the data");

@@ -29,8 +29,7 @@ class CpuTextScorer : public TextScorer {
 
 ScoringPlace decided(const ScoringPlace& place) {
   const Device device = device_for(place.device, place.precision);
-  const bool rounds = device == Device::cuda || operands_of(place.precision) == Operands::bf16;
-  return {device, place.threads, rounds ? Precision::bf16 : Precision::fp32};
+  return {device, place.threads, device == Device::cuda ? Precision::bf16 : precision_of(operands_of(place.precision))};
 }
 
 std::unique_ptr<TextScorer> make_text_scorer(const Model& model, int window, const ScoringPlace& place) {

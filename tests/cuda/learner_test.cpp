@@ -258,8 +258,10 @@ TEST(DeviceFor, ChoosesTheGpuForWhatItCanDo) {
   EXPECT_EQ(device_for(Device::automatic, Precision::automatic), Device::cuda);
   EXPECT_EQ(device_for(Device::cuda, Precision::bf16), Device::cuda);
   EXPECT_EQ(device_for(Device::cpu, Precision::bf16), Device::cpu);
-  EXPECT_EQ(device_for(Device::automatic, Precision::fp32), Device::cpu);
-  EXPECT_THROW(device_for(Device::cuda, Precision::fp32), Error);
+  for (const Precision precision : {Precision::fp32, Precision::int16}) {
+    EXPECT_EQ(device_for(Device::automatic, precision), Device::cpu);
+    EXPECT_THROW(device_for(Device::cuda, precision), Error);
+  }
 }
 
 void expect_refused(const ModelConfig& config, const char* words) {

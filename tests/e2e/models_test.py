@@ -32,16 +32,17 @@ def test_tokens(forest, domain, count):
 class Models(ForestCase):
     def test_every_model_gives_the_same_perplexity_in_transformers(self):
         btm("grow", self.plan)
-        fastest = json.loads((self.forest / "results/evaluation.json").read_text())
-        exact = json.loads(btm("evaluate", self.forest, "--precision", "fp32", "--json").stdout)
-        rows, rounded = ({row["model"]: row for row in table["rows"]} for table in (exact, fastest))
-        domains = exact["domains"]
+        tables = [json.loads((self.forest / "results/evaluation.json").read_text())]
+        tables += [json.loads(btm("evaluate", self.forest, "--precision", precision, "--json").stdout) for precision in ("fp32", "int16")]
+        fastest, rows, int16 = ({row["model"]: row for row in table["rows"]} for table in tables)
+        domains = tables[1]["domains"]
         for row, folder in (("seed", "seed"), ("dense", "comparisons/dense")):
             for domain in ("python", "cpp", "numpy"):
                 tokens = test_tokens(self.forest, domain, domains[domain]["tokens"] + 1)
                 theirs = perplexity(self.forest / folder, tokens, 32)
                 self.assertAlmostEqual(rows[row]["domains"][domain]["perplexity"] / theirs, 1, places=4)
-                self.assertAlmostEqual(rounded[row]["domains"][domain]["perplexity"] / theirs, 1, places=3)
+                for rounded in fastest, int16:
+                    self.assertAlmostEqual(rounded[row]["domains"][domain]["perplexity"] / theirs, 1, places=3)
 
     def test_tokenizer_loads_and_agrees(self):
         btm("grow", self.plan)

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "btm/core/buffer.h"
@@ -32,13 +33,29 @@ struct Case {
   float alpha = 1;
 };
 
-float as_it_is(float x) {
-  return x;
+// What becomes of the numbers of an operand that one number of c is the sum over.
+using Rounding = void (*)(std::span<double> numbers);
+
+void leave(std::span<double>) {}
+
+void to_bfloat16(std::span<double> numbers) {
+  for (double& x : numbers) x = to_bf16(static_cast<float>(x));
+}
+
+// Whole numbers up to 4095 with a scale for every 128.
+void to_int16(std::span<double> numbers) {
+  for (std::size_t first = 0; first < numbers.size(); first += 128) {
+    const auto block = numbers.subspan(first, std::min<std::size_t>(128, numbers.size() - first));
+    float largest = 0;
+    for (const double x : block) largest = std::max(largest, static_cast<float>(std::abs(x)));
+    const float to_whole = largest < 1e-30f ? 0 : 4095 / largest, back = largest * (1.0f / 4095);
+    for (double& x : block) x = double(std::nearbyint(static_cast<float>(x) * to_whole)) * double(back);
+  }
 }
 
 // Compares with the plain formula in double precision; strides are wider than rows, and what lies between stays.
 template <class Product>
-void expect_product(const Case& x, float (*rounded)(float), Product&& product) {
+void expect_product(const Case& x, Rounding round, Product&& product) {
   SCOPED_TRACE(testing::Message() << x.m << " x " << x.n << " x " << x.k << (x.a == Op::none ? " N" : " T")
                                   << (x.b == Op::none ? "N" : "T") << (x.add ? " added" : ""));
   constexpr int kGap = 3;
@@ -49,15 +66,21 @@ void expect_product(const Case& x, float (*rounded)(float), Product&& product) {
   const auto before = random_floats(std::size_t(x.m) * c_stride, 1, 3);
   auto c = before;
   product(MatrixView{a.data(), a_stride, x.a}, MatrixView{b.data(), b_stride, x.b}, c.data(), c_stride);
-  auto at = [&](const std::vector<float>& values, int stride, Op op, int row, int column) {
-    const float value =
-        values[op == Op::none ? std::size_t(row) * stride + column : std::size_t(column) * stride + row];
-    return double(rounded(value));
+  // Rows of op(a), or columns of op(b): [count, k].
+  auto along = [&](const std::vector<float>& values, int stride, int count, bool in_rows) {
+    std::vector<double> result(std::size_t(count) * x.k);
+    for (int i = 0; i < count; ++i) {
+      const std::span numbers(result.data() + std::size_t(i) * x.k, std::size_t(x.k));
+      for (int p = 0; p < x.k; ++p) numbers[p] = values[std::size_t(in_rows ? i : p) * stride + (in_rows ? p : i)];
+      round(numbers);
+    }
+    return result;
   };
+  const auto rows = along(a, a_stride, x.m, x.a == Op::none), columns = along(b, b_stride, x.n, x.b != Op::none);
   for (int i = 0; i < x.m; ++i) {
     for (int j = 0; j < x.n; ++j) {
       double sum = 0;
-      for (int p = 0; p < x.k; ++p) sum += at(a, a_stride, x.a, i, p) * at(b, b_stride, x.b, p, j);
+      for (int p = 0; p < x.k; ++p) sum += rows[std::size_t(i) * x.k + p] * columns[std::size_t(j) * x.k + p];
       const std::size_t here = std::size_t(i) * c_stride + j;
       ASSERT_NEAR(c[here], x.alpha * sum + (x.add ? before[here] : 0), 2e-6 * std::sqrt(x.k) * 4 + 1e-6)
           << i << ", " << j;
@@ -69,7 +92,7 @@ void expect_product(const Case& x, float (*rounded)(float), Product&& product) {
 }
 
 template <class Product>
-void expect_products(Product&& product, float (*rounded)(float) = as_it_is) {
+void expect_products(Product&& product, Rounding round = leave) {
   // Around the sizes of tiles, panels and blocks, with every remainder of rows.
   const int shapes[][3] = {{1, 1, 1},     {1, 40, 30},   {2, 3, 5},     {6, 16, 4},     {8, 48, 7},
                            {7, 49, 3},    {13, 33, 256}, {128, 96, 32}, {193, 50, 40},  {200, 47, 9},
@@ -79,7 +102,7 @@ void expect_products(Product&& product, float (*rounded)(float) = as_it_is) {
       for (Op b : {Op::none, Op::transposed}) {
         for (bool add : {false, true}) {
           const Case x{m, n, k, a, b, add, add ? 0.5f : 1.0f};
-          expect_product(x, rounded, [&](MatrixView av, MatrixView bv, float* c, int stride) {
+          expect_product(x, round, [&](MatrixView av, MatrixView bv, float* c, int stride) {
             product(m, n, k, x.alpha, av, bv, add, c, stride);
           });
         }
@@ -112,7 +135,7 @@ TEST(Gemm, IsTheProductOfFewRows) {
       for (Op b : {Op::none, Op::transposed}) {
         for (bool add : {false, true}) {
           const Case x{m, n, k, Op::none, b, add, add ? 0.5f : 1.0f};
-          expect_product(x, as_it_is, [&](MatrixView av, MatrixView bv, float* c, int stride) {
+          expect_product(x, leave, [&](MatrixView av, MatrixView bv, float* c, int stride) {
             few_rows_gemm(m, n, k, x.alpha, av, bv, add, c, stride);
           });
         }
@@ -142,7 +165,45 @@ TEST(Gemm, FewRowsAreEachAsIfAlone) {
 TEST(Gemm, IsTheProductOfRoundedOperands) {
   expect_products([](int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c,
                      int stride) { gemm(m, n, k, alpha, a, b, add ? 1.0f : 0.0f, c, stride, Operands::bf16); },
-                  to_bf16);
+                  to_bfloat16);
+}
+
+TEST(Gemm, IsTheProductOfWholeNumbersWithAScale) {
+  expect_products([](int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c,
+                     int stride) { gemm(m, n, k, alpha, a, b, add ? 1.0f : 0.0f, c, stride, Operands::int16); },
+                  to_int16);
+}
+
+// c [6, 30] = a [6, 300] b, by int16, of an a and a b that are the same number all over, but for a [2, 150].
+std::vector<float> int16_product(float a_number, float b_number, float other, Op op) {
+  constexpr int m = 6, n = 30, k = 300;
+  std::vector<float> a(m * k, a_number), b(k * n, b_number), c(m * n);
+  a[op == Op::none ? 2 * k + 150 : 150 * m + 2] = other;
+  int16_kernel().gemm(m, n, k, 1, {a.data(), op == Op::none ? k : m, op}, {b.data(), op == Op::none ? n : k, op}, false,
+                      c.data(), n);
+  return c;
+}
+
+// The largest sums that there are don't overflow.
+TEST(Gemm, SumsOfTheLargestWholeNumbersAreExact) {
+  for (const Op op : {Op::none, Op::transposed}) {
+    for (const float sign : {1.0f, -1.0f}) {
+      for (const float c : int16_product(3, sign * 5, 3, op)) EXPECT_NEAR(c, sign * 15 * 300, 15 * 300 * 1e-6);
+    }
+  }
+}
+
+TEST(Gemm, WholeNumbersPassOnWhatIsNotFinite) {
+  for (const Op op : {Op::none, Op::transposed}) {
+    for (const float other : {float(NAN), float(INFINITY)}) {
+      const std::vector<float> c = int16_product(1, 1, other, op);
+      for (int i = 0; i < int(c.size()); ++i) EXPECT_EQ(std::isfinite(c[i]), i / 30 != 2);
+    }
+  }
+}
+
+TEST(Gemm, WholeNumbersOfTheLeastAreZero) {
+  for (const float c : int16_product(1e-40f, 1, 1e-40f, Op::none)) EXPECT_EQ(c, 0);
 }
 
 #if defined(__x86_64__)
@@ -205,7 +266,7 @@ std::vector<GemmKernel> bf16_kernels() {
 
 TEST(Gemm, IsTheProductByEachKindOfInstructions) {
   if (bf16_kernels().empty()) GTEST_SKIP() << "this CPU has no AVX512-BF16";
-  for (const GemmKernel& kernel : bf16_kernels()) expect_products(kernel.gemm, to_bf16);
+  for (const GemmKernel& kernel : bf16_kernels()) expect_products(kernel.gemm, to_bfloat16);
 }
 
 // They are only rounded earlier.
@@ -241,6 +302,7 @@ TEST(Gemm, OperandsInBfloat16GiveTheSameBytes) {
 TEST(Gemm, APackedOperandGivesTheSameBytes) {
   std::vector<GemmKernel> kernels = bf16_kernels();
   kernels.push_back(fp32_kernel());
+  kernels.push_back(int16_kernel());
   constexpr int kRows = 13;
   for (const auto& [k, n, packed_k, packed_n] : {std::array{1, 1, 1, 1},
                                                  {3, 49, 3, 49},
@@ -255,6 +317,7 @@ TEST(Gemm, APackedOperandGivesTheSameBytes) {
       const auto b = random_floats(std::size_t(packed_k) * packed_n, 1, 2);
       const MatrixView b_view{b.data(), op == Op::none ? packed_n : packed_k, op};
       for (const GemmKernel& kernel : kernels) {
+        if (kernel.pack == int16_kernel().pack && k != packed_k) continue;  // other numbers have a part in the scale
         SCOPED_TRACE(testing::Message() << k << " x " << n << " of " << packed_k << " x " << packed_n);
         std::vector<float> expected(std::size_t(kRows) * n), found(expected.size());
         kernel.gemm(kRows, n, k, 0.5f, {a.data(), k}, b_view, false, expected.data(), n);

@@ -52,16 +52,17 @@ double sum(std::span<const float> a) {
   return total;
 }
 
-void expect_gradients(const OracleCase& c, std::span<const float> found, double times = 1) {
+// Up to so large a part of a matrix's norm; any one of its numbers up to ten times as much.
+void expect_gradients(const OracleCase& c, std::span<const float> found, double times = 1, double error = 1e-4) {
   for (const auto& slice : parameter_layout(c.model.config)) {
     std::vector<float> expected = c.gradients.at(slice.name), difference = expected;
     for (std::size_t i = 0; i < expected.size(); ++i) {
       difference[i] = static_cast<float>(found[slice.offset + i] - times * expected[i]);
     }
     double size = times * norm(expected);
-    EXPECT_LE(norm(difference), 1e-4 * size) << slice.name;
+    EXPECT_LE(norm(difference), error * size) << slice.name;
     double elements = std::sqrt(double(expected.size()));
-    EXPECT_LE(largest_difference(difference, std::vector<float>(expected.size())), 1e-3 * size / elements + 1e-7)
+    EXPECT_LE(largest_difference(difference, std::vector<float>(expected.size())), 10 * error * size / elements + 1e-7)
         << slice.name;
   }
 }
@@ -139,6 +140,12 @@ TEST_P(PackedTransformer, GivesTheSameBytesInBfloat16) {
   if (!packs(Operands::bf16)) GTEST_SKIP() << "nothing is packed on this CPU: it has no AVX512-BF16";
   const Buffer expected = train(Operands::bf16, false), found = train(Operands::bf16, true);
   EXPECT_EQ(std::memcmp(expected.data(), found.data(), expected.size() * sizeof(float)), 0);
+}
+
+TEST_P(PackedTransformer, GivesTheSameBytesInInt16) {
+  const Buffer expected = train(Operands::int16, false), found = train(Operands::int16, true);
+  EXPECT_EQ(std::memcmp(expected.data(), found.data(), expected.size() * sizeof(float)), 0);
+  expect_gradients(c, found.span(), 1, 2e-3);
 }
 
 TEST_P(PackedTransformer, HasTheOraclesGradients) {

@@ -1,5 +1,3 @@
-#include <hwy/cache_control.h>
-
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -11,11 +9,12 @@
 #define HWY_TARGET_INCLUDE "btm/model/kernels/fp32_kernel_cpu.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 
-#include "btm/model/kernels/vector-inl.h"
+#include "btm/model/kernels/vector_tiles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace btm {
 namespace HWY_NAMESPACE {
+namespace {
 
 // A tile of c stays in registers: 8 x 3 of the 32 of AVX-512, 4 x 3 of the 16 of AVX2.
 // kPackingColumns: of c, from which packing an a that is not transposed pays. Numbers of several of its rows at the
@@ -67,9 +66,8 @@ HWY_INLINE void multiply_tile(const Tile& t, const float* a, std::size_t stride,
   for (int r = 0; r < kTileRows; ++r) {
     HWY_UNROLL(16)
     for (int v = 0; v < kTileVectors; ++v) sums[r][v] = hn::Zero(d);
-    hwy::Prefetch(t.c + std::size_t(r) * t.c_stride);
-    hwy::Prefetch(t.c + std::size_t(r) * t.c_stride + kTileVectors * kLanes - 1);
   }
+  fetch_tile<kTileRows, kTileVectors>(t);
   constexpr int kStep = kPacked ? kRows : 1;
   int p = 0;
   for (; p + kUnrolled <= t.depth; p += kUnrolled) {
@@ -82,22 +80,7 @@ HWY_INLINE void multiply_tile(const Tile& t, const float* a, std::size_t stride,
     a += kStep;
     panel += kColumns;
   }
-  const V alpha = hn::Set(d, t.alpha);
-  HWY_UNROLL(16)
-  for (int r = 0; r < kTileRows; ++r) {
-    HWY_UNROLL(16)
-    for (int v = 0; v < kTileVectors; ++v) {
-      float* c = t.c + std::size_t(r) * t.c_stride + v * kLanes;
-      const int left = t.columns - v * kLanes;
-      if (left >= kLanes) {
-        hn::StoreU(t.add ? hn::MulAdd(alpha, sums[r][v], hn::LoadU(d, c)) : hn::Mul(alpha, sums[r][v]), d, c);
-      } else if (left > 0) {
-        float lanes[kLanes];
-        hn::StoreU(hn::Mul(alpha, sums[r][v]), d, lanes);
-        for (int i = 0; i < left; ++i) c[i] = t.add ? c[i] + lanes[i] : lanes[i];
-      }
-    }
-  }
+  write_tile(t, sums);
 }
 
 template <bool kPacked>
@@ -107,76 +90,6 @@ void multiply_any(const Tile& tile, const float* a, std::size_t stride, const fl
       multiply_tile<rows(), vectors(), kPacked>(tile, a, stride, panel);
     });
   });
-}
-
-// To ask for: the CPU doesn't see by itself that the next row follows a piece of this one.
-constexpr int kRowsAhead = 8;
-
-// columns of b -> [depth][kWidth], zeros behind them
-template <int kWidth>
-void pack_columns(int depth, int columns, MatrixView b, float* packed) {
-  const float* x = b.data.as<float>();
-  if (b.op == Op::none && columns == kWidth) {
-    const std::size_t ahead = std::size_t(kRowsAhead) * b.stride;
-    for (int p = 0; p < depth; ++p, x += b.stride, packed += kWidth) {
-      hwy::Prefetch(x + ahead);
-      hwy::Prefetch(x + ahead + kWidth - 1);
-      std::memcpy(packed, x, kWidth * sizeof(float));
-    }
-    return;
-  }
-  const std::size_t down = b.op == Op::none ? b.stride : 1, right = b.op == Op::none ? 1 : b.stride;
-  for (int p = 0; p < depth; ++p, x += down, packed += kWidth) {
-    for (int j = 0; j < columns; ++j) packed[j] = x[j * right];
-    std::fill(packed + columns, packed + kWidth, 0.0f);
-  }
-}
-
-#if HWY_TARGET != HWY_SCALAR
-// 4 columns of a transposed b, which lie along memory, at a time.
-template <int kWidth>
-void pack_transposed_columns(int depth, int columns, MatrixView b, float* packed) {
-  const hn::CappedTag<float, 4> four;
-  const hn::Repartition<double, decltype(four)> pairs;
-  const int whole = depth / 4 * 4;
-  int j = 0;
-  for (; j + 4 <= columns; j += 4) {
-    const float* x[4];
-    for (int i = 0; i < 4; ++i) x[i] = b.data.as<float>() + std::size_t(j + i) * b.stride;
-    for (int p = 0; p < whole; p += 4) {
-      if (p % 16 == 0) {
-        for (int i = 0; i < 4; ++i) hwy::Prefetch(x[i] + 4 * std::size_t(b.stride) + p);
-      }
-      const auto r0 = hn::LoadU(four, x[0] + p), r1 = hn::LoadU(four, x[1] + p);
-      const auto r2 = hn::LoadU(four, x[2] + p), r3 = hn::LoadU(four, x[3] + p);
-      const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(four, r0, r1));
-      const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(four, r0, r1));
-      const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(four, r2, r3));
-      const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(four, r2, r3));
-      float* to = packed + std::size_t(p) * kWidth + j;
-      hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, low01, low23)), four, to);
-      hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, low01, low23)), four, to + kWidth);
-      hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, high01, high23)), four, to + 2 * kWidth);
-      hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, high01, high23)), four, to + 3 * kWidth);
-    }
-    for (int p = whole; p < depth; ++p) {
-      for (int i = 0; i < 4; ++i) packed[std::size_t(p) * kWidth + j + i] = x[i][p];
-    }
-  }
-  if (j == kWidth) return;
-  for (int p = 0; p < depth; ++p) {
-    float* to = packed + std::size_t(p) * kWidth;
-    for (int i = j; i < kWidth; ++i) to[i] = i < columns ? b.data.as<float>()[std::size_t(i) * b.stride + p] : 0;
-  }
-}
-#endif
-
-template <int kWidth>
-void pack(int depth, int columns, MatrixView b, float* packed) {
-#if HWY_TARGET != HWY_SCALAR
-  if (b.op == Op::transposed) return pack_transposed_columns<kWidth>(depth, columns, b, packed);
-#endif
-  pack_columns<kWidth>(depth, columns, b, packed);
 }
 
 // a^T, of `rows` columns -> groups of kRows rows, [depth][kRows] each; what is missing in the last one is not read.
@@ -210,10 +123,12 @@ struct Tiling {
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
     if (a.op == Op::transposed) return pack_groups(rows, depth, a, packed);
     for (int r = 0; r < rows; r += kRows, packed += std::size_t(depth) * kRows) {
-      pack<kRows>(depth, std::min(kRows, rows - r), turned(part(a, r, 0)), packed);
+      pack_floats<kRows>(depth, std::min(kRows, rows - r), turned(part(a, r, 0)), packed);
     }
   }
-  static void pack_b(int depth, int columns, MatrixView b, float* panel) { pack<kColumns>(depth, columns, b, panel); }
+  static void pack_b(int depth, int columns, MatrixView b, float* panel) {
+    pack_floats<kColumns>(depth, columns, b, panel);
+  }
   static void multiply(const Tile& t, MatrixView a, const float* packed_a, const float* panel) {
     if (packed_a) {
       multiply_any<true>(t, packed_a + std::size_t(t.row) * t.depth, a.stride, panel);
@@ -223,7 +138,9 @@ struct Tiling {
   }
 };
 
-const GemmKernel* kernel() {
+}  // namespace
+
+const GemmKernel* fp32_products() {
   static constexpr GemmKernel own = BlockedProducts<Tiling>::kernel();
   return &own;
 }
@@ -235,10 +152,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace btm {
 
-HWY_EXPORT(kernel);
+HWY_EXPORT(fp32_products);
 
 const GemmKernel& fp32_kernel() {
-  static const GemmKernel& widest = *HWY_DYNAMIC_DISPATCH(kernel)();
+  static const GemmKernel& widest = *HWY_DYNAMIC_DISPATCH(fp32_products)();
   return widest;
 }
 

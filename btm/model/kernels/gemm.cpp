@@ -49,6 +49,7 @@ MatrixView round_copy(int rows, int columns, MatrixView x, std::vector<float>& c
 const GemmKernel* fastest_kernel(Operands operands) {
   static const GemmKernel* const bf16 = amx_bf16_kernel() ? amx_bf16_kernel() : avx512_bf16_kernel();
   if (operands == Operands::bf16) return bf16;
+  if (operands == Operands::int16) return &int16_kernel();
   return blas_is_slow() ? &fp32_kernel() : nullptr;
 }
 
@@ -67,7 +68,7 @@ void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float be
 }
 
 const char* gemm_library(Operands operands) {
-  return blas_is_slow() || operands == Operands::bf16 ? "btm" : "MKL";
+  return blas_is_slow() || operands != Operands::fp32 ? "btm" : "MKL";
 }
 
 // Outside of AMX, Intel's cores multiply pairs of bfloat16 no faster than float32.
