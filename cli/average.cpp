@@ -155,6 +155,9 @@ std::int64_t shard_bytes(const Options& options) {
 
 void run(const Options& options) {
   check_output(options);
+  if (options.weights.empty() && (options.top_k != 0 || !options.domain.empty())) {
+    throw input_error("--top-k and --domain are for weights that are chosen: add --weights KIND");
+  }
   auto sources = options.weights.empty() ? find_sources(options) : choose_sources(options);
   fs::path output = fs::path(options.output) / "";  // "dir" and "dir/" are one
   FolderWriter folder(output.parent_path());

@@ -69,8 +69,12 @@ fs::path prepare_run(const TrainOptions& options) {
   if (starts_new == !options.run.empty()) {
     throw input_error("give either the RUN to go on with or, for a new one, --output RUN (see btm train --help)");
   }
-  if (!starts_new && (!options.overrides.empty() || !options.tokens_from.empty() || !options.init.empty())) {
-    throw input_error("--init, --tokens-from and --set are for a new run (--output); {} has its run.yaml", options.run);
+  const bool says_how = !options.overrides.empty() || !options.tokens_from.empty() || !options.init.empty() ||
+                        !options.tokens.empty() || !options.tokenizer.empty();
+  if (!starts_new && says_how) {
+    throw input_error(
+        "--init, --tokens-from, --tokens, --tokenizer and --set are for a new run (--output); {} has its run.yaml",
+        options.run);
   }
   fs::path run = starts_new ? options.output : options.run;
   if (starts_new && fs::exists(run / "run.yaml")) {

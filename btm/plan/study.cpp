@@ -74,7 +74,21 @@ Json& line_of(Json& lines, const std::string& name) {
   return lines.emplace_back(Json{{"name", name}, {"points", Json::array()}});
 }
 
+// Rows, domains and measures that no variant has are mistakes of the study.
+void check_shown(const StudySeries& series, const std::vector<Grown>& grown, bool shown) {
+  if (shown || grown.empty()) return;
+  std::set<std::string> rows;
+  for (const Grown& each : grown) {
+    for (const Json& row : each.evaluation["rows"]) rows.insert(row["model"].get<std::string>());
+  }
+  throw input_error(
+      "series: no forest of the study has {} of row {} on {}; the rows are {}, on train, novel, all or a "
+      "domain",
+      series.measure, series.row, series.domains, fmt::join(rows, ", "));
+}
+
 void add_points(Json& lines, const Study& study, const StudySeries& series, const std::vector<Grown>& grown) {
+  bool shown = false;
   for (const StudyVariant& variant : study.variants) {
     std::vector<double> values;
     for (const Grown& each : grown) {
@@ -82,9 +96,11 @@ void add_points(Json& lines, const Study& study, const StudySeries& series, cons
       if (Json value = value_of(each.evaluation, seen_by(variant, series)); value.is_number()) values.push_back(value);
     }
     if (values.empty()) continue;
+    shown = true;
     line_of(lines, variant.series.empty() ? label_of(study, series) : variant.series)["points"].push_back(
         point_of(variant, values));
   }
+  check_shown(series, grown, shown);
 }
 
 Json results_of(const Study& study, const std::vector<Grown>& grown) {

@@ -130,6 +130,12 @@ class Errors(ForestCase):
                 self.refused(*command, says=says)
                 path.write_bytes(whole)
 
+    def test_options_that_would_be_ignored_are_refused(self):
+        for option in ("--top-k", "--domain"):
+            self.refused("average", "a", "b", "--output", self.folder / "mean", option, "1", says=[option, "--weights"])
+        for option in ("--tokens", "--tokenizer", "--init"):
+            self.refused("train", self.folder / "run", option, "1", says=[option, "--output"])
+
     def test_nothing_else_is_replaced(self):
         btm("grow", self.plan, "--set", "compare=[]")
         keep = self.folder / "thesis"

@@ -81,6 +81,13 @@ class Study(ForestCase):
         self.assertIn("more_experts", message)
         self.assertFalse((self.folder / "study").exists())
 
+    def test_a_row_that_no_variant_has_is_named(self):
+        self.study.write_text(self.study.read_text().replace("average_uniform", "average_unform"))
+        error = btm("study", self.study, code=2).stderr
+        for word in ("average_unform", "ensemble", "average_uniform"):
+            self.assertIn(word, error)
+        self.assertTrue((self.folder / "study/some/results/evaluation.json").exists(), "what was grown stays")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -49,7 +49,7 @@ void to_int16(std::span<double> numbers) {
     float largest = 0;
     for (const double x : block) largest = std::max(largest, static_cast<float>(std::abs(x)));
     const float to_whole = largest < 1e-30f ? 0 : 4095 / largest, back = largest * (1.0f / 4095);
-    for (double& x : block) x = double(std::nearbyint(static_cast<float>(x) * to_whole)) * double(back);
+    for (double& x : block) x = double(std::nearbyint(x * to_whole)) * double(back);
   }
 }
 

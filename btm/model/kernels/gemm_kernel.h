@@ -21,9 +21,9 @@ struct GemmKernel {
 const GemmKernel& fp32_kernel();
 
 // Of operands rounded to whole numbers of 13 bits, sign included, with a scale for every 128 along the sum (block
-// floating point, in 16 bits as Das et al. 2018, Mixed Precision Training of Convolutional Neural Networks using Integer
-// Operations): the products of 128 add up exactly. By Highway's vectors; where they have 256 bits it does one and a half
-// times to twice the work of float32.
+// floating point, in 16 bits as Das et al. 2018, Mixed Precision Training of Convolutional Neural Networks using
+// Integer Operations): the products of 128 add up exactly. By Highway's vectors; up to one and a half times the speed
+// of float32 where these have 256 bits.
 const GemmKernel& int16_kernel();
 
 // Of operands rounded to bfloat16, to nearest, ties to even, as they are packed. Null where the CPU, or the operating

@@ -50,24 +50,42 @@ HWY_INLINE IntV absolute_bits(V x) {
   return hn::And(hn::BitCast(Ints(), x), hn::Set(Ints(), 0x7fffffff));
 }
 
-// `depth` numbers of a row that lie along memory, with zeros behind them up to an even count -> whole ones. Returns
-// their scale.
-float round_row(int depth, const float* x, std::int16_t* whole) {
+// In the lower 16 bits x times the scale, rounded to nearest, ties to even: beside 3 x 2^22 whole numbers alone have
+// bits.
+constexpr float kWholeBits = 12582912;
+HWY_INLINE IntV whole_bits(V x, V to_whole) {
+  return hn::BitCast(Ints(), hn::MulAdd(x, to_whole, hn::Set(Lane(), kWholeBits)));
+}
+
+// `depth` numbers of a row that lie along memory -> pairs, of zeros up to an even number of vectors. Returns their
+// scale and asks for the row at `later`.
+float round_row(int depth, const float* x, const float* later, float* packed) {
   const Lane d;
   const Ints ints;
-  constexpr int kStep = kLanes == 1 ? 1 : 2 * kLanes;
+  constexpr int kStep = 2 * kLanes;
   alignas(64) float padded[kShared];
-  if (depth % kStep != 0 || depth % 2 != 0) {
+  if (depth % kStep != 0) {
     std::fill(std::copy_n(x, depth, padded), padded + kShared, 0.0f);
     x = padded;
-    depth = (depth + 31) / 32 * 32;
+    depth = (depth + kStep - 1) / kStep * kStep;
   }
   IntV largest = hn::Zero(ints);
-  for (int p = 0; p < depth; p += kLanes) largest = hn::Max(largest, absolute_bits(hn::LoadU(d, x + p)));
+  for (int p = 0; p < depth; p += kLanes) {
+    hwy::Prefetch(later + p);
+    largest = hn::Max(largest, absolute_bits(hn::LoadU(d, x + p)));
+  }
   const Scale scale = scale_of(hn::MaxOfLanes(ints, largest));
   const hn::Rebind<std::int16_t, Ints> narrow;
+  const IntV no_bits = hn::BitCast(ints, hn::Set(d, kWholeBits));
   for (int p = 0; p < depth; p += kLanes) {
-    hn::StoreU(hn::DemoteTo(narrow, hn::NearestInt(hn::Mul(hn::LoadU(d, x + p), scale.to_whole))), narrow, whole + p);
+    const IntV whole = hn::Sub(whole_bits(hn::LoadU(d, x + p), scale.to_whole), no_bits);
+    if constexpr (kLanes == 1) {
+      const auto number = static_cast<std::int16_t>(hn::GetLane(whole));
+      std::memcpy(reinterpret_cast<char*>(packed) + p * sizeof number, &number, sizeof number);
+    } else {
+      const hn::Repartition<float, decltype(narrow)> of_pairs;
+      hn::StoreU(hn::BitCast(of_pairs, hn::DemoteTo(narrow, whole)), of_pairs, packed + p / 2);
+    }
   }
   return hn::GetLane(scale.back);
 }
@@ -75,12 +93,12 @@ float round_row(int depth, const float* x, std::int16_t* whole) {
 // kShared numbers or fewer of up to kWidth rows that lie along memory -> [kWidth] scales, [pairs][kWidth].
 template <int kWidth>
 void pack_along(int depth, int rows, const float* x, std::size_t stride, float* packed) {
-  alignas(64) std::int16_t whole[kWidth][kShared];
-  for (int r = 0; r < rows; ++r) packed[r] = round_row(depth, x + r * stride, whole[r]);
+  alignas(64) float by_row[kWidth][kShared / 2];
+  for (int r = 0; r < rows; ++r) {
+    packed[r] = round_row(depth, x + r * stride, x + (r + kWidth) * stride, by_row[r]);
+  }
   std::fill(packed + rows, packed + kWidth, 0.0f);
-  float moved[kWidth][kShared / 2];
-  std::memcpy(moved, whole, sizeof whole);
-  pack_floats<kWidth>(pairs(depth), rows, transposed(moved[0], kShared / 2), packed + kWidth);
+  pack_floats<kWidth>(pairs(depth), rows, transposed(by_row[0], kShared / 2), packed + kWidth);
 }
 
 // kShared numbers or fewer of kCount vectors of rows that lie across memory. put(p, v, x): pair p of vector v, or its
@@ -109,18 +127,19 @@ HWY_INLINE void round_across(int depth, const float* x, std::size_t stride, cons
   }
   const IntV low_half = hn::Set(ints, 0xffff);
   for (int p = 0; p < depth; p += 2) {
+    hwy::Prefetch(x + p * stride + kCount * kLanes);
+    hwy::Prefetch(x + (p + 1) * stride + kCount * kLanes);
     HWY_UNROLL(16)
     for (int v = 0; v < kCount; ++v) {
       const float* here = x + p * stride + v * kLanes;
       const V below = p + 1 < depth ? hn::LoadU(d, here + stride) : hn::Zero(d);
-      const IntV even = hn::NearestInt(hn::Mul(hn::LoadU(d, here), to_whole[v]));
-      const IntV odd = hn::NearestInt(hn::Mul(below, to_whole[v]));
+      const IntV even = whole_bits(hn::LoadU(d, here), to_whole[v]), odd = whole_bits(below, to_whole[v]);
       put(p / 2, v, hn::BitCast(d, hn::Or(hn::And(even, low_half), hn::ShiftLeft<16>(odd))));
     }
   }
 }
 
-// Rows of `width` numbers, of which `columns` are there, with zeros behind them.
+// Rows of kWidth numbers, of which `columns` are there, with zeros behind them.
 template <int kWidth>
 struct Padded {
   Padded(int depth, int columns, const float* x, std::size_t stride) {
