@@ -227,18 +227,20 @@ FileLock::FileLock(const fs::path& path, const std::string& what, Busy busy) {
   if (descriptor_ < 0) throw write_error(path);
   for (bool told = false; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; told = true) {
     const int code = errno;
-    const std::string holder = read_file(path);
-    const std::string at_work = fmt::format("{} is already at work (process {}, lock {})", what,
-                                            holder.empty() ? "unknown" : holder, path.string());
+    const auto at_work = [&] {
+      const std::string holder = read_file(path);
+      return fmt::format("{} is already at work (process {}, lock {})", what, holder.empty() ? "unknown" : holder,
+                         path.string());
+    };
     if (code == EWOULDBLOCK && busy == Busy::wait && !interrupted()) {
-      if (!told) log_info(at_work + "; waiting for it");
+      if (!told) log_info(at_work() + "; waiting for it");
       std::this_thread::sleep_for(kLockPoll);
       continue;
     }
     ::close(descriptor_);
     throw_if_interrupted();
     if (code != EWOULDBLOCK) throw input_error("{}: can't be locked: {}", path.string(), write_reason(code));
-    throw input_error("{}; wait for it or stop it", at_work);
+    throw input_error("{}; wait for it or stop it", at_work());
   }
   std::string self = fmt::format("{} on {}", ::getpid(), host_name());
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, self.data(), self.size(), 0) < 0) {
