@@ -43,7 +43,7 @@ test: setup ## set up, build and run all tests
 
 # With a torch for CPUs it compiles and links, so that every machine can check it; to run it takes a CUDA build of torch.
 cuda: ## build the program for GPUs, build/cuda/btm; needs nvcc and a CUDA build of torch (TORCH_DIR)
-	@tools/setup.sh build
+	@tools/setup.sh cuda
 	@command -v nvcc >/dev/null || { echo "make cuda: no nvcc in PATH; it comes with NVIDIA's CUDA toolkit" >&2; exit 2; }
 	@$(call configure,cuda)
 	@$(call compile,cuda,btm cuda_tests bench_train)

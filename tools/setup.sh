@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Get what the project needs and the machine lacks: setup.sh build|test|lint|fuzz|valgrind
+# Get what the project needs and the machine lacks: setup.sh build|cuda|test|lint|fuzz|valgrind
 #   build   Debian or Ubuntu packages, and LibTorch (from the torch wheel)
-#   test    the same and the Python oracles of the tests, in .venv
+#   cuda    the same and, for a torch that brings cuDNN, the headers of its C++ interface
+#   test    as build, and the Python oracles of the tests, in .venv
 #   lint    clang-format, clang-tidy, shellcheck
 #   fuzz    clang and its libFuzzer
 #   valgrind
@@ -11,6 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly torch_wanted=2.13.0 torch_oldest=2.11
+readonly cudnn_frontend=1.18.0 # the newest that needs no header of NVIDIA's compiler at run time
 venv=.venv
 
 say() { echo "setup: $*" >&2; }
@@ -99,6 +101,15 @@ install_torch() {
   [[ $(cat .setup/torch 2>/dev/null) == "$torch" ]] || echo "$torch" >.setup/torch
 }
 
+install_cudnn_frontend() {
+  local folder=.setup/cudnn_frontend
+  [[ -e $(dirname "$(cat .setup/torch)")/nvidia/cudnn && ! -e $folder/include/cudnn_frontend.h ]] || return 0
+  make_venv
+  say "getting the headers of cuDNN's C++ interface"
+  pip_install --no-deps --target "$folder" "nvidia-cudnn-frontend==$cudnn_frontend" ||
+    say "pip can't get them (it says why, above), going on without: attention will be slower"
+}
+
 # Are the pinned oracles there, and can this Python use torch?
 oracles_there() {
   "$venv/bin/python" - tools/requirements-test.txt <<'PYTHON' 2>/dev/null
@@ -129,7 +140,8 @@ install_oracles() {
 
 case ${1:-} in
   build) install_packages build; install_torch ;;
+  cuda) install_packages build; install_torch; install_cudnn_frontend ;;
   test) install_packages build; install_packages test; install_torch; install_oracles ;;
   lint | fuzz | valgrind) install_packages "$1" ;;
-  *) die "usage: setup.sh build|test|lint|fuzz|valgrind" ;;
+  *) die "usage: setup.sh build|cuda|test|lint|fuzz|valgrind" ;;
 esac

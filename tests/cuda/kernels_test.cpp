@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "btm/model/kernels/norm.h"
 #include "btm/model/kernels/rope.h"
 #include "btm/train/adamw_cuda.h"
+#include "tests/cuda/on_device.h"
 #include "tests/model/kernel_values.h"
 
 namespace btm {
@@ -28,43 +28,15 @@ namespace {
 
 using test::as_bf16;
 using test::as_floats;
+using test::cut;
 using test::Doubles;
 using test::Floats;
+using test::kStream;
+using test::OnDevice;
 using test::random_floats;
 
-constexpr cudaStream_t kStream = nullptr;  // the default one
-constexpr double kBf16 = 1.0 / 128;        // between two numbers of 8 significant bits, as a share of them
+constexpr double kBf16 = 1.0 / 128;  // between two numbers of 8 significant bits, as a share of them
 constexpr double kFp32 = 2e-5;
-
-template <class T>
-class OnDevice {
- public:
-  explicit OnDevice(const std::vector<T>& values) : array_(values.size()) {
-    cuda::check_cuda(
-        cudaMemcpyAsync(array_.data(), values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice, kStream),
-        "a copy");
-    cuda::check_cuda(cudaStreamSynchronize(kStream), "a copy");
-  }
-  explicit OnDevice(std::size_t size) : array_(size) {}
-  T* data() const { return array_.data(); }
-  std::vector<T> read() const {
-    std::vector<T> values(array_.size());
-    cuda::check_cuda(
-        cudaMemcpyAsync(values.data(), array_.data(), values.size() * sizeof(T), cudaMemcpyDeviceToHost, kStream),
-        "a copy");
-    cuda::check_cuda(cudaStreamSynchronize(kStream), "a copy");
-    return values;
-  }
-
- private:
-  cuda::DeviceArray<T> array_;
-};
-
-// Cut to 8 significant bits, so that both sides begin with the same numbers.
-Floats cut(Floats values) {
-  for (float& x : values) x = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffff0000u);
-  return values;
-}
 
 void expect_like(const Floats& found, const Floats& expected, double tolerance, const char* what) {
   test::expect_near(found, Doubles(expected.begin(), expected.end()), tolerance, what);
@@ -176,6 +148,14 @@ struct Apart {
   Floats q, k, v, joined;
 };
 
+cuda::HeadGradients strided(const AttentionShape& s, const bf16* q, const bf16* k, const bf16* v) {
+  return {q, k, v, s.heads * s.head_dim, s.kv_heads * s.head_dim};
+}
+cuda::HeadGradients in_place(const AttentionShape& s, const bf16* joined) {
+  const int width = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim, stride = width + 2 * kv;
+  return {joined, joined + width, joined + width + kv, stride, stride};
+}
+
 TEST(CudaHeads, AreJoinedAndSummed) {
   for (const AttentionShape& shape : {AttentionShape{5, 0, 3, 3, 8}, AttentionShape{300, 0, 4, 2, 40}}) {
     const int rows = 2 * shape.queries, width = (shape.heads + 2 * shape.kv_heads) * shape.head_dim;
@@ -184,10 +164,14 @@ TEST(CudaHeads, AreJoinedAndSummed) {
     bias_backward(rows, width, apart.joined.data(), sums.data());
     const OnDevice<bf16> q(as_bf16(apart.q)), k(as_bf16(apart.k)), v(as_bf16(apart.v)), joined(apart.joined.size());
     const OnDevice<float> g_sums(Floats(width, 1)), partial(cuda::column_partial_floats(width));
-    cuda::join_heads(kStream, shape, rows, {q.data(), k.data(), v.data()}, joined.data(), g_sums.data(),
+    cuda::join_heads(kStream, shape, rows, strided(shape, q.data(), k.data(), v.data()), joined.data(), g_sums.data(),
                      partial.data());
     EXPECT_EQ(as_floats(joined.read()), apart.joined);
     expect_like(g_sums.read(), sums, 1e-4, "d bias");
+    const OnDevice<float> again(Floats(width, 1));
+    cuda::join_heads(kStream, shape, rows, in_place(shape, joined.data()), joined.data(), again.data(), partial.data());
+    EXPECT_EQ(as_floats(joined.read()), apart.joined);
+    EXPECT_EQ(again.read(), g_sums.read());
   }
 }
 
@@ -203,8 +187,12 @@ TEST(CudaHeads, AreTurnedBackAsOnTheCpu) {
          stride);
     const OnDevice<float> g_table(Floats(table.span().begin(), table.span().end()));
     const OnDevice<bf16> q(as_bf16(apart.q)), k(as_bf16(apart.k)), v(as_bf16(apart.v)), joined(apart.joined.size());
-    cuda::join_turned_heads(kStream, shape, rows, g_table.data(), {q.data(), k.data(), v.data()}, joined.data());
+    cuda::join_turned_heads(kStream, shape, rows, g_table.data(), strided(shape, q.data(), k.data(), v.data()),
+                            joined.data());
     expect_like(as_floats(joined.read()), expected, kBf16, "turned back");
+    const OnDevice<bf16> turned(as_bf16(apart.joined));
+    cuda::join_turned_heads(kStream, shape, rows, g_table.data(), in_place(shape, turned.data()), turned.data());
+    EXPECT_EQ(as_floats(turned.read()), as_floats(joined.read()));
   }
 }
 

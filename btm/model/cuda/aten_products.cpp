@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "btm/core/error.h"
+#include "btm/model/cuda/cudnn_attention.h"
 #include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/products.h"
 
@@ -137,6 +138,10 @@ class AtenProducts : public Products {
       gpu_.setDevice(c10::Device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(device)));
       stream_ = stream_of(gpu_);
     });
+    cudnn_.emplace(stream(), [](std::size_t bytes) {
+      const auto size = static_cast<std::int64_t>(bytes);
+      return at::empty({size}, at::TensorOptions(current_device()).dtype(at::kByte)).mutable_data_ptr();
+    });
   }
 
   cudaStream_t stream() const override { return static_cast<cudaStream_t>(stream_->native_handle()); }
@@ -174,6 +179,7 @@ class AtenProducts : public Products {
   void attention_forward(const AttentionShape& s, int sequences, const bf16* qkv, bf16* attended,
                          float* log_sums) override {
     on_stream([&] {
+      if (cudnn_->forward(s, sequences, qkv, attended, log_sums)) return;
       const Views in(s, sequences, qkv);
       const auto result = at::_scaled_dot_product_flash_attention(in.q, in.k, in.v, 0.0, true);
       heads_of(attended, s, sequences, s.heads, std::int64_t(s.heads) * s.head_dim).copy_(std::get<0>(result));
@@ -182,10 +188,13 @@ class AtenProducts : public Products {
   }
 
   void attention_backward(const AttentionShape& s, int sequences, const bf16* qkv, const bf16* attended,
-                          const float* log_sums, const bf16* d_attended,
+                          const float* log_sums, const bf16* d_attended, bf16* d_qkv,
                           const std::function<void(const HeadGradients&)>& take) override {
-    const std::int64_t width = std::int64_t(s.heads) * s.head_dim;
+    const int width = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim, joined = width + 2 * kv;
     on_stream([&] {
+      if (cudnn_->backward(s, sequences, qkv, attended, log_sums, d_attended, d_qkv)) {
+        return take({d_qkv, d_qkv + width, d_qkv + width + kv, joined, joined});
+      }
       const Views in(s, sequences, qkv);
       const auto apart = [&] {
         const OneOrder one_order;
@@ -197,7 +206,7 @@ class AtenProducts : public Products {
       }();
       const at::Tensor q = rows_of(std::get<0>(apart)), k = rows_of(std::get<1>(apart)),
                        v = rows_of(std::get<2>(apart));
-      take({data_of(q), data_of(k), data_of(v)});
+      take({data_of(q), data_of(k), data_of(v), width, kv});
     });
   }
 
@@ -213,6 +222,7 @@ class AtenProducts : public Products {
 
   c10::impl::VirtualGuardImpl gpu_ = gpu();
   std::optional<c10::Stream> stream_;
+  std::optional<CudnnAttention> cudnn_;
 };
 
 }  // namespace

@@ -14,10 +14,10 @@ struct Apart {
   __device__ int joined() const { return width + 2 * kv_width; }
   // Where the numbers of a row of qkv from that column on lie, up to the end of their head.
   __device__ const bf16* at(int row, int column) const {
-    if (column < width) return from.q + std::size_t(row) * width + column;
+    if (column < width) return from.q + std::size_t(row) * from.q_stride + column;
     column -= width;
-    if (column < kv_width) return from.k + std::size_t(row) * kv_width + column;
-    return from.v + std::size_t(row) * kv_width + column - kv_width;
+    if (column < kv_width) return from.k + std::size_t(row) * from.kv_stride + column;
+    return from.v + std::size_t(row) * from.kv_stride + column - kv_width;
   }
 };
 
@@ -33,7 +33,7 @@ struct Join {
 
   __device__ Loaded load(int row, int column) const { return cuda::load<kColumnStep>(apart.at(row, column)); }
   __device__ Pack<float, kColumnStep> put(int row, int column, const Loaded& x) const {
-    store(d_qkv + std::size_t(row) * apart.joined() + column, x);
+    if (apart.from.q != d_qkv) store(d_qkv + std::size_t(row) * apart.joined() + column, x);
     return to_floats(x);
   }
 };

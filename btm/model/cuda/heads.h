@@ -8,13 +8,15 @@
 
 namespace btm::cuda {
 
-// Rows of heads: q [rows, heads x head_dim], k and v [rows, kv_heads x head_dim].
+// Rows of heads: q [rows, heads x head_dim], k and v [rows, kv_heads x head_dim], from row to row so many numbers
+// apart.
 struct HeadGradients {
   const bf16 *q, *k, *v;
+  int q_stride, kv_stride;
 };
 
-// d_qkv [rows, qkv_width] = `apart` side by side; d_bias [width] += their column sums. partial:
-// [column_partial_floats(qkv_width)] of scratch.
+// d_qkv [rows, qkv_width] = `apart` side by side, where they may lie already; d_bias [width] += their column sums.
+// partial: [column_partial_floats(qkv_width)] of scratch.
 void join_heads(cudaStream_t stream, const AttentionShape& shape, int rows, const HeadGradients& apart, bf16* d_qkv,
                 float* d_bias, float* partial);
 

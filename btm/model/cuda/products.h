@@ -1,4 +1,4 @@
-// Matrix products and attention on the GPU: what ATen (cuBLAS, flash attention) does best.
+// Matrix products and attention on the GPU: what ATen (cuBLAS, flash attention) and cuDNN do best.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -35,9 +35,10 @@ class Products {
   // of queries, keys and values side by side; attended [rows, heads x head_dim]; log_sums [sequences, heads, queries].
   virtual void attention_forward(const AttentionShape& shape, int sequences, const bf16* qkv, bf16* attended,
                                  float* log_sums) = 0;
-  // The gradients are there for what `take` gives to the stream, and no longer.
+  // The gradients lie in d_qkv [rows, qkv_width] as `qkv` does, or apart, and then for what `take` gives to the stream
+  // and no longer.
   virtual void attention_backward(const AttentionShape& shape, int sequences, const bf16* qkv, const bf16* attended,
-                                  const float* log_sums, const bf16* d_attended,
+                                  const float* log_sums, const bf16* d_attended, bf16* d_qkv,
                                   const std::function<void(const HeadGradients&)>& take) = 0;
 };
 

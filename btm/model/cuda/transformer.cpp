@@ -269,7 +269,7 @@ void Transformer::back_through_attention(const Parameters& p, int layer, float* 
   backward_weight(at.project, b.attended, b_.d_rounded, gradients);
   backward_input(at.project, p, b_.d_rounded, b_.d_narrow);
   const AttentionShape shape = attention_shape(config_, length_, Operands::bf16);
-  products_.attention_backward(shape, sequences_, b.qkv, b.attended, b.log_sums, b_.d_narrow,
+  products_.attention_backward(shape, sequences_, b.qkv, b.attended, b.log_sums, b_.d_narrow, d_qkv,
                                [&](const HeadGradients& apart) {
                                  if (config_.architecture == Architecture::llama) {
                                    join_turned_heads(stream_, shape, rows_, b_.rope, apart, d_qkv);

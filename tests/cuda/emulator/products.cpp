@@ -118,7 +118,7 @@ class EmulatedProducts : public Products {
   }
 
   void attention_backward(const AttentionShape& shape, int sequences, const bf16* qkv, const bf16* attended,
-                          const float* log_sums, const bf16* d_attended,
+                          const float* log_sums, const bf16* d_attended, bf16*,
                           const std::function<void(const HeadGradients&)>& take) override {
     const int rows = sequences * shape.queries, width = shape.heads * shape.head_dim,
               kv = shape.kv_heads * shape.head_dim;
@@ -142,7 +142,7 @@ class EmulatedProducts : public Products {
       narrow(d_k, d_k_.data());
       narrow(d_v, d_v_.data());
     });
-    take({d_q_.data(), d_k_.data(), d_v_.data()});
+    take({d_q_.data(), d_k_.data(), d_v_.data(), width, kv});
   }
 
  private:

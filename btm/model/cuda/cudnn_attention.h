@@ -1,0 +1,47 @@
+// Attention by cuDNN. On Hopper it takes little more than half of flash attention's time, but a second to start.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "btm/model/bf16.h"
+#include "btm/model/kernels/attention.h"
+
+namespace btm::cuda {
+
+// Multiplications of a call from which on it pays: of the 124M model's at a context of 1024 with 6 sequences and more.
+// (An expert of 10M parameters at a context of 256 would train for hundreds of thousands of tokens in the time.)
+constexpr double kCudnnWork = 4e9;
+inline bool worth_cudnn(const AttentionShape& s, int sequences) {
+  return static_cast<double>(sequences) * s.heads * s.head_dim * s.queries * s.queries >= kCudnnWork;
+}
+
+// Of scratch, at most. Its backward pass, told to add up in one order, keeps a gradient of the queries in float32 for
+// each kCudnnKeys keys; where that is more, sequences come one after another.
+constexpr std::size_t kCudnnScratch = std::size_t{1} << 30;
+constexpr int kCudnnKeys = 128;
+
+// For one stream. As Products has it; both return false where they did nothing, since cuDNN can't or since it is not
+// worth_cudnn().
+class CudnnAttention {
+ public:
+  // Memory of so many bytes for work that is given to the stream before the next call.
+  using Scratch = std::function<void*(std::size_t bytes)>;
+
+  CudnnAttention(cudaStream_t stream, Scratch scratch);
+  ~CudnnAttention();
+
+  bool forward(const AttentionShape& shape, int sequences, const bf16* qkv, bf16* attended, float* log_sums);
+  // d_qkv [rows, qkv_width]: the gradients of heads of queries, keys and values side by side
+  bool backward(const AttentionShape& shape, int sequences, const bf16* qkv, const bf16* attended,
+                const float* log_sums, const bf16* d_attended, bf16* d_qkv);
+
+ private:
+  class Plans;
+  std::unique_ptr<Plans> plans_;
+};
+
+}  // namespace btm::cuda
