@@ -133,10 +133,12 @@ void Training::prepare_run(const PendingModel& model, const WorkerShare& share) 
   const std::string name = run_name(model.task);
   const fs::path run = base_.paths.run(name);
   TrainingJob job = job_of(model.task, base_, model.init, model.init_sha256, share.threads);
+  job.gpu_share = share.gpu_share;
   job.device = share.on_gpu ? Device::cuda : place_.launcher.device;  // with so few threads it is not for the CPU
   if (fs::exists(run / "run.yaml")) {
     TrainingJob there = load_job(run);
     job.threads = there.threads;          // the bytes of the weights depend on it
+    job.gpu_share = there.gpu_share;      // and on this: ATen and cuBLAS look at how many multiprocessors there are
     there.tensorboard = job.tensorboard;  // the weights don't
     there.device = job.device;            // a run that changes it says so
     if (settings_json(there) == settings_json(job)) return save_job(run, job);
@@ -146,6 +148,7 @@ void Training::prepare_run(const PendingModel& model, const WorkerShare& share) 
       if (entry.path() != base_.paths.branch(name)) remove_folder(entry.path());
     }
     job.threads = share.threads;
+    job.gpu_share = share.gpu_share;
   }
   save_job(run, job);
 }

@@ -17,6 +17,12 @@ std::string default_starter(const LauncherSettings& settings) {
   return fmt::format("mpirun -np {} --bind-to none", settings.ranks);  // a rank's threads may use any core
 }
 
+// Of each of those that share a GPU: twice its part. With all at work they are as fast as with their part alone, and
+// the last one left has as much.
+int gpu_share(int workers) {
+  return std::min(100, (200 + workers - 1) / workers);
+}
+
 }  // namespace
 
 // Models on this machine split its cores, or its GPUs.
@@ -31,7 +37,8 @@ WorkerShare share_of(const LauncherSettings& settings, Precision precision, int 
           "launcher.ranks is {}, each with a GPU of its own, but here are {}; lower it, or set launcher.device: cpu",
           settings.ranks, gpus);
     }
-    return {std::min(models, settings.workers.value_or(gpus / settings.ranks)), settings.threads.value_or(1), true};
+    const int groups = gpus / settings.ranks, workers = std::min(models, settings.workers.value_or(groups));
+    return {workers, settings.threads.value_or(1), true, gpu_share((workers + groups - 1) / groups)};
   }
   const int workers = std::min(models, settings.workers.value_or(std::max(1, usable_cores() / settings.ranks)));
   return {workers, settings.threads.value_or(std::max(1, usable_cores() / (workers * settings.ranks)))};

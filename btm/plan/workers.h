@@ -36,6 +36,7 @@ class Workers {
 struct WorkerShare {
   int workers, threads;
   bool on_gpu = false;  // as far as is known here: a cluster's nodes may have one
+  int gpu_share = 100;  // of each, percent of its multiprocessors: see take_share_of_gpu()
 };
 WorkerShare share_of(const LauncherSettings& settings, Precision precision, int models);
 

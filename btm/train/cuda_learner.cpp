@@ -8,7 +8,10 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/model/cuda/cudnn_attention.h"
+#include "btm/model/cuda/event.h"
 #include "btm/model/cuda/graph.h"
+#include "btm/model/cuda/lt_products.h"
 #include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/products.h"
 #include "btm/model/cuda/transformer.h"
@@ -24,7 +27,7 @@ namespace btm {
 namespace {
 
 constexpr int kTokensPerCall = 32768;  // enough rows to fill the largest GPUs
-// What ATen's attention takes beside our buffers, bytes: for each number of [tokens, width], and for each of a
+// What flash attention takes beside our buffers, bytes: for each number of [tokens, width], and for each of a
 // sequence's head where heads are too few for all of the GPU's multiprocessors, which then share them and add up in the
 // end.
 constexpr std::size_t kAttentionBytes = 12, kSharedHeadBytes = 4 * 148;
@@ -100,6 +103,7 @@ class CudaLearner : public Learner {
   cuda::DeviceArray<float> gradients_, mean_, square_;
   cuda::DeviceArray<double> scalars_, norm_parts_;  // loss, norm
   cuda::PinnedArray<double> read_;                  // the same, here
+  cuda::Event read_done_;
   std::vector<AdamwBlock> host_blocks_;
   cuda::DeviceArray<AdamwBlock> blocks_;
   cuda::Transformer transformer_;
@@ -205,13 +209,14 @@ UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const
   UpdateReport report;
   report.learning_rate = learning_rate(settings_, update, updates_);
   cuda::gradient_norm(stream_, size_, gradients_.data(), norm_parts_.data(), scalars_.data() + 1);
+  copy(read_.data(), scalars_.data(), 2, cudaMemcpyDeviceToHost);
+  read_done_.record(stream_);
   cuda::adamw_update(stream_, adamw_scalars(settings_, report.learning_rate, update),
                      static_cast<float>(settings_.clip), scalars_.data() + 1, static_cast<int>(blocks_.size()),
                      blocks_.data(), parameters_.masters(), parameters_.rounded(), mean_.data(), square_.data(),
                      gradients_.data());
-  copy(read_.data(), scalars_.data(), 2, cudaMemcpyDeviceToHost);
   if (before_change) before_change();
-  wait();
+  read_done_.wait();  // not for AdamW: the GPU is still at it when the next update is given to it
   report.loss = read_.data()[0] / static_cast<double>(inputs.size());
   report.gradient_norm = read_.data()[1];
   return report;
@@ -224,15 +229,27 @@ void CudaLearner::score(int domain, int window, std::span<const TokenId> tokens,
 
 }  // namespace
 
+// What attention and products take beside our buffers, of `count` sequences.
+std::size_t scratch_bytes(const ModelConfig& config, int count) {
+  const AttentionShape shape = attention_shape(config, config.context, Operands::bf16);
+  const std::size_t rows = static_cast<std::size_t>(count) * static_cast<std::size_t>(config.context);
+  std::size_t attention =
+      kAttentionBytes * rows * static_cast<std::size_t>(config.width) +
+      kSharedHeadBytes * static_cast<std::size_t>(config.context) * static_cast<std::size_t>(head_dim(config));
+  if (cuda::worth_cudnn(shape, count)) attention = std::max(attention, cuda::cudnn_scratch(shape, count));
+  const std::size_t gradient =  // of the head's weights, kept while its products are timed
+      cuda::is_timed(config.vocab_size, config.width, static_cast<int>(rows))
+          ? static_cast<std::size_t>(config.vocab_size) * static_cast<std::size_t>(config.width) * sizeof(float)
+          : 0;
+  return attention + gradient;
+}
+
 std::size_t cuda_learner_bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int ranks,
                                int domains) {
   const cuda::Transformer::Use use = use_of(settings);
   const int count = per_call(config, sequences, ranks, domains, use);
-  const std::size_t rows = static_cast<std::size_t>(count) * static_cast<std::size_t>(config.context);
   return kCudaBytesPerParameter * static_cast<std::size_t>(parameter_count(config)) +
-         cuda::Transformer::bytes(config, count, config.context, use) +
-         kAttentionBytes * rows * static_cast<std::size_t>(config.width) +
-         kSharedHeadBytes * static_cast<std::size_t>(config.context) * static_cast<std::size_t>(head_dim(config));
+         cuda::Transformer::bytes(config, count, config.context, use) + scratch_bytes(config, count);
 }
 
 std::unique_ptr<Learner> make_cuda_learner(Model& model, const TrainingSettings& settings, int sequences,

@@ -27,6 +27,10 @@ struct NoGpu {
 // nullopt: none that can be used, for the reason that is written to `why` if it is given.
 std::optional<Gpu> find_gpu(NoGpu* why = nullptr);
 
+// Where this process shares the GPU with others by NVIDIA's MPS, it works on so many percent of the multiprocessors:
+// kernels of small models don't fill the GPU, and side by side they do. It is to be called before CUDA is first asked.
+void take_share_of_gpu(int percent);
+
 // FLOP/s of products of bf16 matrices of 8192 x 8192 on that GPU; 0 if there is none. Takes about a second.
 double measure_gpu_peak();
 

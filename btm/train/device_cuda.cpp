@@ -1,9 +1,11 @@
 #include <cuda_runtime.h>
 #include <fmt/format.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -53,6 +55,10 @@ std::optional<Gpu> find_gpu(NoGpu* why) {
                 true);
   }
   return Gpu{properties.name, static_cast<double>(properties.totalGlobalMem), count};
+}
+
+void take_share_of_gpu(int percent) {
+  ::setenv("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", std::to_string(percent).c_str(), 0);  // what someone has set stays
 }
 
 double measure_gpu_peak() {

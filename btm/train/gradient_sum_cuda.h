@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "btm/model/cuda/event.h"
 #include "btm/train/gradient_sum.h"
 #include "btm/train/nccl.h"
 
@@ -28,10 +29,6 @@ class GradientSum {
   struct DestroyStream {
     void operator()(cudaStream_t stream) const { cudaStreamDestroy(stream); }
   };
-  struct DestroyEvent {
-    void operator()(cudaEvent_t event) const { cudaEventDestroy(event); }
-  };
-  static void wait(cudaStream_t stream, cudaEvent_t event, cudaStream_t other);
   void sum_next();
 
   Communicator communicator_;
@@ -40,7 +37,7 @@ class GradientSum {
   double* loss_;
   std::size_t next_ = 0;  // range of this update
   std::unique_ptr<std::remove_pointer_t<cudaStream_t>, DestroyStream> stream_;
-  std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, DestroyEvent> computed_, summed_;
+  Event computed_, summed_;
 };
 
 }  // namespace btm::cuda

@@ -70,6 +70,7 @@ void check_training(const TrainingSettings& s, const std::string& where) {
 void check_job(const TrainingJob& job) {
   check_training(job.training, "training");
   if (job.threads < 1) throw input_error("threads is {}, expected at least 1", job.threads);
+  if (job.gpu_share < 1 || job.gpu_share > 100) throw input_error("gpu_share is {}, expected 1 to 100", job.gpu_share);
   if (job.data.empty()) throw input_error("data names no domain to train on");
   if (job.part < 0 || job.part >= job.parts) throw input_error("part {} of {}: there is none", job.part, job.parts);
   if (job.training.batch_tokens < job.model.context) {
@@ -84,7 +85,8 @@ void check_job(const TrainingJob& job) {
 
 std::string job_sha256(const TrainingJob& job) {
   Json json = settings_json(job);
-  for (const char* key : {"name", "threads", "device", "tokenizer", "init", "trainer", "tensorboard"}) json.erase(key);
+  for (const char* key : {"name", "threads", "device", "gpu_share", "tokenizer", "init", "trainer", "tensorboard"})
+    json.erase(key);
   for (const char* key : {"dev_every", "dev_tokens", "checkpoint_minutes", "keep_checkpoints"}) {
     json["training"].erase(key);
   }

@@ -41,6 +41,7 @@ struct TrainingJob {
   bool demix = false;
   int threads = 1;
   Device device = Device::automatic;
+  int gpu_share = 100;      // see take_share_of_gpu()
   std::string trainer;      // a command that trains instead of btm, see external_trainer.h; "": none
   std::string tensorboard;  // folder for the event file; "": the run's
 };
@@ -59,6 +60,7 @@ void visit(TrainingJob& s, F&& f) {
   f("demix", s.demix, "a feed-forward network per domain in each layer, all else shared; leaves a model per domain");
   f("threads", s.threads, "replicas, each on its own thread");
   f("device", s.device, "cpu, cuda or auto");
+  f("gpu_share", s.gpu_share, "percent of the GPU's multiprocessors, where processes share it by NVIDIA's MPS");
   f("trainer", s.trainer,
     "command that trains instead, with {init}, {tokens}, {text}, {output} filled in; empty: none");
   f("tensorboard", s.tensorboard, "folder for TensorBoard's event file; empty: beside metrics.jsonl");

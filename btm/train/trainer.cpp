@@ -89,6 +89,11 @@ class Training {
   std::future<void> checkpoint_;  // being written; waited for before the rest goes
 };
 
+Device device_of(const TrainingJob& job) {
+  take_share_of_gpu(job.gpu_share);
+  return device_for(job.device, job.training.precision);
+}
+
 Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks)
     : run_(std::move(run)),
       job_(std::move(job)),
@@ -101,7 +106,7 @@ Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks
       updates_(update_count(job_)),
       tokens_per_update_(static_cast<std::int64_t>(batch_sequences(job_)) * job_.model.context),
       dev_interval_(dev_interval(job_, dev_.tokens())),
-      device_(device_for(job_.device, job_.training.precision)),
+      device_(device_of(job_)),
       learner_(make_learner(model_, job_.training, {device_, batch_sequences(job_), updates_}, team_, ranks_,
                             demix_ ? &*demix_ : nullptr)),
       flops_per_token_(3 * forward_flops_per_token(job_.model)),

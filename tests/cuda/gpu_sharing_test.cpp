@@ -102,5 +102,20 @@ TEST_F(GpuSharingTest, IsForWorkersThatShareAGpu) {
   EXPECT_THAT(pipe_directory_with(2), StartsWith("/tmp/btm-mps-"));
 }
 
+TEST(GpuShare, IsTwiceThePartOfAWorker) {
+  const auto share_of_each = [](int workers, int models) {
+    LauncherSettings settings;
+    settings.device = Device::cuda;
+    settings.workers = workers;
+    return share_of(settings, Precision::automatic, models).gpu_share;
+  };
+  const int gpus = find_gpu()->count;
+  EXPECT_EQ(share_of_each(gpus, 8 * gpus), 100);
+  EXPECT_EQ(share_of_each(2 * gpus, 8 * gpus), 100);
+  EXPECT_EQ(share_of_each(3 * gpus, 8 * gpus), 67);
+  EXPECT_EQ(share_of_each(8 * gpus, 8 * gpus), 25);
+  EXPECT_EQ(share_of_each(8 * gpus, gpus), 100);  // so few models
+}
+
 }  // namespace
 }  // namespace btm

@@ -64,6 +64,7 @@ TEST(Job, RefusesWhatCantBe) {
       {[](TrainingJob& j) { j.training.beta1 = 1; }, "training.beta1 is 1"},
       {[](TrainingJob& j) { j.training.keep_checkpoints = 0; }, "training.keep_checkpoints is 0"},
       {[](TrainingJob& j) { j.threads = 0; }, "threads is 0"},
+      {[](TrainingJob& j) { j.gpu_share = 0; }, "gpu_share is 0"},
       {[](TrainingJob& j) { j.data.clear(); }, "no domain"},
   };
   check_job(job);

@@ -64,6 +64,7 @@ __global__ void swiglu_backward_kernel(std::size_t size, int width, const bf16* 
 
 // For sum_columns().
 struct ThroughGelu {
+  static constexpr int kRowsAtOnce = 2;
   struct Loaded {
     Pack<bf16, kColumnStep> before, d;
   };

@@ -14,6 +14,7 @@
 
 #include "btm/core/error.h"
 #include "btm/model/cuda/cudnn_attention.h"
+#include "btm/model/cuda/lt_products.h"
 #include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/products.h"
 
@@ -60,6 +61,15 @@ at::Tensor float_matrix(float* p, std::int64_t rows, std::int64_t columns) {
 at::Tensor weight_of(const LinearOffsets& l, const bf16* weights) {
   if (l.op == Op::none) return matrix(weights + l.weight, l.in, l.out);
   return matrix(weights + l.weight, l.out, l.in).t();
+}
+
+// The same for cuBLASLt, or its transpose.
+LtMatrix lt_weight_of(const LinearOffsets& l, const bf16* weights) {
+  return {weights + l.weight, l.op == Op::none ? l.out : l.in, l.op};
+}
+LtMatrix transposed(LtMatrix m) {
+  m.op = m.op == Op::none ? Op::transposed : Op::none;
+  return m;
 }
 
 // [sequences, heads, queries, head_dim], as attention of ATen's takes them, of rows of `stride` numbers.
@@ -138,10 +148,12 @@ class AtenProducts : public Products {
       gpu_.setDevice(c10::Device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(device)));
       stream_ = stream_of(gpu_);
     });
-    cudnn_.emplace(stream(), [](std::size_t bytes) {
+    const auto scratch = [](std::size_t bytes) {
       const auto size = static_cast<std::int64_t>(bytes);
       return at::empty({size}, at::TensorOptions(current_device()).dtype(at::kByte)).mutable_data_ptr();
-    });
+    };
+    lt_.emplace(stream(), scratch);
+    cudnn_.emplace(stream(), scratch);
   }
 
   cudaStream_t stream() const override { return static_cast<cudaStream_t>(stream_->native_handle()); }
@@ -149,11 +161,13 @@ class AtenProducts : public Products {
   void linear_forward(const LinearOffsets& l, const bf16* weights, int rows, const bf16* x, bf16* y,
                       int stride) override {
     on_stream([&] {
+      const bf16* bias = l.bias == kAbsent ? nullptr : weights + l.bias;
+      if (lt_->product(rows, l.out, l.in, {x, l.in, Op::none}, lt_weight_of(l, weights), bias, y, stride)) return;
       at::Tensor out = tensor(y, {rows, l.out}, {stride, 1});
-      if (l.bias == kAbsent) {
-        at::mm_out(out, matrix(x, rows, l.in), weight_of(l, weights));
+      if (bias) {
+        at::addmm_out(out, tensor(bias, {l.out}, {1}), matrix(x, rows, l.in), weight_of(l, weights));
       } else {
-        at::addmm_out(out, tensor(weights + l.bias, {l.out}, {1}), matrix(x, rows, l.in), weight_of(l, weights));
+        at::mm_out(out, matrix(x, rows, l.in), weight_of(l, weights));
       }
     });
   }
@@ -161,6 +175,8 @@ class AtenProducts : public Products {
   void linear_backward_input(const LinearOffsets& l, const bf16* weights, int rows, const bf16* dy, int stride,
                              bf16* dx) override {
     on_stream([&] {
+      const LtMatrix w = transposed(lt_weight_of(l, weights));
+      if (lt_->product(rows, l.in, l.out, {dy, stride, Op::none}, w, nullptr, dx, l.in)) return;
       at::Tensor out = matrix(dx, rows, l.in);
       at::mm_out(out, tensor(dy, {rows, l.out}, {stride, 1}), weight_of(l, weights).t());
     });
@@ -169,6 +185,13 @@ class AtenProducts : public Products {
   void linear_backward_weight(const LinearOffsets& l, int rows, const bf16* x, const bf16* dy, int stride,
                               float* gradients) override {
     on_stream([&] {
+      LtMatrix a = {x, l.in, Op::none}, b = {dy, stride, Op::none};
+      int m = l.in, n = l.out;
+      if (l.op != Op::none) {
+        std::swap(a, b);
+        std::swap(m, n);
+      }
+      if (lt_->add_product(m, n, rows, transposed(a), b, gradients + l.weight)) return;
       at::Tensor in = matrix(x, rows, l.in), out = tensor(dy, {rows, l.out}, {stride, 1});
       if (l.op != Op::none) std::swap(in, out);
       at::Tensor sum = float_matrix(gradients + l.weight, in.size(1), out.size(1));
@@ -222,6 +245,7 @@ class AtenProducts : public Products {
 
   c10::impl::VirtualGuardImpl gpu_ = gpu();
   std::optional<c10::Stream> stream_;
+  std::optional<LtProducts> lt_;
   std::optional<CudnnAttention> cudnn_;
 };
 

@@ -4,7 +4,8 @@ namespace btm::cuda {
 namespace {
 
 constexpr int kMostWarps = 32;
-constexpr int kSetsOfWarp = 4;  // at least
+constexpr int kSetsOfWarp = 4;   // at least
+constexpr int kSetsAtOnce = 16;  // that are loaded before the first is added
 
 // A block has a warp's width of columns; its warps share the sets.
 __global__ void add_parts_kernel(int sets, int width, const float* parts, ColumnSums sums) {
@@ -16,8 +17,15 @@ __global__ void add_parts_kernel(int sets, int width, const float* parts, Column
   const float* from = parts + std::size_t(blockIdx.y) * sets * width + column;
   float sum = 0;
   if (column < width) {
-#pragma unroll 4
-    for (int set = warp; set < sets; set += warps) sum += from[std::size_t(set) * width];
+    int set = warp;
+    for (; set + (kSetsAtOnce - 1) * warps < sets; set += kSetsAtOnce * warps) {
+      float x[kSetsAtOnce];
+#pragma unroll
+      for (int i = 0; i < kSetsAtOnce; ++i) x[i] = from[std::size_t(set + i * warps) * width];
+#pragma unroll
+      for (int i = 0; i < kSetsAtOnce; ++i) sum += x[i];
+    }
+    for (; set < sets; set += warps) sum += from[std::size_t(set) * width];
   }
   of_warp[warp][lane] = sum;
   __syncthreads();

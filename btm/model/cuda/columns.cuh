@@ -11,7 +11,6 @@ namespace btm::cuda {
 
 constexpr int kColumnThreads = 128;
 constexpr int kColumnStep = 4;   // columns of a thread
-constexpr int kRowsAtOnce = 2;   // that it has loaded before it works on the first
 constexpr int kRowsOfPart = 32;  // that it goes down, at least
 
 // sums.of[kind] [width] += the column sums of parts [kind] [sets, width], for those that are not null.
@@ -22,24 +21,28 @@ void add_parts(cudaStream_t stream, int sets, int width, const float* parts, Col
 
 // The column sums of the rows [blockIdx.y x part, ...) into parts [gridDim.y, width]. `numbers` says what is summed,
 // and may write it: numbers.load(row, column) loads what lies at kColumnStep columns, numbers.put(row, column, what was
-// loaded) gives their numbers as Pack<float, kColumnStep>.
+// loaded) gives their numbers as Pack<float, kColumnStep>. Numbers::kRowsAtOnce rows are loaded before the first is
+// put.
 template <class Numbers>
 __global__ void column_parts(Numbers numbers, int rows, int width, int part, float* parts) {
   const int column = (blockIdx.x * blockDim.x + threadIdx.x) * kColumnStep;
   if (column >= width) return;
   const int end = min(rows, (static_cast<int>(blockIdx.y) + 1) * part);
   Pack<float, kColumnStep> sums = {};
-  for (int row = blockIdx.y * part; row < end; row += kRowsAtOnce) {
+  constexpr int kRowsAtOnce = Numbers::kRowsAtOnce;
+  const auto put = [&](int row, const typename Numbers::Loaded& loaded) {
+    const Pack<float, kColumnStep> x = numbers.put(row, column, loaded);
+    for (int i = 0; i < kColumnStep; ++i) sums.v[i] += x.v[i];
+  };
+  int row = blockIdx.y * part;
+  for (; row + kRowsAtOnce <= end; row += kRowsAtOnce) {
     typename Numbers::Loaded loaded[kRowsAtOnce];
-    for (int r = 0; r < kRowsAtOnce; ++r) {
-      if (row + r < end) loaded[r] = numbers.load(row + r, column);
-    }
-    for (int r = 0; r < kRowsAtOnce; ++r) {
-      if (row + r >= end) break;
-      const Pack<float, kColumnStep> x = numbers.put(row + r, column, loaded[r]);
-      for (int i = 0; i < kColumnStep; ++i) sums.v[i] += x.v[i];
-    }
+#pragma unroll
+    for (int r = 0; r < kRowsAtOnce; ++r) loaded[r] = numbers.load(row + r, column);
+#pragma unroll
+    for (int r = 0; r < kRowsAtOnce; ++r) put(row + r, loaded[r]);
   }
+  for (; row < end; ++row) put(row, numbers.load(row, column));
   store(parts + std::size_t(blockIdx.y) * width + column, sums);
 }
 

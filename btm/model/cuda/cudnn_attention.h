@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -19,10 +20,14 @@ inline bool worth_cudnn(const AttentionShape& s, int sequences) {
   return static_cast<double>(sequences) * s.heads * s.head_dim * s.queries * s.queries >= kCudnnWork;
 }
 
-// Of scratch, at most. Its backward pass, told to add up in one order, keeps a gradient of the queries in float32 for
-// each kCudnnKeys keys; where that is more, sequences come one after another.
+// Its backward pass, told to add up in one order, keeps the softmax's gradients [heads, queries, queries] in bf16.
+// Where those of all sequences are more than this, sequences come in parts.
 constexpr std::size_t kCudnnScratch = std::size_t{1} << 30;
-constexpr int kCudnnKeys = 128;
+inline std::size_t cudnn_scratch(const AttentionShape& s, int sequences) {
+  const std::size_t all = sizeof(bf16) * static_cast<std::size_t>(sequences) * static_cast<std::size_t>(s.heads) *
+                          static_cast<std::size_t>(s.queries) * static_cast<std::size_t>(s.queries);
+  return std::min(all, kCudnnScratch);
+}
 
 // For one stream. As Products has it; both return false where they did nothing, since cuDNN can't or since it is not
 // worth_cudnn().

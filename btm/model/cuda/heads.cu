@@ -28,6 +28,7 @@ Apart apart_of(const AttentionShape& shape, const HeadGradients& from) {
 // For sum_columns().
 struct Join {
   using Loaded = Pack<bf16, kColumnStep>;
+  static constexpr int kRowsAtOnce = 8;
   Apart apart;
   bf16* d_qkv;
 

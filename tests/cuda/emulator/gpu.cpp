@@ -10,6 +10,8 @@ std::optional<Gpu> find_gpu(NoGpu*) {
   return Gpu{"the emulator", static_cast<double>(total), 1};
 }
 
+void take_share_of_gpu(int) {}
+
 double measure_gpu_peak() {
   return 1e9;
 }
