@@ -20,11 +20,14 @@
 namespace btm {
 namespace {
 
+constexpr int kBudget = 24;
+
 struct Options {
   std::vector<std::string> sources;
   std::string output, forest;
   std::string weights, domain;  // how to choose the weights, and for what
-  int top_k = 0, budget = 24;
+  int top_k = 0;
+  std::optional<int> budget;
   std::string shard_size;
   bool force = false;
   bool json = false;
@@ -130,8 +133,8 @@ std::vector<WeightedFolder> choose_sources(const Options& options) {
     DomainSample sample{options.domain};
     const ScoringPlace place = scoring_place(forest, usable_cores());
     Scores dev = score_sample(forest, experts, sample, place, options.json);
-    weights =
-        average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev, {options.budget, place});
+    weights = average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev,
+                              {options.budget.value_or(kBudget), place});
   }
   if (options.top_k < 0) throw input_error("--top-k is {}, but can't be negative", options.top_k);
   keep_largest(weights.experts, options.top_k);
@@ -155,8 +158,11 @@ std::int64_t shard_bytes(const Options& options) {
 
 void run(const Options& options) {
   check_output(options);
-  if (options.weights.empty() && (options.top_k != 0 || !options.domain.empty())) {
-    throw input_error("--top-k and --domain are for weights that are chosen: add --weights KIND");
+  if (options.weights.empty() && (options.top_k != 0 || !options.domain.empty() || options.budget)) {
+    throw input_error("--top-k, --domain and --budget are for weights that are chosen: add --weights KIND");
+  }
+  if (options.budget && *options.budget < 1) {
+    throw input_error("--budget is {}, but must be at least 1", *options.budget);
   }
   auto sources = options.weights.empty() ? find_sources(options) : choose_sources(options);
   fs::path output = fs::path(options.output) / "";  // "dir" and "dir/" are one
@@ -195,7 +201,7 @@ void add_average(CLI::App& app) {
   command->add_option("--domain", options->domain, "Domain of the forest that the average is for")->type_name("NAME");
   command->add_option("--top-k", options->top_k, "Keep the K largest of the weights chosen")->type_name("K");
   command->add_option("--budget", options->budget, "Models that fitted and interpolated try at most")
-      ->capture_default_str();
+      ->default_str(std::to_string(kBudget));
   command
       ->add_option("--shard-size", options->shard_size,
                    "Split the weights into files of at most this, e.g. 5G (default: one file)")

@@ -32,6 +32,7 @@ BranchSettings settings_of(const Options& options) {
   }
   BranchSettings settings;
   read_settings(node, settings, "btm branch");
+  check_branch(settings, "btm branch");
   return settings;
 }
 

@@ -103,8 +103,11 @@ GenerateChoice choose_ensemble(const Forest& forest, const GenerateChoiceOptions
 GenerateChoice choose(const GenerateChoiceOptions& options, const std::vector<std::string>& prompts) {
   fs::path folder = options.source;
   if (fs::exists(folder / "config.json")) {
-    if (!options.expert.empty() || !options.average.empty()) {
-      throw input_error("{} is one model: --expert and --average choose from a forest", folder.string());
+    if (!options.expert.empty() || !options.average.empty() || options.mixture.given() || options.with_seed ||
+        options.top_experts != 0 || options.drop_below != 0) {
+      throw input_error(
+          "{} is one model: what chooses or weighs experts (--expert, --average, --domain ...) is for a forest",
+          folder.string());
     }
     return {folder.string(), {single_member(folder.string(), folder, "")}, {{1.0}}, Tokenizer::load(folder)};
   }

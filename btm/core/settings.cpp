@@ -94,8 +94,13 @@ void apply_override(YAML::Node& root, const std::string& assignment) {
     std::size_t dot = path.find('.', start);
     std::string key = path.substr(start, dot == std::string::npos ? dot : dot - start);
     bool index = !key.empty() && key.find_first_not_of("0123456789") == std::string::npos && node.IsSequence();
-    if (index && std::stoul(key) >= node.size()) {
+    if (index && (key.size() > 9 || std::stoul(key) >= node.size())) {
       throw input_error("--set {}: there are only {} entries before '{}'", assignment, node.size(), key);
+    }
+    if (node.IsScalar() || (node.IsSequence() && !index)) {
+      throw input_error("--set {}: before '{}' is {}", assignment, key,
+                        node.IsScalar() ? fmt::format("'{}', which has no keys", node.Scalar())
+                                        : "a list, whose entries have the numbers 0, 1 ...");
     }
     YAML::Node next = index ? node[std::stoul(key)] : node[key];
     if (dot == std::string::npos) {

@@ -133,7 +133,7 @@ std::vector<std::string> experts_before(const Plan& plan, std::size_t cycle) {
 }
 
 // Whom the cycle waits for, and that it waits for all whom it branches from.
-void check_branch(const Plan& plan, std::size_t index, const std::string& where) {
+void check_parents(const Plan& plan, std::size_t index, const std::string& where) {
   const CycleSettings& cycle = plan.cycles[index];
   const std::vector<std::string> before = experts_before(plan, index);
   for (const std::string& name : cycle.after) {
@@ -150,11 +150,25 @@ void check_branch(const Plan& plan, std::size_t index, const std::string& where)
     throw input_error("{}.branch: {} no experts to branch from; use seed or random", where,
                       index == 0 ? "the first cycle has" : "the cycle waits for the seed alone, so it has");
   }
+  check_branch(branch, where + ".branch");
   for (const auto& [name, weight] : branch.weights) {
-    if (weight < 0) throw input_error("{}.branch.weights.{}: {} is negative", where, name, weight);
     if (!cycle.after.empty() && contains(before, name) && !contains(cycle.after, name)) {
       throw input_error("{}.branch.weights.{}: add it to {}.after, so that it is there", where, name, where);
     }
+  }
+}
+
+// That there is an update at all; told before the seed is trained, not behind it.
+void check_updates(std::int64_t tokens, const TrainingSettings& training, const Plan& plan, const std::string& where) {
+  const std::int64_t context = plan.model.config.context, update = training.batch_tokens / context * context;
+  if (update < 1) {
+    throw input_error("{}.training.batch_tokens is {}, less than one sequence of {} tokens (model.context); raise it",
+                      where, training.batch_tokens, context);
+  }
+  if (tokens < update) {
+    throw input_error(
+        "{}.tokens is {}, less than one update of {} (training.batch_tokens); raise it or lower the batch", where,
+        tokens, update);
   }
 }
 
@@ -174,8 +188,9 @@ void check_cycles(const Plan& plan) {
       if (!seen.insert(name).second) throw input_error("{}.experts: '{}' has an expert already", where, name);
     }
     if (cycle.tokens <= 0) throw input_error("{}.tokens must be more than 0", where);
-    check_branch(plan, i, where);
+    check_parents(plan, i, where);
     check_training(cycle.training, where + ".training");
+    check_updates(cycle.tokens, cycle.training, plan, where);
   }
 }
 
@@ -187,6 +202,7 @@ void check_comparisons(const Plan& plan) {
     if (!seen.insert(name).second) throw input_error("{}: {} is there twice; a forest has one of a name", where, name);
     if (comparison.tokens < 0) throw input_error("{}.tokens is {}, but must be 0 or more", where, comparison.tokens);
     check_training(comparison.training, where + ".training");
+    if (comparison.tokens > 0) check_updates(comparison.tokens, comparison.training, plan, where);
   }
 }
 
@@ -199,6 +215,7 @@ void check_seed(const Plan& plan) {
   }
   if (plan.seed.tokens < 0) throw input_error("seed.tokens is {}, but must be 0 or more", plan.seed.tokens);
   check_training(plan.seed.training, "seed.training");
+  if (plan.seed.tokens > 0) check_updates(plan.seed.tokens, plan.seed.training, plan, "seed");
 }
 
 void check_trainer(const Plan& plan) {
@@ -231,6 +248,14 @@ void check_launcher(const LauncherSettings& s) {
 
 void read_scalar(BranchSettings& s, const std::string& word) {
   settings_detail::read(YAML::Node(word), s.from, "branch");
+}
+
+void check_branch(const BranchSettings& branch, const std::string& where) {
+  for (const auto& [name, weight] : branch.weights) {
+    if (!(weight >= 0)) throw input_error("{}.weights.{}: {} is not 0 or more", where, name, weight);
+  }
+  if (branch.top_k < 0) throw input_error("{}.top_k is {}, but can't be negative", where, branch.top_k);
+  if (branch.sequences < 1) throw input_error("{}.sequences is {}, but must be at least 1", where, branch.sequences);
 }
 
 std::vector<std::string> domains_of_role(const Plan& plan, Role role) {

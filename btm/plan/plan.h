@@ -94,6 +94,8 @@ void visit(BranchSettings& s, F&& f) {
   f("sequences", s.sequences, "posterior, argmax: train sequences of the new domain that estimate it");
 }
 void read_scalar(BranchSettings& s, const std::string& word);
+// Throws Error(input) that begins with `where` for numbers that can't be.
+void check_branch(const BranchSettings& branch, const std::string& where);
 
 struct CycleSettings {
   std::vector<std::string> experts;

@@ -58,6 +58,7 @@ std::optional<Gpu> find_gpu(NoGpu* why) {
 }
 
 void take_share_of_gpu(int percent) {
+  if (percent == 100) return;
   ::setenv("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", std::to_string(percent).c_str(), 0);  // what someone has set stays
 }
 

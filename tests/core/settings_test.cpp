@@ -87,6 +87,24 @@ TEST(Settings, OverridesReachTheTree) {
   EXPECT_THROW(apply_override(root, "tokens"), Error);
 }
 
+TEST(Settings, OverridesOfWhatIsNotThereAreRefused) {
+  const auto refused = [](const char* assignment) {
+    YAML::Node root = parse_yaml("{tokens: 1, list: [a, {tokens: 1}]}", "x");
+    try {
+      apply_override(root, assignment);
+      return std::string("taken");
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+  };
+  EXPECT_EQ(refused("list.1.tokens=2"), "taken");
+  EXPECT_THAT(refused("tokens.all=2"), testing::HasSubstr("before 'all' is '1', which has no keys"));
+  EXPECT_THAT(refused("list.0.tokens=2"), testing::HasSubstr("before 'tokens' is 'a', which has no keys"));
+  EXPECT_THAT(refused("list.tokens=2"), testing::HasSubstr("before 'tokens' is a list"));
+  EXPECT_THAT(refused("list.2=2"), testing::HasSubstr("there are only 2 entries"));
+  EXPECT_THAT(refused("list.99999999999999999999=2"), testing::HasSubstr("there are only 2 entries"));
+}
+
 TEST(Settings, JsonAndYamlReadBack) {
   Outer s = parse("{tokens: 7, domains: [a, b], inner: {x: {color: green}}}");
   Json json = settings_json(s);

@@ -49,6 +49,17 @@ class Errors(ForestCase):
         self.assertFalse((self.forest / "forest.yaml").exists())
         self.grow_refused(["launcher.device", "gpu", "auto, cpu, cuda"], "launcher.device=gpu")
 
+    def test_tokens_for_less_than_an_update_are_told_before_any_work(self):
+        for key in ("seed", "cycles.0", "compare.0"):
+            key = f"{key}.tokens"
+            name = key.replace(".0", "[0]")
+            self.grow_refused([f"{name} is 7", "batch_tokens"], "compare=[{model: dense}]", f"{key}=7")
+        self.assertFalse((self.forest / "forest.yaml").exists())
+
+    def test_branches_that_cannot_be(self):
+        self.grow_refused(["cycles[0].branch.top_k", "-1"], "cycles.0.branch.top_k=-1")
+        self.grow_refused(["cycles[0].branch.sequences", "0"], "cycles.0.branch.sequences=0")
+
     # ---- text
 
     def text(self, name, data):
@@ -131,8 +142,13 @@ class Errors(ForestCase):
                 path.write_bytes(whole)
 
     def test_options_that_would_be_ignored_are_refused(self):
-        for option in ("--top-k", "--domain"):
+        for option in ("--top-k", "--domain", "--budget"):
             self.refused("average", "a", "b", "--output", self.folder / "mean", option, "1", says=[option, "--weights"])
+        model = self.folder / "model"
+        model.mkdir()
+        (model / "config.json").write_text("{}")
+        for option in (["--domain", "cpp"], ["--prior", "uniform"], ["--with-seed"], ["--top-experts", "1"], ["--drop-below", "0.1"]):
+            self.refused("generate", model, "--prompt", "a", *option, says=[str(model), "one model"])
         for option in ("--tokens", "--tokenizer", "--init"):
             self.refused("train", self.folder / "run", option, "1", says=[option, "--output"])
 
