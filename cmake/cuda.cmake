@@ -14,10 +14,10 @@ find_package(CUDAToolkit REQUIRED)
 get_filename_component(torch_packages ${TORCH_DIR} DIRECTORY)
 set(nvidia ${torch_packages}/nvidia)
 file(GLOB CUBLASLT_LIBRARY ${nvidia}/cu[0-9]*/lib/libcublasLt.so.* ${nvidia}/cublas/lib/libcublasLt.so.*)
-find_path(CUBLASLT_INCLUDE_DIR cublasLt.h PATHS ${nvidia}/cu13/include ${nvidia}/cublas/include NO_DEFAULT_PATH)
+find_path(CUBLASLT_INCLUDE_DIR cublasLt.h PATHS ${nvidia}/cu13/include ${nvidia}/cublas/include NO_DEFAULT_PATH NO_CACHE)
 file(GLOB CUDNN_LIBRARY ${nvidia}/cudnn/lib/libcudnn.so.*)
-find_path(CUDNN_INCLUDE_DIR cudnn.h PATHS ${nvidia}/cudnn/include NO_DEFAULT_PATH)
-find_path(CUDNN_FRONTEND_INCLUDE_DIR cudnn_frontend.h PATHS ${CMAKE_SOURCE_DIR}/.setup/cudnn_frontend/include)
+find_path(CUDNN_INCLUDE_DIR cudnn.h PATHS ${nvidia}/cudnn/include NO_DEFAULT_PATH NO_CACHE)
+find_path(CUDNN_FRONTEND_INCLUDE_DIR cudnn_frontend.h PATHS ${CMAKE_SOURCE_DIR}/.setup/cudnn_frontend/include NO_CACHE)
 
 function(btm_nvidia_library name library)  # and the folders of its headers
   add_library(btm_${name} INTERFACE)

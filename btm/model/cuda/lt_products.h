@@ -36,7 +36,8 @@ class LtProducts {
   LtProducts(cudaStream_t stream, Scratch scratch);
   ~LtProducts();
 
-  // c [m, n] = a [m, k] b [k, n] + bias [n], which may be null
+  // c [m, n] = a [m, k] b [k, n] + bias [n], which may be null. Rows of c are c_stride numbers apart, the last one,
+  // too, and what lies between them may change.
   bool product(int m, int n, int k, LtMatrix a, LtMatrix b, const bf16* bias, bf16* c, std::int64_t c_stride);
   // c [m, n] += a [m, k] b [k, n]
   bool add_product(int m, int n, int k, LtMatrix a, LtMatrix b, float* c);

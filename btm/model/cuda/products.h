@@ -21,7 +21,7 @@ class Products {
   virtual cudaStream_t stream() const = 0;
 
   // y [rows, out] = x [rows, in] w + bias, of layer l whose weights lie at their offsets from `weights`. Rows of y and
-  // dy are `stride` numbers apart, at least out.
+  // dy are `stride` numbers apart, at least out; what lies between those of y may change.
   virtual void linear_forward(const LinearOffsets& l, const bf16* weights, int rows, const bf16* x, bf16* y,
                               int stride) = 0;
   // dx [rows, in] = dy [rows, out] w^T
