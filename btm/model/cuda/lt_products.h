@@ -5,11 +5,10 @@
 
 #include <cuda_runtime.h>
 
-#include <cstddef>
-#include <functional>
 #include <memory>
 
 #include "btm/model/bf16.h"
+#include "btm/model/cuda/memory.h"
 #include "btm/model/kernels/gemm.h"
 
 namespace btm::cuda {
@@ -30,9 +29,6 @@ struct LtMatrix {
 // For one stream. Both functions return false where they did nothing, since there is no cuBLASLt.
 class LtProducts {
  public:
-  // Memory of so many bytes for work that is given to the stream before the next call.
-  using Scratch = std::function<void*(std::size_t bytes)>;
-
   LtProducts(cudaStream_t stream, Scratch scratch);
   ~LtProducts();
 

@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 namespace btm::cuda {
@@ -18,6 +19,9 @@ void check_cuda(cudaError_t answer, const char* what);
 
 void* allocate_on_device(std::size_t bytes);  // zeroed; aligned to 256 bytes
 void* allocate_pinned(std::size_t bytes);     // on the host, where copies to the GPU don't wait
+
+// Memory of the GPU of so many bytes, for work that is given to the stream before the next call.
+using Scratch = std::function<void*(std::size_t bytes)>;
 
 // [size] numbers in memory that these two functions give and take back.
 template <class T, void* (*allocate)(std::size_t), cudaError_t (*release)(void*)>
