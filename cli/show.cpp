@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "btm/core/files.h"
+#include "btm/forest/comparisons.h"
 #include "btm/forest/edit_log.h"
 #include "btm/forest/lineage.h"
 #include "cli/command.h"
@@ -27,6 +28,9 @@ struct Found {
   if (forest.seed) names.push_back(kSeedName);
   for (const ExpertInfo& info : forest.experts) names.push_back(info.name);
   for (const ExpertInfo& info : forest.removed) names.push_back(info.name);
+  for (const PublishedComparison& comparison : published_comparisons(forest.paths)) {
+    for (const ComparisonModel& model : comparison.models) names.push_back(model.name);
+  }
   std::string nearest = nearest_word(name, names);
   throw input_error("{}: no model '{}'; {}", forest.paths.root.string(), name,
                     !nearest.empty() ? fmt::format("did you mean '{}'?", nearest)
@@ -34,13 +38,15 @@ struct Found {
                                      : fmt::format("there are {}", fmt::join(names, ", ")));
 }
 
-// The seed, a living expert, a comparison, or else the expert of that name that was removed last.
+// The seed, a living expert, a model of a comparison, or else the expert of that name that was removed last.
 Found find_model(const Forest& forest, const std::string& name) {
   const ForestPaths& paths = forest.paths;
   if (name == kSeedName && forest.seed) return {*forest.seed, paths.seed()};
   if (const ExpertInfo* alive = forest.find(name)) return {*alive, paths.expert(name)};
-  if (name.find('/') == std::string::npos && is_published(paths.comparison(name))) {
-    return {load_expert(paths.comparison(name)), paths.comparison(name)};
+  for (PublishedComparison& comparison : published_comparisons(paths)) {
+    for (ComparisonModel& model : comparison.models) {
+      if (model.name == name) return {std::move(model.info), model.folder};
+    }
   }
   for (auto at = forest.removed.rbegin(); at != forest.removed.rend(); ++at) {
     if (at->name == name) return {*at, {}};
@@ -137,7 +143,10 @@ void add_show(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("show", "Show all that is known of one model: lineage, compute, recipe");
   command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_option("EXPERT", options->expert, "Name of an expert, also a removed one; seed; or a comparison")
+  command
+      ->add_option(
+          "EXPERT", options->expert,
+          "Name of an expert, also a removed one; seed; or a comparison, as NAME/MODEL if it has several models")
       ->required();
   command->add_flag("--json", options->json, "Print as JSON: expert.json with state, folder, perplexity, descendants");
   command->callback([options] { run(*options); });

@@ -41,6 +41,9 @@ class Baselines(ForestCase):
         self.assertIn("nothing to do", btm("grow", self.plan).stderr)
         self.assertEqual(self.weights(), before)
         btm("generate", self.forest, "--expert", "demix/python", "--prompt", "def ", "--tokens", 5)
+        for name in ("demix/python", "random_split/part_1", "random_init/cpp", "dense_from_random"):
+            self.assertIn(str(self.forest / "comparisons" / name), btm("show", self.forest, name).stdout)
+        self.assertIn("did you mean 'random_split/part_1'?", btm("show", self.forest, "random_split/part1", code=2).stderr)
 
     def test_demix_loads_in_transformers(self):
         import torch
