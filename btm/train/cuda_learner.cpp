@@ -227,8 +227,6 @@ void CudaLearner::score(int domain, int window, std::span<const TokenId> tokens,
   scorer_.score(parameters_.both(), domain, window, tokens, log_probs);
 }
 
-}  // namespace
-
 // What attention and products take beside our buffers, of `count` sequences.
 std::size_t scratch_bytes(const ModelConfig& config, int count) {
   const AttentionShape shape = attention_shape(config, config.context, Operands::bf16);
@@ -243,6 +241,8 @@ std::size_t scratch_bytes(const ModelConfig& config, int count) {
           : 0;
   return attention + gradient;
 }
+
+}  // namespace
 
 std::size_t cuda_learner_bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int ranks,
                                int domains) {
