@@ -20,8 +20,6 @@
 namespace btm {
 namespace {
 
-constexpr int kBudget = 24;
-
 struct Options {
   std::vector<std::string> sources;
   std::string output, forest;
@@ -134,7 +132,7 @@ std::vector<WeightedFolder> choose_sources(const Options& options) {
     const ScoringPlace place = scoring_place(forest, usable_cores());
     Scores dev = score_sample(forest, experts, sample, place, options.json);
     weights = average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev,
-                              {options.budget.value_or(kBudget), place});
+                              {options.budget.value_or(AverageFitSettings().budget), place});
   }
   if (options.top_k < 0) throw input_error("--top-k is {}, but can't be negative", options.top_k);
   keep_largest(weights.experts, options.top_k);
@@ -201,7 +199,7 @@ void add_average(CLI::App& app) {
   command->add_option("--domain", options->domain, "Domain of the forest that the average is for")->type_name("NAME");
   command->add_option("--top-k", options->top_k, "Keep the K largest of the weights chosen")->type_name("K");
   command->add_option("--budget", options->budget, "Models that fitted and interpolated try at most")
-      ->default_str(std::to_string(kBudget));
+      ->default_str(std::to_string(AverageFitSettings().budget));
   command
       ->add_option("--shard-size", options->shard_size,
                    "Split the weights into files of at most this, e.g. 5G (default: one file)")

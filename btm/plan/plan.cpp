@@ -158,20 +158,6 @@ void check_parents(const Plan& plan, std::size_t index, const std::string& where
   }
 }
 
-// That there is an update at all; told before the seed is trained, not behind it.
-void check_updates(std::int64_t tokens, const TrainingSettings& training, const Plan& plan, const std::string& where) {
-  const std::int64_t context = plan.model.config.context, update = training.batch_tokens / context * context;
-  if (update < 1) {
-    throw input_error("{}.training.batch_tokens is {}, less than one sequence of {} tokens (model.context); raise it",
-                      where, training.batch_tokens, context);
-  }
-  if (tokens < update) {
-    throw input_error(
-        "{}.tokens is {}, less than one update of {} (training.batch_tokens); raise it or lower the batch", where,
-        tokens, update);
-  }
-}
-
 void check_cycles(const Plan& plan) {
   std::vector<std::string> train = domains_of_role(plan, Role::train);
   std::set<std::string> seen;
@@ -190,7 +176,7 @@ void check_cycles(const Plan& plan) {
     if (cycle.tokens <= 0) throw input_error("{}.tokens must be more than 0", where);
     check_parents(plan, i, where);
     check_training(cycle.training, where + ".training");
-    check_updates(cycle.tokens, cycle.training, plan, where);
+    check_updates(cycle.tokens, cycle.training, plan.model.config.context, where + ".");
   }
 }
 
@@ -202,7 +188,9 @@ void check_comparisons(const Plan& plan) {
     if (!seen.insert(name).second) throw input_error("{}: {} is there twice; a forest has one of a name", where, name);
     if (comparison.tokens < 0) throw input_error("{}.tokens is {}, but must be 0 or more", where, comparison.tokens);
     check_training(comparison.training, where + ".training");
-    if (comparison.tokens > 0) check_updates(comparison.tokens, comparison.training, plan, where);
+    if (comparison.tokens > 0) {
+      check_updates(comparison.tokens, comparison.training, plan.model.config.context, where + ".");
+    }
   }
 }
 
@@ -215,7 +203,9 @@ void check_seed(const Plan& plan) {
   }
   if (plan.seed.tokens < 0) throw input_error("seed.tokens is {}, but must be 0 or more", plan.seed.tokens);
   check_training(plan.seed.training, "seed.training");
-  if (plan.seed.tokens > 0) check_updates(plan.seed.tokens, plan.seed.training, plan, "seed");
+  if (plan.seed.tokens > 0) {
+    check_updates(plan.seed.tokens, plan.seed.training, plan.model.config.context, "seed.");
+  }
 }
 
 void check_trainer(const Plan& plan) {
@@ -285,16 +275,16 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
   try {
     if (plan.forest.empty()) throw input_error("forest is missing: the folder to grow in");
     take_shape_of_checkpoint(root, plan);
+    ModelConfig config = plan.model.config;
+    if (config.vocab_size == 0) config.vocab_size = plan.tokenizer.vocab_size;
+    resolve(config);  // throws where the shape can't be
     check_training(plan.training, "training");
     check_domains(plan);
     check_seed(plan);
     check_cycles(plan);
     check_comparisons(plan);
     apply_text_root(plan);
-    ModelConfig config = plan.model.config;
-    if (config.vocab_size == 0) config.vocab_size = plan.tokenizer.vocab_size;
     check_evaluation(plan.evaluate);
-    resolve(config);  // throws where the shape can't be
     check_launcher(plan.launcher);
     check_trainer(plan);
   } catch (const Error& e) {

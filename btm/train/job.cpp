@@ -73,13 +73,17 @@ void check_job(const TrainingJob& job) {
   if (job.gpu_share < 1 || job.gpu_share > 100) throw input_error("gpu_share is {}, expected 1 to 100", job.gpu_share);
   if (job.data.empty()) throw input_error("data names no domain to train on");
   if (job.part < 0 || job.part >= job.parts) throw input_error("part {} of {}: there is none", job.part, job.parts);
-  if (job.training.batch_tokens < job.model.context) {
-    throw input_error("training.batch_tokens is {}, less than one sequence of {} tokens (model.context); raise it",
-                      job.training.batch_tokens, job.model.context);
+  check_updates(job.tokens, job.training, job.model.context, "");
+}
+
+void check_updates(std::int64_t tokens, const TrainingSettings& training, int context, const std::string& where) {
+  if (training.batch_tokens < context) {
+    throw input_error("{}training.batch_tokens is {}, less than one sequence of {} tokens (model.context); raise it",
+                      where, training.batch_tokens, context);
   }
-  if (update_count(job) < 1) {
-    throw input_error("tokens is {}, less than one update of {} (training.batch_tokens); raise it or lower the batch",
-                      job.tokens, job.training.batch_tokens);
+  if (tokens < training.batch_tokens / context * context) {
+    throw input_error("{}tokens is {}, less than one update of {} (training.batch_tokens); raise it or lower the batch",
+                      where, tokens, training.batch_tokens);
   }
 }
 

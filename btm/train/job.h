@@ -102,6 +102,8 @@ void save_result(const std::filesystem::path& run, const TrainingResult& result)
 // Throw Error(input) naming the first setting that can't be; `where` stands before its name: training, seed.training.
 void check_training(const TrainingSettings& settings, const std::string& where);
 void check_job(const TrainingJob& job);
+// That so many tokens make an update at least; `where` as above, with its dot: "", "seed.".
+void check_updates(std::int64_t tokens, const TrainingSettings& training, int context, const std::string& where);
 
 // SHA-256 of all that the final weights depend on, but for the device and the number of threads.
 std::string job_sha256(const TrainingJob& job);

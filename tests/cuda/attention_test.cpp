@@ -1,13 +1,10 @@
 // Attention on the GPU against the CPU's, which is tested against the formulas.
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "btm/core/buffer.h"
 #include "btm/model/cuda/columns.h"
 #include "btm/model/cuda/cudnn_attention.h"
 #include "btm/model/cuda/products.h"
-#include "btm/train/device.h"
 #include "tests/cuda/on_device.h"
 
 namespace btm {
@@ -15,6 +12,7 @@ namespace {
 
 using test::as_bf16;
 using test::as_floats;
+using test::expect_alike;
 using test::Floats;
 using test::OnDevice;
 
@@ -28,7 +26,7 @@ struct Case {
 // On the emulator only what it does in a moment; on a GPU also what cuDNN is for.
 std::vector<Case> cases() {
   std::vector<Case> all = {{{5, 0, 3, 3, 8}, 2}, {{40, 0, 4, 2, 16}, 3}};
-  if (find_gpu()->name == "the emulator") return all;
+  if (test::emulated()) return all;
   for (const Case& large : {Case{{1024, 0, 12, 12, 64}, 6}, {{1000, 0, 6, 6, 128}, 6}, {{520, 0, 16, 4, 80}, 12}}) {
     EXPECT_TRUE(cuda::worth_cudnn(large.shape, large.sequences));
     all.push_back(large);
@@ -75,15 +73,6 @@ Results on_gpu(const Case& c, cuda::Products& products, const Floats& qkv, const
   return {as_floats(g_out.read()), sums.read(), as_floats(g_d_qkv.read())};
 }
 
-void expect_alike(const Floats& found, const Floats& expected, const char* what) {
-  double error = 0, size = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    error += std::pow(double(found[i]) - expected[i], 2);
-    size += std::pow(double(expected[i]), 2);
-  }
-  EXPECT_LT(std::sqrt(error), kTolerance * std::sqrt(size)) << what;
-}
-
 TEST(CudaAttention, IsTheCpusAndHasTheSameBytesAgain) {
   const std::unique_ptr<cuda::Products> products = cuda::make_products();
   for (const Case& c : cases()) {
@@ -94,9 +83,9 @@ TEST(CudaAttention, IsTheCpusAndHasTheSameBytesAgain) {
     const Floats qkv = test::cut(test::random_floats(rows * (s.heads + 2 * s.kv_heads) * s.head_dim, 1, 1));
     const Floats d = test::cut(test::random_floats(rows * s.heads * s.head_dim, 1, 2));
     const Results expected = on_cpu(c, qkv, d), found = on_gpu(c, *products, qkv, d);
-    expect_alike(found.attended, expected.attended, "attended");
-    expect_alike(found.log_sums, expected.log_sums, "log sums");
-    expect_alike(found.d_qkv, expected.d_qkv, "gradients");
+    expect_alike(found.attended, expected.attended, kTolerance, "attended");
+    expect_alike(found.log_sums, expected.log_sums, kTolerance, "log sums");
+    expect_alike(found.d_qkv, expected.d_qkv, kTolerance, "gradients");
     const Results again = on_gpu(c, *products, qkv, d);
     EXPECT_EQ(again.attended, found.attended);
     EXPECT_EQ(again.d_qkv, found.d_qkv);

@@ -151,10 +151,6 @@ struct Apart {
 cuda::HeadGradients strided(const AttentionShape& s, const bf16* q, const bf16* k, const bf16* v) {
   return {q, k, v, s.heads * s.head_dim, s.kv_heads * s.head_dim};
 }
-cuda::HeadGradients in_place(const AttentionShape& s, const bf16* joined) {
-  const int width = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim, stride = width + 2 * kv;
-  return {joined, joined + width, joined + width + kv, stride, stride};
-}
 
 TEST(CudaHeads, AreJoinedAndSummed) {
   for (const AttentionShape& shape : {AttentionShape{5, 0, 3, 3, 8}, AttentionShape{300, 0, 4, 2, 40}}) {
@@ -169,7 +165,8 @@ TEST(CudaHeads, AreJoinedAndSummed) {
     EXPECT_EQ(as_floats(joined.read()), apart.joined);
     expect_like(g_sums.read(), sums, 1e-4, "d bias");
     const OnDevice<float> again(Floats(width, 1));
-    cuda::join_heads(kStream, shape, rows, in_place(shape, joined.data()), joined.data(), again.data(), partial.data());
+    cuda::join_heads(kStream, shape, rows, cuda::heads_within(shape, joined.data()), joined.data(), again.data(),
+                     partial.data());
     EXPECT_EQ(as_floats(joined.read()), apart.joined);
     EXPECT_EQ(again.read(), g_sums.read());
   }
@@ -191,7 +188,8 @@ TEST(CudaHeads, AreTurnedBackAsOnTheCpu) {
                             joined.data());
     expect_like(as_floats(joined.read()), expected, kBf16, "turned back");
     const OnDevice<bf16> turned(as_bf16(apart.joined));
-    cuda::join_turned_heads(kStream, shape, rows, g_table.data(), in_place(shape, turned.data()), turned.data());
+    cuda::join_turned_heads(kStream, shape, rows, g_table.data(), cuda::heads_within(shape, turned.data()),
+                            turned.data());
     EXPECT_EQ(as_floats(turned.read()), as_floats(joined.read()));
   }
 }

@@ -17,19 +17,17 @@
 #include "btm/train/text_loss.h"
 #include "btm/train/text_scorer.h"
 #include "btm/train/thread_learner.h"
+#include "tests/cuda/on_device.h"
 #include "tests/cuda/small_model.h"
 #include "tests/train/oracle_case.h"
 
 namespace btm {
 namespace {
 
+using test::emulated;
 using test::OracleCase;
 
 const Ranks kAlone;
-
-bool emulated() {
-  return find_gpu()->name == "the emulator";
-}
 
 // Of gradients through products of 8 bits: within 5 % of the slice's length.
 void expect_alike(const ParameterSlice& slice, std::span<const float> found, std::span<const float> expected) {

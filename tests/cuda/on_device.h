@@ -1,10 +1,14 @@
-// Arrays of the GPU with values of a test's.
+// Arrays of the GPU with values of a test's, and how near those of two ways are.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <bit>
+#include <cmath>
 #include <vector>
 
 #include "btm/model/cuda/memory.h"
+#include "btm/train/device.h"
 #include "tests/model/kernel_values.h"
 
 namespace btm::test {
@@ -34,6 +38,21 @@ class OnDevice {
  private:
   cuda::DeviceArray<T> array_;
 };
+
+inline bool emulated() {
+  return find_gpu()->name == "the emulator";
+}
+
+// That they are within so large a share of the expected array's length.
+inline void expect_alike(const Floats& found, const Floats& expected, double tolerance, const char* what) {
+  ASSERT_EQ(found.size(), expected.size()) << what;
+  double error = 0, size = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    error += std::pow(double(found[i]) - expected[i], 2);
+    size += std::pow(double(expected[i]), 2);
+  }
+  EXPECT_LT(std::sqrt(error), tolerance * std::sqrt(size)) << what;
+}
 
 // Cut to 8 significant bits, so that both sides begin with the same numbers.
 inline Floats cut(Floats values) {

@@ -5,11 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "btm/model/cuda/lt_products.h"
 #include "btm/model/linear.h"
-#include "btm/train/device.h"
 #include "tests/cuda/on_device.h"
 
 namespace btm {
@@ -18,6 +16,7 @@ namespace {
 using test::as_bf16;
 using test::as_floats;
 using test::cut;
+using test::expect_alike;
 using test::Floats;
 using test::OnDevice;
 using test::random_floats;
@@ -28,7 +27,7 @@ struct Case {
 
 std::vector<Case> cases() {
   std::vector<Case> all = {{3, 8, 16, 24}, {130, 72, 40, 40}};
-  if (find_gpu()->name == "the emulator") return all;
+  if (test::emulated()) return all;
   all.push_back({2048, 512, 1032, 1040});
   all.push_back({1000, 1536, 512, 512});
   for (std::size_t i = 2; i < all.size(); ++i) EXPECT_TRUE(cuda::is_timed(all[i].rows, all[i].in, all[i].out));
@@ -77,16 +76,6 @@ Results on_gpu(const Case& c, const LinearOffsets& l, const Floats& weights, con
   products->linear_backward_weight(l, c.rows, g_x.data(), g_dy.data(), c.stride, g_dw.data());
   cuda::check_cuda(cudaStreamSynchronize(products->stream()), "its work");
   return {gathered(as_floats(g_y.read()), c.out, c.stride), as_floats(g_dx.read()), g_dw.read()};
-}
-
-void expect_alike(const Floats& found, const Floats& expected, double tolerance, const char* what) {
-  double error = 0, size = 0;
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    error += std::pow(double(found[i]) - expected[i], 2);
-    size += std::pow(double(expected[i]), 2);
-  }
-  EXPECT_LT(std::sqrt(error), tolerance * std::sqrt(size)) << what;
 }
 
 TEST(CudaProducts, AreTheCpusAndHaveTheSameBytesWhicheverAlgorithmIsChosen) {

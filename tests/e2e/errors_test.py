@@ -44,6 +44,9 @@ class Errors(ForestCase):
     def test_heads_that_do_not_divide_the_width(self):
         self.grow_refused(["heads", "32", "3"], "model.heads=3")
 
+    def test_context_of_no_tokens(self):
+        self.grow_refused(["context", "0"], "model.context=0")
+
     def test_gpu_that_is_not_there(self):
         self.grow_refused(["device cuda", "btm doctor"], "launcher.device=cuda")
         self.assertFalse((self.forest / "forest.yaml").exists())

@@ -213,10 +213,10 @@ class AtenProducts : public Products {
   void attention_backward(const AttentionShape& s, int sequences, const bf16* qkv, const bf16* attended,
                           const float* log_sums, const bf16* d_attended, bf16* d_qkv,
                           const std::function<void(const HeadGradients&)>& take) override {
-    const int width = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim, joined = width + 2 * kv;
+    const int width = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim;
     on_stream([&] {
       if (cudnn_->backward(s, sequences, qkv, attended, log_sums, d_attended, d_qkv)) {
-        return take({d_qkv, d_qkv + width, d_qkv + width + kv, joined, joined});
+        return take(heads_within(s, d_qkv));
       }
       const Views in(s, sequences, qkv);
       const auto apart = [&] {

@@ -15,6 +15,12 @@ struct HeadGradients {
   int q_stride, kv_stride;
 };
 
+// Those that lie in d_qkv [rows, qkv_width], where they belong.
+inline HeadGradients heads_within(const AttentionShape& s, const bf16* d_qkv) {
+  const int width = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim, stride = width + 2 * kv;
+  return {d_qkv, d_qkv + width, d_qkv + width + kv, stride, stride};
+}
+
 // d_qkv [rows, qkv_width] = `apart` side by side, where they may lie already; d_bias [width] += their column sums.
 // partial: [column_partial_floats(qkv_width)] of scratch.
 void join_heads(cudaStream_t stream, const AttentionShape& shape, int rows, const HeadGradients& apart, bf16* d_qkv,

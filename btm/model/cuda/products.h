@@ -1,4 +1,4 @@
-// Matrix products and attention on the GPU: what ATen (cuBLAS, flash attention) and cuDNN do best.
+// Matrix products and attention on the GPU: what cuBLASLt, cuDNN and ATen (flash attention) do best.
 #pragma once
 
 #include <cuda_runtime.h>
