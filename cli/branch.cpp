@@ -41,9 +41,7 @@ void run(const Options& options) {
   Forest forest = open_forest(options.forest);
   std::vector<const ExpertInfo*> candidates;
   for (const ExpertInfo& expert : forest.experts) candidates.push_back(&expert);
-  bool estimates =
-      settings.weights.empty() && (settings.from == BranchKind::posterior || settings.from == BranchKind::argmax);
-  if (estimates && !fs::exists(forest.paths.tokens(options.domain))) {
+  if (!fs::exists(forest.paths.tokens(options.domain))) {  // a slip of the pen, also where they aren't read
     throw input_error("{}: the forest has no tokens of domain '{}'; make them with btm prepare",
                       forest.paths.root.string(), options.domain);
   }

@@ -1,8 +1,10 @@
 // btm train: one run folder to its end; what `btm grow` starts for each model.
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "btm/core/cores.h"
@@ -78,7 +80,8 @@ fs::path prepare_run(const TrainOptions& options) {
   }
   fs::path run = starts_new ? options.output : options.run;
   if (starts_new && fs::exists(run / "run.yaml")) {
-    throw input_error("{}: a run is there already; go on with: btm train {}", run.string(), run.string());
+    throw input_error("{}: a run is there already; go on with: btm train {} (or delete the folder)", run.string(),
+                      run.string());
   }
   TrainingJob job = starts_new ? new_job(options) : load_job(run);
   bool other_threads = options.threads > 0 && options.threads != job.threads;
@@ -87,12 +90,31 @@ fs::path prepare_run(const TrainOptions& options) {
   return run;
 }
 
+// A new run that was refused before it began leaves nothing, so that the command can be mended and given again.
+void remove_unbegun(const fs::path& run) {
+  constexpr std::array<std::string_view, 3> kBeforeWork = {"run.yaml", "status.json", "lock"};
+  FileLock lock(run / "lock", fmt::format("training in {}", run.string()));  // nobody else has begun it
+  for (const auto& entry : fs::directory_iterator(run)) {
+    if (std::ranges::find(kBeforeWork, entry.path().filename().string()) == kBeforeWork.end()) return;
+  }
+  remove_folder(run);
+}
+
+TrainingResult train_prepared(const Ranks& ranks, const TrainOptions& options, const fs::path& run) {
+  try {
+    return run_training(run, {options.quiet, options.wait ? FileLock::Busy::wait : FileLock::Busy::refuse}, ranks);
+  } catch (const Error& e) {
+    if (!options.output.empty() && e.cause() == Cause::input && ranks.is_first()) remove_unbegun(run);
+    throw;
+  }
+}
+
 // With several ranks an error of one ends all: the others would wait for it for ever.
 TrainingResult train_with(const Ranks& ranks, const TrainOptions& options, fs::path run) {
   try {
     if (ranks.is_first()) run = prepare_run(options);
     ranks.wait();
-    return run_training(run, {options.quiet, options.wait ? FileLock::Busy::wait : FileLock::Busy::refuse}, ranks);
+    return train_prepared(ranks, options, run);
   } catch (const Error& e) {
     if (ranks.size() == 1 || e.cause() == Cause::interrupted) throw;  // all ranks were interrupted together
     print_stderr(fmt::format("btm: {}\n", e.what()));

@@ -1,7 +1,6 @@
 #include "btm/plan/event_files.h"
 
 #include <algorithm>
-#include <string>
 #include <system_error>
 
 #include "btm/core/files.h"
@@ -12,26 +11,36 @@ namespace btm {
 
 namespace {
 
-void complete(const ForestPaths& paths, const std::string& name, const fs::path& model) {
-  const fs::path folder = paths.tensorboard(name), metrics = model / "metrics.jsonl";
+void complete(const fs::path& folder, const fs::path& model) {
+  const fs::path metrics = model / "metrics.jsonl";
   if (fs::exists(event_file(folder)) || model.extension() == ".tmp" || !fs::exists(metrics)) return;
   if (std::string lines = read_file(metrics); !lines.empty()) EventFile(folder, lines);
+}
+
+// Where the run that left the model writes (run_name() in jobs.h).
+fs::path folder_of(const ForestPaths& paths, const PublishedComparison& comparison, const ComparisonModel& model) {
+  std::string name = comparison.demix ? comparison.name : model.name;
+  std::ranges::replace(name, '/', '-');
+  return paths.tensorboard(name);
 }
 
 }  // namespace
 
 void complete_event_files(const ForestPaths& paths) {
-  complete(paths, kSeedName, paths.seed());
+  complete(paths.tensorboard(kSeedName), paths.seed());
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(paths.experts(), none)) {
-    complete(paths, entry.path().filename(), entry.path());
+    complete(paths.tensorboard(entry.path().filename()), entry.path());
   }
   for (const PublishedComparison& comparison : published_comparisons(paths)) {
-    for (const ComparisonModel& model : comparison.models) {
-      std::string name = comparison.demix ? comparison.name : model.name;
-      std::ranges::replace(name, '/', '-');  // as run_name
-      complete(paths, name, model.folder);
-    }
+    for (const ComparisonModel& model : comparison.models) complete(folder_of(paths, comparison, model), model.folder);
+  }
+}
+
+void remove_event_files(const ForestPaths& paths, const std::string& name) {
+  for (const PublishedComparison& comparison : published_comparisons(paths)) {
+    if (comparison.name != name) continue;
+    for (const ComparisonModel& model : comparison.models) remove_folder(folder_of(paths, comparison, model));
   }
 }
 

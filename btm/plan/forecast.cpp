@@ -10,6 +10,7 @@
 #include "btm/model/demix.h"
 #include "btm/model/kernels/packed_gemm.h"
 #include "btm/plan/comparisons.h"
+#include "btm/plan/published.h"
 #include "btm/plan/training.h"
 #include "btm/train/cuda_learner.h"
 #include "btm/train/score.h"
@@ -62,6 +63,7 @@ class Forecaster {
   explicit Forecaster(const Plan& plan) : plan_(plan), paths_{plan.forest} { result_.model = shape_of(plan); }
 
   Forecast work() {
+    check_fits();
     ModelTask seed;
     seed.tokens = plan_.seed.tokens;
     seed.training = plan_.seed.training;
@@ -79,6 +81,25 @@ class Forecaster {
   }
 
  private:
+  // As growing would, as far as it can be told without reading text.
+  void check_fits() const {
+    check_parents(plan_);
+    if (!is_published(paths_.seed())) return;
+    ForestBase base{paths_, result_.model, Tokenizer::load(paths_.tokenizer()).sha256(), {}, plan_.trainer.command};
+    const std::vector<std::string> seeds = load_expert(paths_.seed()).domains;
+    for (const auto& [name, domain] : plan_.domains) {
+      const bool there = fs::exists(paths_.tokens(name));
+      const bool used = std::ranges::find(seeds, name) != seeds.end() || is_published(paths_.expert(name));
+      if (!there && used) return;  // they are made anew, and then compared
+      if (there) {
+        base.domains.push_back(load_domain_report(paths_.tokens(name)));
+      } else {
+        base.domains.emplace_back().name = name;
+      }
+    }
+    check_published(plan_, base);
+  }
+
   void add_cycle(std::size_t index) {
     const CycleSettings& cycle = plan_.cycles[index];
     ModelTask task;

@@ -39,7 +39,8 @@ struct Forecast {
 
 ForecastStep sum_of(const std::vector<ForecastStep>& steps);
 
-// Of what the forest of the plan does not have yet. Reads no text; the tokenizer only if it is there.
+// Of what the forest of the plan does not have yet. Reads no text; the tokenizer only if it is there. Throws
+// Error(input) where the plan can't go on from what the forest has (published.h).
 Forecast forecast(const Plan& plan);
 
 TrainingMemory training_memory(const ModelTask& task, const ModelConfig& model, const WorkerShare& share, int ranks);

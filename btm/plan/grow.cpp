@@ -16,6 +16,7 @@
 #include "btm/plan/corpus.h"
 #include "btm/plan/event_files.h"
 #include "btm/plan/jobs.h"
+#include "btm/plan/published.h"
 #include "btm/plan/scoring_place.h"
 #include "btm/plan/training.h"
 #include "btm/plan/workers.h"
@@ -40,9 +41,10 @@ class Grower {
   GrowOutcome run() {
     FileLock lock(paths_.lock(), fmt::format("another btm on {}", paths_.root.string()));
     clean_up();
+    check_parents(plan_);
     if (!fs::exists(paths_.plan())) record_plan();
     prepare();
-    check_published();
+    check_published(plan_, base_);
     record_plan();  // one that the forest doesn't fit has been refused
     outcome_.complete = grow_seed() && grow_cycles();
     if (outcome_.complete && !plan_.cycles.empty()) {
@@ -95,56 +97,11 @@ class Grower {
     return result;
   }
 
-  // Throws if the published model is not what the plan asks for. Who its parents were was settled when it was branched.
-  void check_unchanged(const ExpertInfo& published, ModelTask task, const std::string& remedy) const {
-    task.parents = published.parents;
-    std::string difference = recipe_difference(published.recipe, recipe_of(task, base_));
-    if (!difference.empty())
-      throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);
-  }
-
-  // Before anything is trained, or recorded.
-  void check_published() const {
-    if (!is_published(paths_.seed())) return;
-    ModelTask seed = seed_task();
-    const ExpertInfo published = load_expert(paths_.seed());
-    if (seeded_by_all()) seed.domains = published.domains;  // those added later have their own experts
-    check_unchanged(published, seed, "grow another forest: every expert of this one descends from it");
-    if (!fs::exists(paths_.log())) return;
-    const Forest forest = open_forest(paths_.root);
-    for (std::size_t i = 0; i < plan_.cycles.size(); ++i) {
-      for (const std::string& name : plan_.cycles[i].experts) {
-        if (const ExpertInfo* expert = forest.find(name))
-          check_unchanged(*expert, expert_task(i, name), remedy(*expert));
-      }
-    }
-  }
-
-  std::string remedy(const ExpertInfo& expert) const {
-    if (!expert.imported) return "give the new settings to a domain of another name";
-    return fmt::format(
-        "import that one under another name (btm remove {} {}; btm import {} FILE --name NAME): the plan trains its "
-        "own '{}'",
-        plan_.forest, expert.name, plan_.forest, expert.name);
-  }
-
   // ---- seed
-
-  bool seeded_by_all() const { return plan_.seed.domains == std::vector<std::string>{"all"}; }
-
-  ModelTask seed_task() const {
-    ModelTask task;
-    task.name = task.kind = "seed";
-    task.tokens = plan_.seed.tokens;
-    task.training = plan_.seed.training;
-    if (!plan_.model.from.empty()) task.init_sha256 = weights_sha256(plan_.model.from);
-    task.domains = seeded_by_all() ? domains_of_role(plan_, Role::train) : plan_.seed.domains;
-    return task;
-  }
 
   bool grow_seed() {
     if (is_published(paths_.seed())) return true;
-    ModelTask task = seed_task();
+    ModelTask task = seed_task(plan_);
     if (task.tokens == 0) {
       task.domains.clear();
       publish_untrained_seed(task);
@@ -189,19 +146,6 @@ class Grower {
     return training_.train(title, std::move(pending));
   }
 
-  ModelTask expert_task(std::size_t index, const std::string& name) const {
-    const CycleSettings& cycle = plan_.cycles[index];
-    ModelTask task;
-    task.name = name;
-    task.kind = "expert";
-    task.cycle = static_cast<int>(index) + 1;
-    task.domains = {name};
-    task.tokens = cycle.tokens;
-    task.training = cycle.training;
-    task.branch = settings_json(cycle.branch);
-    return task;
-  }
-
   void add_experts(std::size_t index, std::vector<PendingModel>& pending) {
     const CycleSettings& cycle = plan_.cycles[index];
     const Forest forest = open_forest(paths_.root);
@@ -210,7 +154,7 @@ class Grower {
       if (was_removed(forest, name)) {
         log_info(fmt::format("{}: was removed from the forest and is not grown again; take it out of the plan", name));
       } else {
-        pending.push_back({expert_task(index, name), {}, "", cycle.after, [&cycle, this](PendingModel& model) {
+        pending.push_back({expert_task(plan_, index, name), {}, "", cycle.after, [&cycle, this](PendingModel& model) {
                              branch(cycle, model);
                            }});
       }
@@ -241,13 +185,6 @@ class Grower {
     return found;
   }
 
-  static bool was_removed(const Forest& forest, const std::string& name) {
-    if (std::ranges::find(forest.to_retrain, name) != forest.to_retrain.end()) return false;
-    return std::any_of(forest.removed.begin(), forest.removed.end(), [&name](const ExpertInfo& expert) {
-      return expert.name == name && !expert.imported;  // an import that is gone was never of the plan
-    });
-  }
-
   // ---- comparisons
 
   // All together: none waits for another.
@@ -266,11 +203,12 @@ class Grower {
     keep_published(settings, tasks);
     if (outgrown(folder, tasks)) {
       log_info(fmt::format("{}: the forest has grown since; it is trained anew with the compute of all experts", name));
+      remove_event_files(paths_, name);
       remove_folder(folder);
     }
     for (ModelTask& task : tasks) {
       if (auto published = published_comparison(task)) {
-        check_unchanged(*published, task, fmt::format("delete {} to train it anew", folder.string()));
+        check_unchanged(*published, task, base_, fmt::format("delete {} to train it anew", folder.string()));
       } else {
         const bool from_seed = !task.parents.empty();
         pending.push_back({task, from_seed ? paths_.seed() : fs::path(), from_seed ? forest.seed->weights_sha256 : ""});

@@ -1,5 +1,6 @@
 #include "btm/plan/jobs.h"
 
+#include "btm/model/checkpoint.h"
 #include "btm/version.h"
 
 namespace btm {
@@ -18,6 +19,29 @@ const DomainReport& report_of(const std::vector<DomainReport>& reports, const st
 }
 
 }  // namespace
+
+ModelTask seed_task(const Plan& plan) {
+  ModelTask task;
+  task.name = task.kind = kSeedName;
+  task.tokens = plan.seed.tokens;
+  task.training = plan.seed.training;
+  if (!plan.model.from.empty()) task.init_sha256 = weights_sha256(plan.model.from);
+  task.domains = seeded_by_all(plan) ? domains_of_role(plan, Role::train) : plan.seed.domains;
+  return task;
+}
+
+ModelTask expert_task(const Plan& plan, std::size_t index, const std::string& name) {
+  const CycleSettings& cycle = plan.cycles[index];
+  ModelTask task;
+  task.name = name;
+  task.kind = "expert";
+  task.cycle = static_cast<int>(index) + 1;
+  task.domains = {name};
+  task.tokens = cycle.tokens;
+  task.training = cycle.training;
+  task.branch = settings_json(cycle.branch);
+  return task;
+}
 
 std::string run_name(const ModelTask& task) {
   return task.set.empty() || task.demix ? task.name : task.set + "-" + task.name;

@@ -38,6 +38,11 @@ struct ModelTask {
   bool demix = false;       // one run that leaves a model for each domain
 };
 
+// The plan's seed, and its expert `name` of the cycle at `index`; without the experts' parents, who are found when they
+// are there (branch.h). The baselines are in comparisons.h.
+ModelTask seed_task(const Plan& plan);
+ModelTask expert_task(const Plan& plan, std::size_t index, const std::string& name);
+
 std::string run_name(const ModelTask& task);  // of its folder in runs/
 
 // What the weights of the task's model depend on, in a fixed order of keys; no paths, no times, no thread counts.

@@ -132,6 +132,20 @@ std::vector<std::string> experts_before(const Plan& plan, std::size_t cycle) {
   return experts;
 }
 
+// Those that the plan doesn't know may be in the forest (published.h).
+void check_weights(const Plan& plan, std::size_t index, const std::string& where) {
+  const CycleSettings& cycle = plan.cycles[index];
+  const std::vector<std::string> before = experts_before(plan, index), all = experts_before(plan, plan.cycles.size());
+  for (const auto& [name, weight] : cycle.branch.weights) {
+    if (!contains(before, name) && contains(all, name)) {
+      throw input_error("{}.branch.weights.{}: it is not an expert of a cycle before", where, name);
+    }
+    if (!cycle.after.empty() && contains(before, name) && !contains(cycle.after, name)) {
+      throw input_error("{}.branch.weights.{}: add it to {}.after, so that it is there", where, name, where);
+    }
+  }
+}
+
 // Whom the cycle waits for, and that it waits for all whom it branches from.
 void check_parents(const Plan& plan, std::size_t index, const std::string& where) {
   const CycleSettings& cycle = plan.cycles[index];
@@ -151,11 +165,7 @@ void check_parents(const Plan& plan, std::size_t index, const std::string& where
                       index == 0 ? "the first cycle has" : "the cycle waits for the seed alone, so it has");
   }
   check_branch(branch, where + ".branch");
-  for (const auto& [name, weight] : branch.weights) {
-    if (!cycle.after.empty() && contains(before, name) && !contains(cycle.after, name)) {
-      throw input_error("{}.branch.weights.{}: add it to {}.after, so that it is there", where, name, where);
-    }
-  }
+  check_weights(plan, index, where);
 }
 
 void check_cycles(const Plan& plan) {
@@ -246,6 +256,10 @@ void check_branch(const BranchSettings& branch, const std::string& where) {
   }
   if (branch.top_k < 0) throw input_error("{}.top_k is {}, but can't be negative", where, branch.top_k);
   if (branch.sequences < 1) throw input_error("{}.sequences is {}, but must be at least 1", where, branch.sequences);
+}
+
+bool seeded_by_all(const Plan& plan) {
+  return plan.seed.domains == std::vector<std::string>{"all"};
 }
 
 std::vector<std::string> domains_of_role(const Plan& plan, Role role) {

@@ -188,6 +188,9 @@ void visit(Plan& s, F&& f) {
 // checks what can be checked without reading text. Throws Error(input).
 Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>& overrides);
 
+// Whether seed.domains is `all`: also those that join the plan when the seed is there, which have their own experts.
+bool seeded_by_all(const Plan& plan);
+
 std::vector<std::string> domains_of_role(const Plan& plan, Role role);
 const DomainSettings& find_domain(const Plan& plan, const std::string& name);
 

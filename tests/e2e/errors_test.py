@@ -63,6 +63,24 @@ class Errors(ForestCase):
         self.grow_refused(["cycles[0].branch.top_k", "-1"], "cycles.0.branch.top_k=-1")
         self.grow_refused(["cycles[0].branch.sequences", "0"], "cycles.0.branch.sequences=0")
 
+    def test_a_parent_that_nobody_has_is_told_before_any_work(self):
+        cycles = "cycles=[{experts: [python], tokens: 20k}, {experts: [cpp], tokens: 20k, branch: {weights: {pyton: 1}}}]"
+        for dry in ([], ["--dry-run"]):
+            self.refused("grow", self.plan, "--set", cycles, *dry, says=["cycles[1].branch.weights.pyton", "did you mean 'python'?"])
+        self.assertFalse((self.forest / "forest.yaml").exists())
+
+    def test_a_new_run_that_is_refused_leaves_nothing(self):
+        btm("grow", self.plan, "--set", "cycles=[]")
+        run = self.folder / "run"
+        options = ["--output", run, "--tokenizer", self.forest / "tokenizer", "--tokens", "2k", "--quiet"]
+        for setting in ("model.layers=1", "model.width=32", "model.heads=2", "model.context=32", "training.batch_tokens=512"):
+            options += ["--set", setting]
+        self.refused("train", *options, "--tokens-from", self.folder / "nowhere", says="nowhere")
+        self.assertFalse(run.exists())
+        btm("train", *options, "--tokens-from", self.forest / "tokens/cpp")
+        self.refused("train", *options, "--tokens-from", self.folder / "nowhere", says="a run is there already")
+        self.assertTrue((run / "result.json").exists())
+
     # ---- text
 
     def text(self, name, data):
@@ -163,8 +181,22 @@ class Errors(ForestCase):
         self.refused("prepare", "--tokenizer", self.forest / "tokenizer", "--text", self.folder / "cpp.jsonl.gz",
                      "--output", self.forest, says=[str(self.forest), "domain.json"])
         self.refused("branch", self.forest, "cpp", "--from", "uniform", "--output", keep, says=[str(keep), "average.json"])
+        self.refused("branch", self.forest, "cqq", "--from", "uniform", "--output", self.folder / "init", says="'cqq'")
         self.assertEqual((keep / "chapter.txt").read_text(), "words")
         self.assertTrue((self.forest / "seed/model.safetensors").exists())
+
+    def test_an_expert_of_a_domain_that_the_plan_does_not_name_has_no_baseline(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        run = self.folder / "c"
+        btm("prepare", "--tokenizer", self.forest / "tokenizer", "--text", self.folder / "c.jsonl.gz", "--output", self.forest / "tokens/c")
+        btm("train", "--output", run, "--init", self.forest / "seed", "--tokens-from", self.forest / "tokens/c", "--tokens", "10k",
+            "--set", "training.batch_tokens=512", "--quiet")
+        btm("merge", self.forest, run)
+        btm("grow", self.plan, "--set", "compare=[]")
+        self.grow_refused(["compare", "'c'", "domains.c.text"])
+        btm("grow", self.plan, "--set", f"domains.c.text={self.folder}/c.jsonl.gz")
+        dense = json.loads((self.forest / "comparisons/dense/expert.json").read_text())
+        self.assertEqual(set(dense["domains"]), {"python", "cpp", "c"})
 
     def test_what_is_damaged_is_no_parent(self):
         btm("grow", self.plan, "--set", "compare=[]")

@@ -52,6 +52,9 @@ class Grow(ForestCase):
         left = json.loads(btm("grow", self.plan, "--dry-run", "--json").stdout)
         self.assertEqual([step["models"] for step in left["steps"]], [0, 0, 1])
         self.assertLess(abs(left["disk_bytes"] / (weights + 3 * 3 * weights) - 1), 0.02)  # model; checkpoints: 2 kept, 1 new
+        for change in ("seed.tokens=40k", "cycles.0.tokens=30k", "model.layers=2"):
+            for dry in (["--dry-run"], []):
+                self.assertIn("another recipe", btm("grow", self.plan, "--set", change, *dry, code=2).stderr)
 
     def test_a_dry_run_foretells_the_memory(self):
         larger = ["--set", "model.layers=6", "--set", "model.width=256", "--set", "model.context=256", "--set", "training.batch_tokens=8k",

@@ -133,6 +133,8 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
   EXPECT_THAT(message(kPlan, {"cycles.1.after=seed"}), HasSubstr("waits for the seed alone"));
   EXPECT_THAT(message(kPlan, {"cycles.1.after=seed", "cycles.1.branch={weights: {python: 1}}"}),
               HasSubstr("add it to cycles[1].after"));
+  EXPECT_THAT(message(kPlan, {"cycles.0.branch={weights: {rust: 1}}"}),
+              HasSubstr("cycles[0].branch.weights.rust: it is not an expert of a cycle before"));
   EXPECT_THAT(message(kPlan, {"cycles.0.branch=unifrom"}), HasSubstr("did you mean 'uniform'?"));
   EXPECT_THAT(message(kPlan, {"model.heads=5"}), testing::AllOf(HasSubstr("heads"), HasSubstr("96")));
   EXPECT_THAT(message(kPlan, {"model.preset=gpt9"}), HasSubstr("gpt3-small"));

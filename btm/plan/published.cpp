@@ -1,0 +1,93 @@
+#include "btm/plan/published.h"
+
+#include <algorithm>
+
+#include "btm/core/files.h"
+
+namespace btm {
+namespace {
+
+// One without experts where none was merged yet.
+Forest forest_so_far(const ForestPaths& paths) {
+  return fs::exists(paths.log()) ? open_forest(paths.root) : Forest{paths, {}, {}, {}, {}};
+}
+
+std::string remedy(const Plan& plan, const ExpertInfo& expert) {
+  if (!expert.imported) return "give the new settings to a domain of another name";
+  return fmt::format(
+      "import that one under another name (btm remove {} {}; btm import {} FILE --name NAME): the plan trains its "
+      "own '{}'",
+      plan.forest, expert.name, plan.forest, expert.name);
+}
+
+void check_seed(const Plan& plan, const ForestBase& base) {
+  ModelTask seed = seed_task(plan);
+  const ExpertInfo published = load_expert(base.paths.seed());
+  if (seeded_by_all(plan)) seed.domains = published.domains;  // those added later have their own experts
+  check_unchanged(published, seed, base, "grow another forest: every expert of this one descends from it");
+}
+
+// Baselines of equal compute train on all domains of the experts that were trained here.
+void check_domains_of_baselines(const Forest& forest, const ForestBase& base) {
+  for (const ExpertInfo& expert : forest.experts) {
+    if (expert.imported) continue;
+    for (const std::string& domain : expert.domains) {
+      if (std::ranges::find(base.domains, domain, &DomainReport::name) != base.domains.end()) continue;
+      throw input_error(
+          "compare: '{}' was trained on the domain '{}', which the plan doesn't name, so that no baseline can be "
+          "trained on as much: add domains.{}.text, or leave out compare",
+          expert.name, domain, domain);
+    }
+  }
+}
+
+}  // namespace
+
+bool was_removed(const Forest& forest, const std::string& name) {
+  if (std::ranges::find(forest.to_retrain, name) != forest.to_retrain.end()) return false;
+  return std::any_of(forest.removed.begin(), forest.removed.end(), [&name](const ExpertInfo& expert) {
+    return expert.name == name && !expert.imported;  // an import that is gone was never of the plan
+  });
+}
+
+void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy) {
+  task.parents = published.parents;
+  const std::string difference = recipe_difference(published.recipe, recipe_of(task, base));
+  if (difference.empty()) return;
+  throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);
+}
+
+void check_parents(const Plan& plan) {
+  const Forest forest = forest_so_far({plan.forest});
+  std::vector<std::string> known;
+  for (const ExpertInfo& expert : forest.experts) known.push_back(expert.name);
+  for (std::size_t i = 0; i < plan.cycles.size(); ++i) {
+    const CycleSettings& cycle = plan.cycles[i];
+    const bool done = std::ranges::all_of(
+        cycle.experts, [&forest](const std::string& name) { return forest.find(name) || was_removed(forest, name); });
+    for (const auto& [name, weight] : cycle.branch.weights) {
+      if (done || name == kSeedName || std::ranges::find(known, name) != known.end()) continue;
+      const std::string nearest = nearest_word(name, known);
+      throw input_error("cycles[{}].branch.weights.{}: neither an expert of a cycle before nor of the forest{}", i,
+                        name, nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+    }
+    for (const std::string& name : cycle.experts) {
+      if (!was_removed(forest, name)) known.push_back(name);
+    }
+  }
+}
+
+void check_published(const Plan& plan, const ForestBase& base) {
+  if (!is_published(base.paths.seed())) return;
+  check_seed(plan, base);
+  const Forest forest = forest_so_far(base.paths);
+  for (std::size_t i = 0; i < plan.cycles.size(); ++i) {
+    for (const std::string& name : plan.cycles[i].experts) {
+      if (const ExpertInfo* expert = forest.find(name))
+        check_unchanged(*expert, expert_task(plan, i, name), base, remedy(plan, *expert));
+    }
+  }
+  if (!plan.compare.empty()) check_domains_of_baselines(forest, base);
+}
+
+}  // namespace btm

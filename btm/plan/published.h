@@ -1,0 +1,27 @@
+// A plan and the forest that was grown so far: it goes on only from what it would have grown itself.
+#pragma once
+
+#include <string>
+
+#include "btm/forest/forest.h"
+#include "btm/plan/jobs.h"
+#include "btm/plan/plan.h"
+
+namespace btm {
+
+// Whether an expert of the plan was removed for good, so that it isn't grown again.
+bool was_removed(const Forest& forest, const std::string& name);
+
+// Throws Error(input) if the published model is not what the task asks for. Who its parents were was settled when it
+// was branched. `remedy` stands behind "set it back, or".
+void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy);
+
+// Throws Error(input) if branch.weights of an expert to be trained names one that neither the plan nor the forest has.
+// Needs nothing but the forest's log and experts, so that it is told before text is read.
+void check_parents(const Plan& plan);
+
+// Throws Error(input) naming the first of the forest's models that the plan can't go on from: seed or an expert with
+// another recipe, or an expert of a domain that the plan doesn't name, which its baselines would have to train on.
+void check_published(const Plan& plan, const ForestBase& base);
+
+}  // namespace btm
