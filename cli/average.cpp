@@ -108,7 +108,7 @@ void check_output(const Options& options) {
   fs::path output = options.output;
   if (!fs::exists(output) || (fs::is_directory(output) && fs::is_empty(output))) return;
   if (!options.force) throw input_error("{} is there already; choose another --output, or --force", output.string());
-  require_replaceable(output, "average.json", "average");
+  require_replaceable(output, kAverageRecord, "average");
 }
 
 // The experts of the forest, or those named, with weights chosen on the dev sample of a domain.

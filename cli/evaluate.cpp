@@ -84,8 +84,9 @@ void add_evaluate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("evaluate", "Score every form of a forest on every domain: the results table");
   command->add_option("FOREST", options->forest, "Folder of the forest")->required();
   command
-      ->add_option("--text", options->texts,
-                   "Score this text, too, as a novel domain: a file, folder or glob of .txt, .jsonl, sources")
+      ->add_option(
+          "--text", options->texts,
+          "Score this text, too, as a novel domain: a file, folder or glob of .txt, .jsonl, sources, also .gz, .zst")
       ->type_name("NAME=PATH")
       ->allow_extra_args(false);
   options->settings.add<EvaluateSettings>(*command, "Settings (default: as in the forest's plan)");

@@ -15,6 +15,7 @@
 #include "btm/core/log.h"
 #include "btm/version.h"
 #include "cli/command.h"
+#include "cli/option_checks.h"
 
 namespace {
 
@@ -38,6 +39,14 @@ void require_known_command(CLI::App& app, int argc, char** argv) {
                          nearest.empty() ? "" : fmt::format("did you mean '{}'? ", nearest));
 }
 
+void refuse_empty_words(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    for (CLI::Option* option : command->get_options()) {
+      if (option->get_required()) option->check(btm::not_empty());
+    }
+  }
+}
+
 int run(int argc, char** argv) {
   using namespace btm;
   CLI::App app{"Branch-Train-Merge: grow a forest of expert language models, mix them, take them away as one.", "btm"};
@@ -58,6 +67,7 @@ int run(int argc, char** argv) {
     add(app);
   }
   require_known_command(app, argc, argv);
+  refuse_empty_words(app);
   try {
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
@@ -67,8 +77,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    app.exit(e);
-    return static_cast<int>(Cause::input);
+    const std::vector<CLI::App*> given = app.get_subcommands();
+    throw input_error("{}; see `btm {}--help`", e.what(), given.empty() ? "" : given.front()->get_name() + " ");
   }
 }
 

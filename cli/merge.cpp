@@ -6,11 +6,12 @@
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
 #include "btm/forest/lineage.h"
-#include "btm/model/checkpoint.h"
+#include "btm/model/average.h"
 #include "btm/plan/event_files.h"
 #include "btm/plan/jobs.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
+#include "cli/option_checks.h"
 
 namespace btm {
 namespace {
@@ -57,7 +58,7 @@ Parent parent_by_weights(const Forest& forest, const fs::path& init, const std::
 // Whose weights the run started from: those of the average that `btm branch` made, or of the one model.
 std::vector<Parent> parents_of_init(const Forest& forest, const TrainingJob& job) {
   if (job.init.empty()) return {};
-  fs::path record = fs::path(job.init) / "average.json";
+  fs::path record = fs::path(job.init) / kAverageRecord;
   if (!fs::exists(record)) return {parent_by_weights(forest, job.init, job.init_sha256, 1)};
   std::vector<Parent> parents;
   try {
@@ -169,7 +170,7 @@ void add_merge(CLI::App& app) {
   command->add_option("RUN", options->run, "Folder of the run, as btm train left it")->required();
   command->add_option("--name", options->name, "Of the expert; default: the run's");
   command->add_option("--domain", options->domains, "It is the expert of these; default: those it was trained on");
-  command->add_option("--cycle", options->cycle, "Default: one after its youngest parent")->check(CLI::PositiveNumber);
+  command->add_option("--cycle", options->cycle, "Default: one after its youngest parent")->check(positive());
   command
       ->add_option("--parent", options->parents,
                    "NAME=WEIGHT, several times; default: found by the hashes of the run's initial weights")

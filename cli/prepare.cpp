@@ -9,6 +9,7 @@
 #include "btm/core/cores.h"
 #include "btm/core/log.h"
 #include "cli/command.h"
+#include "cli/option_checks.h"
 
 namespace btm {
 namespace {
@@ -84,7 +85,7 @@ void add_prepare(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--least-tokens", options->least_tokens, "Fail if there are fewer tokens to train on")
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "Default: all cores")->check(CLI::PositiveNumber);
+  command->add_option("--threads", options->threads, "Default: all cores")->check(positive());
   command->add_flag("--json", options->json, "Print the report (domain.json) as JSON");
   command->footer(
       "\nDocuments are split by the SHA-256 of their text: 96 % train, 2 % dev, 2 % test. Files are in Megatron-LM's\n"

@@ -14,6 +14,7 @@
 #include "btm/data/text_file.h"
 #include "btm/data/tokenizer.h"
 #include "cli/command.h"
+#include "cli/option_checks.h"
 
 namespace btm {
 namespace {
@@ -78,7 +79,7 @@ void add_tokenize(CLI::App& app) {
   command->add_flag("--jsonl", options->json_lines, "JSON lines, whatever the name of the input");
   command->add_option("--text-field", options->text.text_field, "Field of a JSON line that holds the text")
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "Default: all cores")->check(CLI::PositiveNumber);
+  command->add_option("--threads", options->threads, "Default: all cores")->check(positive());
   command->footer(
       "\nA plain text file is one document. Nothing is left out, and no end-of-text is added: the ids are those of "
       "the\n"

@@ -15,6 +15,7 @@
 #include "btm/model/checkpoint.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
+#include "cli/option_checks.h"
 
 namespace btm {
 namespace {
@@ -164,7 +165,7 @@ void add_train(CLI::App& app) {
   command->add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json; default: that of --init");
   command->add_option("--set", options->overrides, "KEY=VALUE of the settings below, several times");
   command->add_option("--threads", options->threads, "Replicas; default: as in run.yaml, all cores for a new run")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_flag("--mpi", options->mpi, "One of the processes (mpirun, srun) that train RUN together");
   command->add_flag("--wait", options->wait,
                     "If another process trains RUN, wait for it and go on from what it leaves");

@@ -9,6 +9,7 @@
 #include "btm/core/log.h"
 #include "btm/core/settings.h"
 #include "cli/command.h"
+#include "cli/option_checks.h"
 
 namespace btm {
 namespace {
@@ -63,9 +64,7 @@ void add_verify(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("verify", "Check every file of a forest against what was written");
   command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_option("--threads", options->threads, "Files read at once")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  command->add_option("--threads", options->threads, "Files read at once")->check(positive())->capture_default_str();
   command->add_flag("--json", options->json, "Print as JSON: findings by kind");
   command->footer(
       "\nNames every file that is\n"

@@ -214,7 +214,7 @@ Json average_checkpoints(const std::vector<WeightedFolder>& sources, const fs::p
     }
     record["sources"].push_back(source);
   }
-  write_file(output / "average.json", record.dump(2) + "\n");
+  write_file(output / kAverageRecord, record.dump(2) + "\n");
   return record;
 }
 

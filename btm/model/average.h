@@ -10,6 +10,8 @@
 
 namespace btm {
 
+inline constexpr char kAverageRecord[] = "average.json";  // by which a folder is known as an average
+
 struct WeightedFolder {
   std::filesystem::path folder;
   double weight = 0;

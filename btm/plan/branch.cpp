@@ -83,7 +83,7 @@ std::vector<Parent> branch_parents(const BranchSettings& settings, const Forest&
 std::filesystem::path branch_weights(const std::vector<Parent>& parents, const ForestPaths& paths,
                                      const std::filesystem::path& output) {
   if (parents.empty()) return {};
-  require_replaceable(output, "average.json", "average");
+  require_replaceable(output, kAverageRecord, "average");
   if (parents.size() == 1) return folder_of(paths, parents.front().name);
   for (const Parent& parent : parents) require_intact(paths, parent);
   std::vector<WeightedFolder> sources;

@@ -172,6 +172,10 @@ class Errors(ForestCase):
             self.refused("generate", model, "--prompt", "a", *option, says=[str(model), "one model"])
         for option in ("--tokens", "--tokenizer", "--init"):
             self.refused("train", self.folder / "run", option, "1", says=[option, "--output"])
+        for number in ("0", "2x", "99999999999"):
+            self.refused("train", self.folder / "run", "--threads", number, says=["--threads", "at least 1", "btm train --help"])
+        self.refused("grow", "", says=["PLAN", "empty"])
+        self.refused("ls", model, "more", says=["more", "btm ls --help"])
 
     def test_nothing_else_is_replaced(self):
         btm("grow", self.plan, "--set", "compare=[]")
