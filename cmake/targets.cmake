@@ -21,7 +21,9 @@ endif()
 if(BTM_FUZZ)  # coverage of every library, for libFuzzer to go by
   target_compile_options(btm_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
-if(BTM_SANITIZE STREQUAL "thread" OR BTM_FUZZ)  # the width of vectors is nothing to them: fewer of Highway's targets will do
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")  # kernels keep vectors in arrays, which SVE's can't be: NEON alone
+  target_compile_definitions(btm_options INTERFACE "HWY_DISABLED_TARGETS=(HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
+elseif(BTM_SANITIZE STREQUAL "thread" OR BTM_FUZZ)  # the width of vectors is nothing to them: fewer targets will do
   target_compile_definitions(btm_options INTERFACE "HWY_DISABLED_TARGETS=(HWY_AVX3|HWY_AVX3_DL|HWY_SSE4)")
 endif()
 

@@ -109,7 +109,7 @@ void multiply_plain(int m, int n, int k, float alpha, const float* a, int a_stri
 #if HWY_TARGET != HWY_SCALAR
 // The sum of a vector's blocks of four lanes.
 template <class D>
-HWY_INLINE auto sum_of_blocks(D d, hn::Vec<D> x) {
+HWY_INLINE auto sum_of_blocks([[maybe_unused]] D d, hn::Vec<D> x) {
   if constexpr (hn::MaxLanes(D()) == 4) {
     return x;
   } else {
