@@ -83,7 +83,7 @@ class Forecaster {
  private:
   // As growing would, as far as it can be told without reading text.
   void check_fits() const {
-    check_parents(plan_);
+    check_weighted_parents(plan_);
     if (!is_published(paths_.seed())) return;
     ForestBase base{paths_, result_.model, Tokenizer::load(paths_.tokenizer()).sha256(), {}, plan_.trainer.command};
     const std::vector<std::string> seeds = load_expert(paths_.seed()).domains;

@@ -41,7 +41,7 @@ class Grower {
   GrowOutcome run() {
     FileLock lock(paths_.lock(), fmt::format("another btm on {}", paths_.root.string()));
     clean_up();
-    check_parents(plan_);
+    check_weighted_parents(plan_);
     if (!fs::exists(paths_.plan())) record_plan();
     prepare();
     check_published(plan_, base_);
@@ -103,7 +103,6 @@ class Grower {
     if (is_published(paths_.seed())) return true;
     ModelTask task = seed_task(plan_);
     if (task.tokens == 0) {
-      task.domains.clear();
       publish_untrained_seed(task);
       return true;
     }

@@ -26,6 +26,7 @@ ModelTask seed_task(const Plan& plan) {
   task.tokens = plan.seed.tokens;
   task.training = plan.seed.training;
   if (!plan.model.from.empty()) task.init_sha256 = weights_sha256(plan.model.from);
+  if (task.tokens == 0) return task;  // trained on nothing
   task.domains = seeded_by_all(plan) ? domains_of_role(plan, Role::train) : plan.seed.domains;
   return task;
 }

@@ -57,7 +57,7 @@ void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBa
   throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);
 }
 
-void check_parents(const Plan& plan) {
+void check_weighted_parents(const Plan& plan) {
   const Forest forest = forest_so_far({plan.forest});
   std::vector<std::string> known;
   for (const ExpertInfo& expert : forest.experts) known.push_back(expert.name);

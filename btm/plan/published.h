@@ -18,7 +18,7 @@ void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBa
 
 // Throws Error(input) if branch.weights of an expert to be trained names one that neither the plan nor the forest has.
 // Needs nothing but the forest's log and experts, so that it is told before text is read.
-void check_parents(const Plan& plan);
+void check_weighted_parents(const Plan& plan);
 
 // Throws Error(input) naming the first of the forest's models that the plan can't go on from: seed or an expert with
 // another recipe, or an expert of a domain that the plan doesn't name, which its baselines would have to train on.

@@ -44,6 +44,10 @@ class Baselines(ForestCase):
         for name in ("demix/python", "random_split/part_1", "random_init/cpp", "dense_from_random"):
             self.assertIn(str(self.forest / "comparisons" / name), btm("show", self.forest, name).stdout)
         self.assertIn("did you mean 'random_split/part_1'?", btm("show", self.forest, "random_split/part1", code=2).stderr)
+        btm("remove", self.forest, "cpp", "--yes")
+        btm("grow", self.plan)
+        self.assertEqual(self.event_files(), {
+            "seed", "python", "dense", "dense_from_random", "demix", "random_split-part_1", "random_init-python"})
 
     def test_demix_loads_in_transformers(self):
         import torch
@@ -57,8 +61,9 @@ class Baselines(ForestCase):
             self.assertNotEqual(torch.equal(value, cpp[key]), ".mlp." in key, key)
 
     def test_a_seed_of_no_tokens_is_random_weights(self):
-        self.edit_plan("tokens: 30k", "tokens: 0")
+        self.edit_plan("tokens: 30k, domains: all", "tokens: 0, domains: [python]")
         btm("grow", self.plan)
+        self.assertIn("nothing to do", btm("grow", self.plan).stderr)
         self.assertEqual(self.info("seed")["tokens"], 0)
         self.assertEqual([p["name"] for p in self.info("experts/cpp")["parents"]], ["seed"])
 
