@@ -29,7 +29,7 @@ std::string processor() {
 // The instruction sets that the kernels are compiled for and this processor has, best first.
 std::vector<std::string> instruction_sets() {
   std::vector<std::string> result;
-  for (std::int64_t targets = hwy::SupportedTargets(); targets != 0; targets &= targets - 1) {
+  for (std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS; targets != 0; targets &= targets - 1) {
     result.emplace_back(hwy::TargetName(targets & -targets));
   }
   return result;
