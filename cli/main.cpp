@@ -39,6 +39,7 @@ void require_known_command(CLI::App& app, int argc, char** argv) {
                          nearest.empty() ? "" : fmt::format("did you mean '{}'? ", nearest));
 }
 
+// Of all commands: an empty folder would be the one that the program was started in.
 void refuse_empty_words(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     for (CLI::Option* option : command->get_options()) {

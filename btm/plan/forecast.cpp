@@ -5,6 +5,7 @@
 #include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
+#include "btm/core/hash.h"
 #include "btm/data/tokenizer.h"
 #include "btm/forest/forest.h"
 #include "btm/model/demix.h"
@@ -85,7 +86,8 @@ class Forecaster {
   void check_fits() const {
     check_weighted_parents(plan_);
     if (!is_published(paths_.seed())) return;
-    ForestBase base{paths_, result_.model, Tokenizer::load(paths_.tokenizer()).sha256(), {}, plan_.trainer.command};
+    ForestBase base{
+        paths_, result_.model, sha256_file(paths_.tokenizer() / "tokenizer.json"), {}, plan_.trainer.command};
     const std::vector<std::string> seeds = load_expert(paths_.seed()).domains;
     for (const auto& [name, domain] : plan_.domains) {
       const bool there = fs::exists(paths_.tokens(name));
@@ -101,13 +103,13 @@ class Forecaster {
   }
 
   void add_cycle(std::size_t index) {
-    const CycleSettings& cycle = plan_.cycles[index];
-    ModelTask task;
-    task.tokens = cycle.tokens;
-    task.training = cycle.training;
+    std::vector<ModelTask> tasks;
     std::vector<fs::path> folders;
-    for (const std::string& name : cycle.experts) folders.push_back(paths_.expert(name));
-    add(fmt::format("cycle {}", index + 1), std::vector<ModelTask>(folders.size(), task), folders);
+    for (const std::string& name : plan_.cycles[index].experts) {
+      tasks.push_back(expert_task(plan_, index, name));
+      folders.push_back(paths_.expert(name));
+    }
+    add(fmt::format("cycle {}", index + 1), tasks, folders);
   }
 
   // Those of the tasks whose model is not in its folder.
