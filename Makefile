@@ -1,5 +1,5 @@
-# The commands of the project; `make` alone lists them. Each does what is missing first: packages, torch, configure, build.
-# Variables: TORCH_DIR=.../site-packages/torch  link this torch; WERROR=ON  warnings are errors; JOBS=N  compile N files at once;
+# The commands of the project; `make` alone lists them. Each does what is missing first: packages, torch where it is used, configure, build.
+# Variables: TORCH_DIR=.../site-packages/torch  take this torch; WERROR=ON  warnings are errors; JOBS=N  compile N files at once;
 #            PREFIX=/usr/local  where install puts things; RUNS=N TARGET="a b"  how long to fuzz what; KILLS=N SEED=N  faults
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -19,7 +19,7 @@ export TORCH_DIR
 
 # The Python of the oracles is said each time: CMake would remember the system's from before there was a .venv.
 python = $(firstword $(wildcard $(CURDIR)/.venv/bin/python3) python3)
-configure = cmake --preset $(1) -DTORCH_DIR="$$(cat .setup/torch)" -DBTM_PYTHON="$$(command -v $(python))" \
+configure = cmake --preset $(1) $(2) -DBTM_PYTHON="$$(command -v $(python))" \
   -DBTM_WERROR=$(WERROR) >/dev/null
 compile = cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
 run_tests = ctest --test-dir build/$(1) --output-on-failure -j $(CORES)
@@ -45,7 +45,7 @@ test: setup ## set up, build and run all tests
 cuda: ## build the program for GPUs, build/cuda/btm; needs nvcc and a CUDA build of torch (TORCH_DIR)
 	@tools/setup.sh cuda
 	@command -v nvcc >/dev/null || { echo "make cuda: no nvcc in PATH; it comes with NVIDIA's CUDA toolkit" >&2; exit 2; }
-	@$(call configure,cuda)
+	@$(call configure,cuda,-DTORCH_DIR="$$(cat .setup/torch)")
 	@$(call compile,cuda,btm cuda_tests bench_train)
 
 demo: build ## get real text, grow a small forest from it, compare it with a dense model

@@ -47,7 +47,6 @@ Json examine() {
   json["precision"] = to_word(operands);
   ThreadTeam one(1), all(cores);
   json["mpi"] = mpi_library();
-  json["gemm_library"] = gemm_library(operands);
   json["gemm_flops_one_thread"] = measure_gemm_peak(one, operands);
   json["gemm_flops_all_threads"] = measure_gemm_peak(all, operands);
   json["gemm_flops_int16"] = measure_gemm_peak(all, Operands::int16);
@@ -78,9 +77,9 @@ void run(bool as_json) {
   fmt::print("precision: auto   {}\n", json["precision"].get<std::string>());
   const auto mpi = json["mpi"].get<std::string>();
   fmt::print("MPI               {}\n", mpi.empty() ? "none: launcher.ranks needs it" : mpi);
-  fmt::print("matrix products   {}FLOP/s on one thread, {}FLOP/s on all, by {}; in int16 {}FLOP/s\n",
+  fmt::print("matrix products   {}FLOP/s on one thread, {}FLOP/s on all; in int16 {}FLOP/s\n",
              format_count(json["gemm_flops_one_thread"].get<double>()),
-             format_count(json["gemm_flops_all_threads"].get<double>()), json["gemm_library"].get<std::string>(),
+             format_count(json["gemm_flops_all_threads"].get<double>()),
              format_count(json["gemm_flops_int16"].get<double>()));
   if (const Json& gpu = json["gpu"]; gpu.is_null()) {
     fmt::print("GPU               none: {}\n", json["no_gpu"].get<std::string>());

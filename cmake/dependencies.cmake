@@ -15,4 +15,8 @@ pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 set(MPI_CXX_SKIP_MPICXX TRUE)  # the bindings that MPI itself gave up
 find_package(MPI COMPONENTS CXX QUIET)  # optional: several processes for one model
-include(torch)
+find_program(BTM_PYTHON NAMES python3 HINTS ${CMAKE_SOURCE_DIR}/.venv/bin NO_DEFAULT_PATH)  # of the tests
+find_program(BTM_PYTHON NAMES python3)
+if(BTM_CUDA)
+  include(torch)
+endif()

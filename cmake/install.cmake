@@ -1,4 +1,4 @@
-# make install PREFIX=...: the program, which finds LibTorch where it was when built (kernels/blas.cpp), and the documents.
+# make install PREFIX=...: the program and the documents; for GPUs libbtm_aten.so, which finds LibTorch where it was when built.
 include(GNUInstallDirs)
 if(BTM_CUDA)
   set_target_properties(btm PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")

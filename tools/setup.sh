@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Get what the project needs and the machine lacks: setup.sh build|cuda|test|lint|fuzz|valgrind
-#   build   Debian or Ubuntu packages, and LibTorch (from the torch wheel)
-#   cuda    the same and, for a torch that brings cuDNN, the headers of its C++ interface
-#   test    as build, and the Python oracles of the tests, in .venv
+#   build   Debian or Ubuntu packages
+#   cuda    the same, LibTorch (from the torch wheel) and, for one that brings cuDNN, the headers of its C++ interface
+#   test    as build, torch and the other Python oracles of the tests, in .venv
 #   lint    clang-format, clang-tidy, shellcheck
 #   fuzz    clang and its libFuzzer
 #   valgrind
 # Looks at what is there, not at what it did before, so it can run at any time and is done at once when nothing is missing.
-# Writes .setup/torch: the folder of the torch that the program links, which is the first of
+# Writes .setup/torch: the folder of the torch that tests use and a program for GPUs links, which is the first of
 #   $TORCH_DIR; the one used last time; the one that python3 imports (2.11 or newer); pip install in .venv
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -94,7 +94,7 @@ install_torch() {
     make_venv
     say "installing torch $torch_wanted in $venv"
     pip_install "torch==$torch_wanted" || die "pip can't install torch $torch_wanted (it says why, above)." \
-      "Is there a network? A torch $torch_oldest or newer that is there already: make build TORCH_DIR=.../site-packages/torch"
+      "Is there a network? A torch $torch_oldest or newer that is there already: TORCH_DIR=.../site-packages/torch"
     torch=$(find_torch) || die "the torch that pip installed holds no LibTorch"
   fi
   mkdir -p .setup
@@ -139,7 +139,7 @@ install_oracles() {
 }
 
 case ${1:-} in
-  build) install_packages build; install_torch ;;
+  build) install_packages build ;;
   cuda) install_packages build; install_torch; install_cudnn_frontend ;;
   test) install_packages build; install_packages test; install_torch; install_oracles ;;
   lint | fuzz | valgrind) install_packages "$1" ;;

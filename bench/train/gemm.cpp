@@ -1,8 +1,8 @@
 // bench_gemm [LIBRARY[:SYMBOL]]...
-// The products of a training step of several widths, by LibTorch's BLAS, by our own kernels (b also packed before), and
-// by the `sgemm_` (or that symbol) of other libraries, in turn, in one thread; then those of generation, by our kernel
-// for few rows in place of the others: GFLOP/s of the best of several, by CPU time. Other libraries must be told to
-// take one thread (OPENBLAS_NUM_THREADS=1).
+// The products of a training step of several widths, by our kernels (b also packed before), and by the `sgemm_` (or
+// that symbol) of other libraries, in turn, in one thread; then those of generation, by our kernel for few rows in
+// place of the others: GFLOP/s of the best of several, by CPU time. Other libraries must be told to take one thread
+// (OPENBLAS_NUM_THREADS=1, MKL_NUM_THREADS=1); MKL is in .../site-packages/torch/lib/libtorch_cpu.so.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,7 +18,6 @@
 #include "btm/core/error.h"
 #include "btm/core/random.h"
 #include "btm/core/shared_library.h"
-#include "btm/model/kernels/blas.h"
 #include "btm/model/kernels/few_rows.h"
 #include "btm/model/kernels/gemm_kernel.h"
 
@@ -102,20 +101,14 @@ Library load(const std::string& argument) {
           }};
 }
 
-Library libtorch() {
-  return {"LibTorch", [](const Shape& s, MatrixView a, MatrixView b, float* c) {
-            return [=] { btm::blas_gemm(s.m, s.n, s.k, 1, a, b, 0, c, s.n); };
-          }};
-}
-
 Library own_few_rows() {
   return {"btm", [](const Shape& s, MatrixView a, MatrixView b, float* c) {
             return [=] { btm::few_rows_gemm(s.m, s.n, s.k, 1, a, b, false, c, s.n); };
           }};
 }
 
-std::vector<Library> libraries_of(int count, char** paths) {
-  std::vector<Library> libraries{libtorch(), own("btm", btm::fp32_kernel())};
+std::vector<Library> own_libraries() {
+  std::vector<Library> libraries{own("btm", btm::fp32_kernel())};
   libraries.push_back(own_packed("packed", btm::fp32_kernel()));
   libraries.push_back(own("int16", btm::int16_kernel()));
   libraries.push_back(own_packed("packed", btm::int16_kernel()));
@@ -123,7 +116,6 @@ std::vector<Library> libraries_of(int count, char** paths) {
     libraries.push_back(own("bf16", *bf16));
     libraries.push_back(own_packed("packed", *bf16));
   }
-  for (int i = 0; i < count; ++i) libraries.push_back(load(paths[i]));
   return libraries;
 }
 
@@ -167,17 +159,21 @@ void print_speeds(const std::vector<Shape>& shapes, const std::vector<Library>& 
 }  // namespace
 
 int main(int argc, char** argv) try {
-  std::vector<Library> libraries = libraries_of(argc - 1, argv + 1);
+  const std::vector<std::string> paths(argv + 1, argv + argc);
+  auto beside_others = [&](std::vector<Library> libraries) {
+    for (const std::string& path : paths) libraries.push_back(load(path));
+    return libraries;
+  };
+  std::vector<Library> libraries = beside_others(own_libraries());
   print_heading(libraries);
   for (auto [width, vocab] : {std::pair{96, 2048}, {192, 8192}, {384, 8192}, {768, 8192}}) {
     print_speeds(shapes_of(width, vocab), libraries);
   }
-  libraries = {libtorch(), own_few_rows()};
+  libraries = beside_others({own_few_rows()});
   print_heading(libraries);
   for (auto [width, vocab] : {std::pair{192, 8192}, {768, 50257}}) {
     for (int rows : {1, 2, 4, 8}) print_speeds(few_rows_of(rows, width, vocab), libraries);
   }
-  fmt::print("training takes {}\n", btm::gemm_library(btm::fastest_operands()));
   return 0;
 } catch (const std::exception& e) {
   fmt::print(stderr, "bench_gemm: {}\n", e.what());

@@ -9,7 +9,6 @@
 #include "btm/data/tokenizer.h"
 #include "btm/forest/forest.h"
 #include "btm/model/demix.h"
-#include "btm/model/kernels/packed_gemm.h"
 #include "btm/plan/comparisons.h"
 #include "btm/plan/published.h"
 #include "btm/plan/training.h"
@@ -21,7 +20,6 @@ namespace btm {
 namespace {
 
 constexpr double kProcessBytes = 40e6;    // program and libraries, tokens read from mapped files not counted
-constexpr double kBlasBytes = 110e6;      // LibTorch (btm/model/kernels/blas.h)
 constexpr double kGpuProcessBytes = 3e9;  // with those of CUDA
 constexpr double kCudaBytes = 7e8;        // of the GPU's memory, for itself, its kernels and cuBLAS: an estimate
 
@@ -165,9 +163,7 @@ TrainingMemory training_memory(const ModelTask& task, const ModelConfig& model, 
       static_cast<double>(ThreadLearner::bytes(model, task.training, sequences, threads, threads * ranks));
   const Operands operands = operands_of(task.training.precision);
   const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads, operands));  // of dev losses
-  const bool calls_blas = !packs(operands) && !packs(Operands::fp32);
-  const double process = kProcessBytes + (calls_blas ? kBlasBytes : 0);
-  return {ranks * (process + plain + scoring + more * sizeof(float) * (5 + threads))};  // packed, too, at most
+  return {ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (5 + threads))};  // packed, too, at most
 }
 
 double model_bytes(const ModelTask& task, const ModelConfig& model) {

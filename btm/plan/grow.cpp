@@ -201,7 +201,8 @@ class Grower {
     if (tasks.empty()) return;
     keep_published(settings, tasks);
     if (outgrown(folder, tasks)) {
-      log_info(fmt::format("{}: the forest has changed since; it is trained anew with the compute of all experts", name));
+      log_info(
+          fmt::format("{}: the forest has changed since; it is trained anew with the compute of all experts", name));
       remove_event_files(paths_, name);
       remove_folder(folder);
     }

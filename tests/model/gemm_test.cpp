@@ -14,7 +14,6 @@
 #if defined(__x86_64__)
 #include "btm/model/kernels/bf16_amx-inl.h"
 #endif
-#include "btm/model/kernels/blas.h"
 #include "btm/model/kernels/few_rows.h"
 #include "btm/model/kernels/gemm_kernel.h"
 #include "tests/model/kernel_values.h"
@@ -117,13 +116,7 @@ TEST(Gemm, IsTheProduct) {
   });
 }
 
-TEST(Gemm, IsTheProductByTheBlas) {
-  expect_products([](int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int stride) {
-    blas_gemm(m, n, k, alpha, a, b, add ? 1.0f : 0.0f, c, stride);
-  });
-}
-
-TEST(Gemm, IsTheProductByOurOwnKernel) {
+TEST(Gemm, IsTheProductByTheKernelForManyRows) {
   expect_products(fp32_kernel().gemm);
 }
 

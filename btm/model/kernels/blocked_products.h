@@ -19,6 +19,8 @@ struct Tile {
   int row, column;    // within the blocks
   int rows, columns;  // up to the tiling's kRows and kColumns
   int depth;
+  const float* next;  // this tile's share of the next panel, to ask for meanwhile: next_step floats for each of depth
+  int next_step;
   float alpha;
   bool add;
   float* c;
@@ -44,10 +46,9 @@ class BlockedProducts {
   static_assert(kBlockRows % kRows == 0 && kBlockColumns % kColumns == 0);
   static_assert(Tiling::packed_depth(kDepth) <= kLargestDepth);
 
-  // A block of b, packed: the panel of column j, a multiple of kColumns, begins at first + j x depth.
-  struct Panels {
-    const float* first;
-    std::size_t depth;
+  struct Panel {  // up to kColumns columns of a block of b, packed; the next one follows
+    const float* data;
+    std::size_t floats;
   };
 
   struct Buffers {  // of one thread
@@ -58,15 +59,12 @@ class BlockedProducts {
     return buffers;
   }
 
-  static std::size_t whole_panels(int columns) {  // the last one may reach beyond the columns
-    return (static_cast<std::size_t>(columns) + kColumns - 1) / kColumns * kColumns;
+  static std::size_t panel_floats(int depth) {
+    return static_cast<std::size_t>(Tiling::packed_depth(depth)) * kColumns;
   }
 
-  static void pack_block(int depth, int columns, MatrixView b, float* packed) {
-    const std::size_t panel = std::size_t(Tiling::packed_depth(depth)) * kColumns;
-    for (int j = 0; j < columns; j += kColumns, packed += panel) {
-      Tiling::pack_b(depth, std::min(kColumns, columns - j), part(b, 0, j), packed);
-    }
+  static std::size_t whole_panels(int columns) {  // the last one may reach beyond the columns
+    return (static_cast<std::size_t>(columns) + kColumns - 1) / kColumns * kColumns;
   }
 
   // Of the rows above `row` that begins a block, or of all.
@@ -86,33 +84,41 @@ class BlockedProducts {
   static void pack(int k, int n, MatrixView b, float* packed) {
     for (int j = 0; j < n; j += kBlockColumns) {
       for (int p = 0; p < k; p += kDepth) {
-        pack_block(std::min(kDepth, k - p), std::min(kBlockColumns, n - j), part(b, p, j),
-                   packed + packed_place(k, n, p, j));
+        const int depth = std::min(kDepth, k - p);
+        float* panel = packed + packed_place(k, n, p, j);
+        for (int column = j; column < std::min(j + kBlockColumns, n);
+             column += kColumns, panel += panel_floats(depth)) {
+          Tiling::pack_b(depth, std::min(kColumns, n - column), part(b, p, column), panel);
+        }
       }
     }
   }
 
-  // panels_of(row, column, depth, columns) -> Panels of that block of b
-  template <class PanelsOf>
+  // panel_of(row, block, column, depth, columns, is_new) -> the Panel of these rows and columns, `block` being the
+  // first column of the block that they are in
+  template <class PanelOf>
   static void multiply(int m, int n, int k, float alpha, MatrixView a, bool add, float* c, int c_stride,
-                       const PanelsOf& panels_of) {
+                       const PanelOf& panel_of) {
     [[maybe_unused]] const typename Tiling::Session session;
     float* packed_a = Tiling::packs_a(a, n) ? own_buffers().a.data() : nullptr;
     for (int j = 0; j < n; j += kBlockColumns) {
-      const int columns = std::min(kBlockColumns, n - j);
+      const int end = std::min(j + kBlockColumns, n);
       for (int p = 0; p < k; p += kDepth) {
         const int depth = std::min(kDepth, k - p);
-        const Panels panels = panels_of(p, j, depth, columns);
         for (int i = 0; i < m; i += kBlockRows) {
           const int rows = std::min(kBlockRows, m - i);
           const MatrixView block = part(a, i, p);
           if (packed_a) Tiling::pack_a(rows, depth, block, packed_a);
-          for (int column = 0; column < columns; column += kColumns) {
-            for (int row = 0; row < rows; row += kRows) {
-              Tiling::multiply(
-                  Tile{row, column, std::min(kRows, rows - row), std::min(kColumns, columns - column), depth, alpha,
-                       add || p > 0, c + std::size_t(i + row) * c_stride + j + column, c_stride},
-                  block, packed_a, panels.first + std::size_t(column) * panels.depth);
+          const int next_step = std::max(kColumns / ((rows + kRows - 1) / kRows), 1);
+          for (int column = j; column < end; column += kColumns) {
+            const int columns = std::min(kColumns, end - column);
+            const Panel panel = panel_of(p, j, column, depth, columns, i == 0);
+            const bool is_last = column + columns == end;  // what follows may be no memory: slow to ask for
+            const float* next = panel.data + (is_last ? 0 : panel.floats);
+            for (int row = 0; row < rows; row += kRows, next += std::size_t(depth) * next_step) {
+              Tiling::multiply(Tile{row, column - j, std::min(kRows, rows - row), columns, depth, next, next_step,
+                                    alpha, add || p > 0, c + std::size_t(i + row) * c_stride + column, c_stride},
+                               block, packed_a, panel.data);
             }
           }
         }
@@ -120,18 +126,23 @@ class BlockedProducts {
     }
   }
 
+  // Each panel is packed when it is met: the first rows of a find it in the second-level cache.
   static void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride) {
     float* packed = own_buffers().b.data();
-    multiply(m, n, k, alpha, a, add, c, c_stride, [&](int row, int column, int depth, int columns) {
-      pack_block(depth, columns, part(b, row, column), packed);
-      return Panels{packed, static_cast<std::size_t>(Tiling::packed_depth(depth))};
-    });
+    multiply(m, n, k, alpha, a, add, c, c_stride,
+             [&](int row, int block, int column, int depth, int columns, bool is_new) {
+               float* panel = packed + std::size_t(column - block) * Tiling::packed_depth(depth);
+               if (is_new) Tiling::pack_b(depth, columns, part(b, row, column), panel);
+               return Panel{panel, panel_floats(depth)};
+             });
   }
 
   static void gemm_packed(int m, int n, int k, float alpha, MatrixView a, PackedView b, float* c, int c_stride) {
-    multiply(m, n, k, alpha, a, false, c, c_stride, [&](int row, int column, int, int) {
-      return Panels{b.data + packed_place(b.k, b.n, row, column),
-                    static_cast<std::size_t>(Tiling::packed_depth(std::min(kDepth, b.k - row)))};
+    multiply(m, n, k, alpha, a, false, c, c_stride, [&](int row, int block, int column, int, int, bool) {
+      const int depth = std::min(kDepth, b.k - row);
+      return Panel{
+          b.data + packed_place(b.k, b.n, row, block) + std::size_t(column - block) * Tiling::packed_depth(depth),
+          panel_floats(depth)};
     });
   }
 };

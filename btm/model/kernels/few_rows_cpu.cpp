@@ -15,10 +15,10 @@ HWY_BEFORE_NAMESPACE();
 namespace btm {
 namespace HWY_NAMESPACE {
 
-constexpr int kRows = 4;             // of a at a time
-constexpr int kSteps = 8;            // rows of a plain b at a time: as many streams from memory
-constexpr int kShortRow = 128;       // of a plain b, such as a head's values
-constexpr int kCacheFloats = 16384;  // of c while rows of b add to it
+constexpr int kRows = kLanes == 16 ? 8 : 4;  // of a at a time: registers hold their sums
+constexpr int kSteps = 8;                    // rows of a plain b at a time: as many streams from memory
+constexpr int kShortRow = 128;               // of a plain b, such as a head's values
+constexpr int kCacheFloats = 16384;          // of c while rows of b add to it
 
 // Adds to kVectors vectors of c, in each of kTileRows rows, `factors` times as many of kTileSteps rows of b.
 template <int kVectors, int kTileRows, int kTileSteps, class D>
@@ -204,7 +204,7 @@ void multiply_tiles(int m, int n, int k, float alpha, const float* a, int a_stri
 void multiply_transposed(int m, int n, int k, float alpha, const float* a, int a_stride, const float* b, int b_stride,
                          bool add, float* c, int c_stride) {
   if (m == 1) return multiply_tiles<1, 8>(m, n, k, alpha, a, a_stride, b, b_stride, add, c, c_stride);
-  multiply_tiles<2, 4>(m, n, k, alpha, a, a_stride, b, b_stride, add, c, c_stride);
+  multiply_tiles<kRows / 2, 4>(m, n, k, alpha, a, a_stride, b, b_stride, add, c, c_stride);
 }
 
 }  // namespace HWY_NAMESPACE

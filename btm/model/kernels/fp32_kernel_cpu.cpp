@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <cstring>
-#include <limits>
+#include <type_traits>
 
 #include "btm/model/kernels/blocked_products.h"
 #include "btm/model/kernels/with_constant.h"
@@ -16,15 +16,17 @@ namespace btm {
 namespace HWY_NAMESPACE {
 namespace {
 
-// A tile of c stays in registers: 8 x 3 of the 32 of AVX-512, 4 x 3 of the 16 of AVX2.
-// kPackingColumns: of c, from which packing an a that is not transposed pays. Numbers of several of its rows at the
-// same column lie in one bank of a Zen 3's first-level cache, which reads one of them a cycle.
+// A tile of c stays in registers: 8 x 3 of the 32 of AVX-512, 4 x 3 of the 16 of AVX2. AVX-512's panels of b are larger
+// than the first-level cache, and are asked for: kStepsAhead rows of this one, and meanwhile the next.
+// kPackingColumns: of c, from which packing an a that is not transposed pays if its stride is a multiple of
+// kPackingStride. Numbers of several of its rows at the same column lie in one bank of a Zen 3's first-level cache,
+// which reads one of them a cycle; at a distance of 4096 bytes they share the few lines of a set of any such cache.
 #if HWY_TARGET <= HWY_AVX3
-constexpr int kRows = 8, kVectors = 3, kDepth = kLargestDepth, kUnrolled = 1;
-constexpr int kPackingColumns = std::numeric_limits<int>::max();
+constexpr int kRows = 8, kVectors = 3, kDepth = kLargestDepth, kUnrolled = 1, kStepsAhead = 8;
+constexpr int kPackingColumns = 384, kPackingStride = 1024;
 #else
-constexpr int kRows = 4, kVectors = 3, kDepth = 256, kUnrolled = 8;
-constexpr int kPackingColumns = 128;
+constexpr int kRows = 4, kVectors = 3, kDepth = 256, kUnrolled = 8, kStepsAhead = 0;
+constexpr int kPackingColumns = 128, kPackingStride = 1;
 #endif
 constexpr int kColumns = kVectors * kLanes;  // of a panel of b
 
@@ -38,9 +40,10 @@ HWY_INLINE V add_product(V x, V w, V sum) {
 #endif
 }
 
-// Adds to the sums of a tile what `kSteps` rows of the panel give. a is either packed, [depth][kRows], or lies as it
-// does in memory, `stride` floats from row to row; `panel` is [depth][kColumns].
-template <int kSteps, bool kPacked, int kTileRows, int kTileVectors>
+// Adds to the sums of a tile what `kSteps` rows of the panel, [depth][kColumns], give. If kAcross, a number of a
+// follows that of the row before: packed in groups of kRows, or (one step at a time) in any a^T; else `stride` floats
+// lie between.
+template <int kSteps, bool kAcross, int kTileRows, int kTileVectors>
 HWY_INLINE void add_products(const float* a, std::size_t stride, const float* panel,
                              V (&sums)[kTileRows][kTileVectors]) {
   const Lane d;
@@ -49,16 +52,21 @@ HWY_INLINE void add_products(const float* a, std::size_t stride, const float* pa
     V w[kTileVectors];
     HWY_UNROLL(16)
     for (int v = 0; v < kTileVectors; ++v) w[v] = hn::LoadU(d, panel + p * kColumns + v * kLanes);
+    if constexpr (kStepsAhead > 0) {
+      HWY_UNROLL(16)
+      for (int v = 0; v < kTileVectors; ++v) hwy::Prefetch(panel + (p + kStepsAhead) * kColumns + v * kLanes);
+    }
     HWY_UNROLL(16)
     for (int r = 0; r < kTileRows; ++r) {
-      const V x = hn::Set(d, kPacked ? a[p * kRows + r] : a[r * stride + p]);
+      const V x = hn::Set(d, kAcross ? a[p * kRows + r] : a[r * stride + p]);
       HWY_UNROLL(16)
       for (int v = 0; v < kTileVectors; ++v) sums[r][v] = add_product(x, w[v], sums[r][v]);
     }
   }
 }
 
-template <int kTileRows, int kTileVectors, bool kPacked>
+// `stride`: floats from row to row of a, or, if kAcross, from column to column.
+template <int kTileRows, int kTileVectors, bool kAcross>
 HWY_INLINE void multiply_tile(const Tile& t, const float* a, std::size_t stride, const float* panel) {
   const Lane d;
   V sums[kTileRows][kTileVectors];
@@ -67,27 +75,40 @@ HWY_INLINE void multiply_tile(const Tile& t, const float* a, std::size_t stride,
     HWY_UNROLL(16)
     for (int v = 0; v < kTileVectors; ++v) sums[r][v] = hn::Zero(d);
   }
-  fetch_tile<kTileRows, kTileVectors>(t);
-  constexpr int kStep = kPacked ? kRows : 1;
+  const float* next = t.next;
+  auto add = [&](auto steps) HWY_ATTR {
+    if constexpr (kStepsAhead > 0) {
+      __builtin_prefetch(next, 0, 2);  // into the second-level cache
+      next += steps() * t.next_step;
+    }
+    add_products<steps(), kAcross>(a, stride, panel, sums);
+    a += kAcross ? steps() * stride : steps();
+    panel += steps() * kColumns;
+  };
+  using One = std::integral_constant<int, 1>;
   int p = 0;
-  for (; p + kUnrolled <= t.depth; p += kUnrolled) {
-    add_products<kUnrolled, kPacked>(a, stride, panel, sums);
-    a += kUnrolled * kStep;
-    panel += kUnrolled * kColumns;
+  if (kStepsAhead > 0 && t.depth >= 2 * kTileRows * kTileVectors) {
+    // All of c at once would hold up what is asked for of the panel.
+    for (int r = 0; r < kTileRows; ++r) {
+      for (int v = 0; v < kTileVectors; ++v, p += 2) {
+        hwy::Prefetch(t.c + std::size_t(r) * t.c_stride + v * kLanes);
+        add(One());
+        add(One());
+      }
+    }
+  } else {
+    fetch_tile<kTileRows, kTileVectors>(t);
   }
-  for (; p < t.depth; ++p) {
-    add_products<1, kPacked>(a, stride, panel, sums);
-    a += kStep;
-    panel += kColumns;
-  }
+  for (; p + kUnrolled <= t.depth; p += kUnrolled) add(std::integral_constant<int, kUnrolled>());
+  for (; p < t.depth; ++p) add(One());
   write_tile(t, sums);
 }
 
-template <bool kPacked>
+template <bool kAcross>
 void multiply_any(const Tile& tile, const float* a, std::size_t stride, const float* panel) {
   with_constant<kRows>(tile.rows, [&](auto rows) HWY_ATTR {
     with_constant<kVectors>((tile.columns + kLanes - 1) / kLanes, [&](auto vectors) HWY_ATTR {
-      multiply_tile<rows(), vectors(), kPacked>(tile, a, stride, panel);
+      multiply_tile<rows(), vectors(), kAcross>(tile, a, stride, panel);
     });
   });
 }
@@ -118,7 +139,10 @@ struct Tiling {
   static constexpr int packed_depth(int depth) { return depth; }
   struct Session {};
 
-  static bool packs_a(MatrixView a, int n) { return a.op == Op::transposed || n >= kPackingColumns; }
+  static bool packs_a(MatrixView a, int n) {
+    if (a.op == Op::transposed) return kUnrolled > 1 || n > 2 * kColumns;
+    return n >= kPackingColumns && a.stride % kPackingStride == 0;
+  }
   // In groups of kRows rows: [depth][kRows].
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
     if (a.op == Op::transposed) return pack_groups(rows, depth, a, packed);
@@ -130,11 +154,9 @@ struct Tiling {
     pack_floats<kColumns>(depth, columns, b, panel);
   }
   static void multiply(const Tile& t, MatrixView a, const float* packed_a, const float* panel) {
-    if (packed_a) {
-      multiply_any<true>(t, packed_a + std::size_t(t.row) * t.depth, a.stride, panel);
-    } else {
-      multiply_any<false>(t, a.data.as<float>() + std::size_t(t.row) * a.stride, a.stride, panel);
-    }
+    if (packed_a) return multiply_any<true>(t, packed_a + std::size_t(t.row) * t.depth, kRows, panel);
+    const float* rows = part(a, t.row, 0).data.as<float>();
+    a.op == Op::none ? multiply_any<false>(t, rows, a.stride, panel) : multiply_any<true>(t, rows, a.stride, panel);
   }
 };
 

@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "btm/model/kernels/blas.h"
 #include "btm/model/kernels/few_rows.h"
 #include "btm/model/kernels/gemm_kernel.h"
 
@@ -13,17 +12,6 @@ namespace {
 
 // Rows up to which packing b doesn't pay.
 constexpr int kFewRows = 8;
-
-// MKL has its fast code for Intel's CPUs alone. Of the whole training step our own product costs 4 to 6 % on those. On
-// ARM's LibTorch has another BLAS, which would start threads of its own in each of ours.
-bool blas_is_slow() {
-#if defined(__x86_64__)
-  static const bool slow = !__builtin_cpu_is("intel");
-  return slow;
-#else
-  return true;
-#endif
-}
 
 float rounded(float x) {
   return float_of(bf16_of(x));
@@ -50,31 +38,28 @@ MatrixView round_copy(int rows, int columns, MatrixView x, std::vector<float>& c
 const GemmKernel* fastest_kernel(Operands operands) {
   static const GemmKernel* const bf16 = amx_bf16_kernel() ? amx_bf16_kernel() : avx512_bf16_kernel();
   if (operands == Operands::bf16) return bf16;
-  if (operands == Operands::int16) return &int16_kernel();
-  return blas_is_slow() ? &fp32_kernel() : nullptr;
+  return operands == Operands::int16 ? &int16_kernel() : &fp32_kernel();
 }
 
 void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
           Operands operands) {
-  const GemmKernel* own = fastest_kernel(operands);
-  if (own && operands == Operands::fp32 && m <= kFewRows && a.op == Op::none) {
+  if (operands == Operands::fp32 && m <= kFewRows && a.op == Op::none) {
     return few_rows_gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
   }
-  if (own) return own->gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
-  if (operands == Operands::bf16) {
-    thread_local std::vector<float> rounded_a, rounded_b;
-    return gemm(m, n, k, alpha, round_copy(m, k, a, rounded_a), round_copy(k, n, b, rounded_b), beta, c, c_stride);
+  if (const GemmKernel* kernel = fastest_kernel(operands)) {
+    return kernel->gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
   }
-  blas_gemm(m, n, k, alpha, a, b, beta, c, c_stride);
+  thread_local std::vector<float> rounded_a, rounded_b;
+  gemm(m, n, k, alpha, round_copy(m, k, a, rounded_a), round_copy(k, n, b, rounded_b), beta, c, c_stride);
 }
 
-const char* gemm_library(Operands operands) {
-  return blas_is_slow() || operands != Operands::fp32 ? "btm" : "MKL";
-}
-
-// Outside of AMX, Intel's cores multiply pairs of bfloat16 no faster than float32.
 Operands fastest_operands() {
-  return amx_bf16_kernel() || (avx512_bf16_kernel() && blas_is_slow()) ? Operands::bf16 : Operands::fp32;
+#if defined(__x86_64__)
+  // Outside of AMX, Intel's cores multiply pairs of bfloat16 no faster than float32.
+  static const bool fast_pairs = amx_bf16_kernel() || (avx512_bf16_kernel() && !__builtin_cpu_is("intel"));
+  if (fast_pairs) return Operands::bf16;
+#endif
+  return Operands::fp32;
 }
 
 }  // namespace btm

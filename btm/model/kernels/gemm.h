@@ -1,5 +1,5 @@
-// Matrix products of row-major matrices, by the BLAS inside LibTorch (blas.h) or, where that is slow, by our own
-// kernels (gemm_kernel.h, few_rows.h), on the thread that calls.
+// Matrix products of row-major matrices on the thread that calls, by the fastest of the kernels (gemm_kernel.h,
+// few_rows.h) that the CPU has the instructions for.
 #pragma once
 
 #include <cstddef>
@@ -34,12 +34,9 @@ inline MatrixView part(MatrixView x, int row, int column) {
 }
 
 // c [m, n] = alpha x op(a) [m, k] op(b) [k, n] + beta x c, in float32, beta being 0 or 1. Operands in bfloat16 are for
-// Operands::bf16 alone. Which library does it depends on the CPU, the operands and the shape alone.
+// Operands::bf16 alone. Which kernel does it depends on the CPU, the operands and the shape alone.
 void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
           Operands operands = Operands::fp32);
-
-// Of the library that products are left to: "MKL" or "btm".
-const char* gemm_library(Operands operands);
 
 // What trains fastest: bf16 where the CPU multiplies it at twice the speed of float32.
 Operands fastest_operands();

@@ -1,4 +1,4 @@
-// Our own ways of multiplying matrices, one for each kind of instructions; gemm.cpp takes one where it is the fastest.
+// The ways of multiplying matrices, one for each kind of instructions; gemm.cpp takes one where it is the fastest.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +31,8 @@ const GemmKernel& int16_kernel();
 const GemmKernel* avx512_bf16_kernel();
 const GemmKernel* amx_bf16_kernel();
 
-// The one that gemm leaves products of these operands to, but for those of few rows in float32 (few_rows.h); null: the
-// BLAS does them.
+// The one that gemm leaves products of these operands to, but for those of few rows in float32 (few_rows.h). Null for
+// bf16 where the CPU has no such instructions: gemm rounds copies of the operands and multiplies these in float32.
 const GemmKernel* fastest_kernel(Operands operands);
 
 }  // namespace btm

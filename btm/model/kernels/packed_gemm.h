@@ -7,7 +7,7 @@
 
 namespace btm {
 
-// Whether gemm's products of these operands are our own, which pack b; the BLAS takes it as it lies.
+// Whether products of these operands pack b: not those in bf16 on a CPU that has no instructions for it.
 bool packs(Operands operands);
 
 // An op(b) [k, n] packed into `data`, whose layout is this CPU's own.

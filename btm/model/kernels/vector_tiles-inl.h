@@ -35,9 +35,12 @@ void pack_columns(int depth, int columns, MatrixView b, float* packed) {
     }
     return;
   }
-  const std::size_t down = b.op == Op::none ? b.stride : 1, right = b.op == Op::none ? 1 : b.stride;
-  for (int p = 0; p < depth; ++p, x += down, packed += kWidth) {
-    for (int j = 0; j < columns; ++j) packed[j] = x[j * right];
+  for (int p = 0; p < depth; ++p, packed += kWidth) {
+    if (b.op == Op::none) {
+      std::copy_n(x + std::size_t(p) * b.stride, columns, packed);
+    } else {
+      for (int j = 0; j < columns; ++j) packed[j] = x[std::size_t(j) * b.stride + p];
+    }
     std::fill(packed + columns, packed + kWidth, 0.0f);
   }
 }
