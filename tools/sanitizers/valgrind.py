@@ -1,6 +1,6 @@
 """Runs the test programs of a build under valgrind: valgrind.py BUILD [NAME ...]; names: core, generate, ... (default: all).
 
-One start for each program, since loading LibTorch takes valgrind ten seconds. What the oracles write must be there
+One start for each program, since valgrind takes seconds for it. What the oracles write must be there
 already. Exit code 1 if valgrind finds an error or a lost block, or a test fails.
 """
 
