@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "btm/model/kernels/attention.h"
@@ -15,42 +16,50 @@ HWY_BEFORE_NAMESPACE();
 namespace btm {
 namespace HWY_NAMESPACE {
 
+// step(load, store, i) over [0, count): whole vectors, then one whose lanes beyond `count` are loaded as `beyond` and
+// not stored. What a query sees ends anywhere, so that single floats would take up to half of the time.
+template <class Step>
+HWY_INLINE void for_each_masked_vector(std::size_t count, float beyond, Step&& step) {
+  const Wide d;
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    step([d](const float* p) HWY_ATTR { return hn::LoadU(d, p); },
+         [d](auto x, float* p) HWY_ATTR { hn::StoreU(x, d, p); }, i);
+  }
+  if (i == count) return;
+  const auto within = hn::FirstN(d, count - i);
+  step([=](const float* p)
+           HWY_ATTR { return hn::IfThenElse(within, hn::MaskedLoad(within, d, p), hn::Set(d, beyond)); },
+       [=](auto x, float* p) HWY_ATTR { hn::BlendedStore(x, within, d, p); }, i);
+}
+
 // scores[0, seen) -> exp(scores - offset), [seen, keys) -> 0; returns the sum.
 HWY_INLINE float exponentials(float* scores, std::size_t seen, std::size_t keys, float offset) {
   const Wide d;
-  const std::size_t lanes = hn::Lanes(d);
   auto total = hn::Zero(d);
-  std::size_t i = 0;
-  for (; i + lanes <= seen; i += lanes) {
-    const auto e = fast_exp(d, hn::Sub(hn::LoadU(d, scores + i), hn::Set(d, offset)));
-    total = hn::Add(total, e);
-    hn::StoreU(e, d, scores + i);
-  }
-  float sum = hn::GetLane(hn::SumOfLanes(d, total));
-  const Single single;
-  for (; i < seen; ++i) {
-    const auto e = fast_exp(single, hn::Sub(hn::LoadU(single, scores + i), hn::Set(single, offset)));
-    sum += hn::GetLane(e);
-    scores[i] = hn::GetLane(e);
-  }
-  for (; i < keys; ++i) scores[i] = 0;
-  return sum;
+  for_each_masked_vector(seen, -std::numeric_limits<float>::infinity(),
+                         [&](const auto& load, const auto& store, std::size_t i) HWY_ATTR {
+                           // of minus infinity 1.6e-38: nothing beside the largest score's 1
+                           const auto e = fast_exp(d, hn::Sub(load(scores + i), hn::Set(d, offset)));
+                           total = hn::Add(total, e);
+                           store(e, scores + i);
+                         });
+  std::fill(scores + seen, scores + keys, 0.0f);
+  return hn::GetLane(hn::SumOfLanes(d, total));
 }
 
 HWY_INLINE float largest_of(const float* x, std::size_t count) {
   const Wide d;
-  const std::size_t lanes = hn::Lanes(d);
   auto most = hn::Set(d, x[0]);
-  std::size_t i = 0;
-  for (; i + lanes <= count; i += lanes) most = hn::Max(most, hn::LoadU(d, x + i));
-  float result = hn::GetLane(hn::MaxOfLanes(d, most));
-  for (; i < count; ++i) result = std::max(result, x[i]);
-  return result;
+  for_each_masked_vector(
+      count, x[0], [&](const auto& load, const auto&, std::size_t i) HWY_ATTR { most = hn::Max(most, load(x + i)); });
+  return hn::GetLane(hn::MaxOfLanes(d, most));
 }
 
 // Row r of scores [rows, keys] sees first_seen + r keys; sums[r] is its denominator, log_sums[r] the log of the whole.
-void softmax_block(int rows, int keys, int first_seen, float* scores, float* sums, float* log_sums) {
-  for (int r = 0; r < rows; ++r, scores += keys) {
+void softmax_block(int rows, int keys, int first_seen, float* scores, int stride, float* sums, float* log_sums) {
+  for (int r = 0; r < rows; ++r, scores += stride) {
     const std::size_t seen = first_seen + r;
     const float offset = largest_of(scores, seen);
     sums[r] = exponentials(scores, seen, keys, offset);
@@ -75,16 +84,17 @@ void divide_rows(int rows, int width, const float* x, const float* divisors, Mut
 // scores -> probabilities; d_scores: in d(probabilities), out scale x d(scores), the softmax's backward with
 // means[r] = sum of d_out x out over the head.
 void softmax_backward_block(int rows, int keys, int first_seen, const float* log_sums, const float* means, float scale,
-                            float* scores, float* d_scores) {
-  for (int r = 0; r < rows; ++r, scores += keys, d_scores += keys) {
+                            float* scores, float* d_scores, int stride) {
+  for (int r = 0; r < rows; ++r, scores += stride, d_scores += stride) {
     const std::size_t seen = first_seen + r;
     const float offset = log_sums[r], mean = means[r];
     float *p = scores, *dp = d_scores;
-    for_each_vector(seen, [=](auto d, std::size_t i) HWY_ATTR {
-      const auto e = fast_exp(d, hn::Sub(hn::LoadU(d, p + i), hn::Set(d, offset)));
-      hn::StoreU(e, d, p + i);
-      const auto difference = hn::Sub(hn::LoadU(d, dp + i), hn::Set(d, mean));
-      hn::StoreU(hn::Mul(hn::Mul(e, difference), hn::Set(d, scale)), d, dp + i);
+    for_each_masked_vector(seen, 0, [=](const auto& load, const auto& store, std::size_t i) HWY_ATTR {
+      const Wide d;
+      const auto e = fast_exp(d, hn::Sub(load(p + i), hn::Set(d, offset)));
+      store(e, p + i);
+      const auto difference = hn::Sub(load(dp + i), hn::Set(d, mean));
+      store(hn::Mul(hn::Mul(e, difference), hn::Set(d, scale)), dp + i);
     });
     std::fill(p + seen, p + keys, 0.0f);
     std::fill(dp + seen, dp + keys, 0.0f);
@@ -130,6 +140,13 @@ HWY_EXPORT(dot_rows);
 namespace {
 
 constexpr int kBlock = 64;  // queries at a time: their scores against up to 1024 keys fit a second-level cache
+constexpr int kStep = 32;   // of them, against the same keys: most scores of keys that a query doesn't see are left out
+
+// step(first, count) for the queries of a block.
+template <class Step>
+void for_each_step(int queries, const Step& step) {
+  for (int first = 0; first < queries; first += kStep) step(first, std::min(kStep, queries - first));
+}
 
 float score_scale(const AttentionShape& s) {
   return 1.0f / std::sqrt(static_cast<float>(s.head_dim));
@@ -139,14 +156,24 @@ int keys_of(const AttentionShape& s) {
   return s.past + s.queries;
 }
 
+// Floats from a row of scores to the next: an odd number of cache lines, so that the numbers of a column don't meet in
+// few sets of the first-level cache.
+int score_stride(const AttentionShape& s) {
+  constexpr int kLine = 16;
+  return ((keys_of(s) + kLine - 1) / kLine | 1) * kLine;
+}
+
+std::size_t block_of_scores(const AttentionShape& s) {
+  return std::size_t(kBlock) * static_cast<std::size_t>(score_stride(s));
+}
+
 std::size_t block_of_heads(const AttentionShape& s) {
   return std::size_t(kBlock) * s.head_dim;
 }
 
-// Keys and values are packed once for all blocks of queries, if there are several, each of which sees the first of
-// them.
+// Keys and values are packed once for all steps of queries, if there are several, each of which sees the first of them.
 bool packs_keys(const AttentionShape& s) {
-  return s.queries > kBlock && packs(s.operands);
+  return s.queries > kStep && packs(s.operands);
 }
 
 // Keys or values of a head, [keys, head_dim] or transposed, as an operand of the products with blocks of queries.
@@ -207,12 +234,13 @@ float* take(float*& workspace, std::size_t count) {
 void forward_head(const AttentionShape& s, Heads q, const ForwardKeys& keys_and_values, MutableHeads out,
                   float* log_sums, float* workspace) {
   float *sums = take(workspace, kBlock), *sum_of_values = take(workspace, block_of_heads(s)), *scores = workspace;
-  for (int begin = 0; begin < s.queries; begin += kBlock) {
-    const int rows = std::min(kBlock, s.queries - begin), keys = s.past + begin + rows;
-    keys_and_values.k_turned.multiply(rows, keys, s.head_dim, score_scale(s), view(from(q, begin, 0)), scores, keys);
+  const int stride = score_stride(s);
+  for (int begin = 0; begin < s.queries; begin += kStep) {
+    const int rows = std::min(kStep, s.queries - begin), keys = s.past + begin + rows;
+    keys_and_values.k_turned.multiply(rows, keys, s.head_dim, score_scale(s), view(from(q, begin, 0)), scores, stride);
     HWY_DYNAMIC_DISPATCH(softmax_block)
-    (rows, keys, s.past + begin + 1, scores, sums, log_sums ? log_sums + begin : nullptr);
-    keys_and_values.v.multiply(rows, s.head_dim, keys, 1, {scores, keys}, sum_of_values, s.head_dim);
+    (rows, keys, s.past + begin + 1, scores, stride, sums, log_sums ? log_sums + begin : nullptr);
+    keys_and_values.v.multiply(rows, s.head_dim, keys, 1, {scores, stride}, sum_of_values, s.head_dim);
     HWY_DYNAMIC_DISPATCH(divide_rows)(rows, s.head_dim, sum_of_values, sums, from(out, begin, 0));
   }
 }
@@ -225,29 +253,38 @@ struct BackwardKeys {
 void backward_head(const AttentionShape& s, Heads q, const BackwardKeys& keys_and_values, Heads out,
                    const float* log_sums, Heads d_out, MutableHeads d_q, float* d_k, float* d_v, float* workspace) {
   float *means = take(workspace, kBlock), *d_q_block = take(workspace, block_of_heads(s));
-  float *scores = take(workspace, std::size_t(kBlock) * s.queries), *d_scores = workspace;
-  const int width = s.head_dim;
+  float *scores = take(workspace, block_of_scores(s)), *d_scores = workspace;
+  const int width = s.head_dim, stride = score_stride(s);
   for (int begin = 0; begin < s.queries; begin += kBlock) {
-    const int rows = std::min(kBlock, s.queries - begin), keys = begin + rows;
-    const Heads q_rows = from(q, begin, 0), d_out_rows = from(d_out, begin, 0);
-    HWY_DYNAMIC_DISPATCH(dot_rows)(rows, width, from(out, begin, 0), d_out_rows, means);
-    keys_and_values.k_turned.multiply(rows, keys, width, score_scale(s), view(q_rows), scores, keys);
-    keys_and_values.v_turned.multiply(rows, keys, width, 1, view(d_out_rows), d_scores, keys);
-    HWY_DYNAMIC_DISPATCH(softmax_backward_block)
-    (rows, keys, begin + 1, log_sums + begin, means, score_scale(s), scores, d_scores);
-    gemm(keys, width, rows, 1, transposed(scores, keys), view(d_out_rows), 1, d_v, width, s.operands);
-    gemm(keys, width, rows, 1, transposed(d_scores, keys), view(q_rows), 1, d_k, width, s.operands);
-    keys_and_values.k.multiply(rows, width, keys, 1, {d_scores, keys}, d_q_block, width);
+    const int rows = std::min(kBlock, s.queries - begin);
+    HWY_DYNAMIC_DISPATCH(dot_rows)(rows, width, from(out, begin, 0), from(d_out, begin, 0), means);
+    for_each_step(rows, [&](int first, int count) {
+      const int at = begin + first, keys = at + count;
+      float *p = scores + std::size_t(first) * stride, *d_p = d_scores + std::size_t(first) * stride;
+      keys_and_values.k_turned.multiply(count, keys, width, score_scale(s), view(from(q, at, 0)), p, stride);
+      keys_and_values.v_turned.multiply(count, keys, width, 1, view(from(d_out, at, 0)), d_p, stride);
+      HWY_DYNAMIC_DISPATCH(softmax_backward_block)
+      (count, keys, at + 1, log_sums + at, means + first, score_scale(s), p, d_p, stride);
+      keys_and_values.k.multiply(count, width, keys, 1, {d_p, stride}, d_q_block + std::size_t(first) * width, width);
+    });
     HWY_DYNAMIC_DISPATCH(divide_rows)(rows, width, d_q_block, nullptr, from(d_q, begin, 0));
+    // These keys, and with the first those before the block, are seen by the queries from here on.
+    for_each_step(rows, [&](int first, int count) {
+      const int key = first == 0 ? 0 : begin + first, keys = begin + first + count - key;
+      const std::size_t at = std::size_t(first) * stride + key, to = std::size_t(key) * width;
+      gemm(keys, width, rows - first, 1, transposed(scores + at, stride), view(from(d_out, begin + first, 0)), 1,
+           d_v + to, width, s.operands);
+      gemm(keys, width, rows - first, 1, transposed(d_scores + at, stride), view(from(q, begin + first, 0)), 1,
+           d_k + to, width, s.operands);
+    });
   }
 }
 
 }  // namespace
 
 std::size_t attention_workspace(const AttentionShape& s) {
-  return kBlock + block_of_heads(s) + 2 * std::size_t(kBlock) * static_cast<std::size_t>(keys_of(s)) +
-         2 * std::size_t(s.queries) * s.head_dim + KeyOperand::floats(s, Op::none) +
-         2 * KeyOperand::floats(s, Op::transposed);
+  return kBlock + block_of_heads(s) + 2 * block_of_scores(s) + 2 * std::size_t(s.queries) * s.head_dim +
+         KeyOperand::floats(s, Op::none) + 2 * KeyOperand::floats(s, Op::transposed);
 }
 
 void attention_forward(const AttentionShape& s, Heads q, Heads k, Heads v, MutableHeads out, float* log_sums,

@@ -22,7 +22,13 @@ namespace HWY_NAMESPACE {
 // To ask for: the CPU doesn't see by itself that the next row follows a piece of this one.
 constexpr int kRowsAhead = 8;
 
-// columns of b -> [depth][kWidth], zeros behind them
+// What a tile reads of a packed row of so many columns: whole vectors.
+template <int kWidth>
+constexpr int columns_read(int columns) {
+  return std::min((columns + kLanes - 1) / kLanes * kLanes, kWidth);
+}
+
+// columns of b -> [depth][kWidth], zeros behind them as far as they are read
 template <int kWidth>
 void pack_columns(int depth, int columns, MatrixView b, float* packed) {
   const float* x = b.data.as<float>();
@@ -35,13 +41,17 @@ void pack_columns(int depth, int columns, MatrixView b, float* packed) {
     }
     return;
   }
+  const Lane d;
   for (int p = 0; p < depth; ++p, packed += kWidth) {
+    int j = 0;
     if (b.op == Op::none) {
-      std::copy_n(x + std::size_t(p) * b.stride, columns, packed);
+      const float* row = x + std::size_t(p) * b.stride;
+      for (; j + kLanes <= columns; j += kLanes) hn::StoreU(hn::LoadU(d, row + j), d, packed + j);
+      for (; j < columns; ++j) packed[j] = row[j];
     } else {
-      for (int j = 0; j < columns; ++j) packed[j] = x[std::size_t(j) * b.stride + p];
+      for (; j < columns; ++j) packed[j] = x[std::size_t(j) * b.stride + p];
     }
-    std::fill(packed + columns, packed + kWidth, 0.0f);
+    std::fill(packed + j, packed + columns_read<kWidth>(columns), 0.0f);
   }
 }
 
@@ -76,10 +86,11 @@ void pack_transposed_columns(int depth, int columns, MatrixView b, float* packed
       for (int i = 0; i < 4; ++i) packed[std::size_t(p) * kWidth + j + i] = x[i][p];
     }
   }
-  if (j == kWidth) return;
+  const int end = columns_read<kWidth>(columns);
+  if (j == end) return;
   for (int p = 0; p < depth; ++p) {
     float* to = packed + std::size_t(p) * kWidth;
-    for (int i = j; i < kWidth; ++i) to[i] = i < columns ? b.data.as<float>()[std::size_t(i) * b.stride + p] : 0;
+    for (int i = j; i < end; ++i) to[i] = i < columns ? b.data.as<float>()[std::size_t(i) * b.stride + p] : 0;
   }
 }
 #endif
