@@ -22,7 +22,8 @@ python = $(firstword $(wildcard $(CURDIR)/.venv/bin/python3) python3)
 configure = cmake --preset $(1) $(2) -DBTM_PYTHON="$$(command -v $(python))" \
   -DBTM_WERROR=$(WERROR) >/dev/null
 compile = cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
-run_tests = ctest --test-dir build/$(1) --output-on-failure -j $(CORES)
+# One test more than there are cores: those of Slurm mostly wait.
+run_tests = ctest --test-dir build/$(1) --output-on-failure -j $$(( $(CORES) + 1 ))
 options = suppressions=$(CURDIR)/tools/sanitizers
 
 help: ## list the targets

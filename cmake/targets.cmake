@@ -40,6 +40,12 @@ function(btm_precompile target)
   target_precompile_headers(${target} PRIVATE ${arg_HEADERS})
 endfunction()
 
+# btm_compile_quickly(TARGET): commands and tests, half of all code, whose own speed is nothing to anyone; a fifth less
+# time to compile.
+function(btm_compile_quickly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 # Not CLI11, which only cli/ needs: it puts 100 KB of code into each file that includes it, which takes 4 s to compile.
 set(btm_common_links fmt::fmt spdlog::spdlog yaml-cpp nlohmann_json::nlohmann_json)
 set(btm_common_headers <fmt/format.h> <yaml-cpp/yaml.h> <nlohmann/json.hpp>
@@ -49,7 +55,14 @@ if(BTM_TESTS)
   find_package(GTest REQUIRED)
   btm_precompile(btm_tests_precompiled LINKS ${btm_common_links} GTest::gmock
     HEADERS ${btm_common_headers} <gmock/gmock.h> <gtest/gtest.h>)
+  btm_compile_quickly(btm_tests_precompiled)
 endif()
+
+# btm_compile_as_test(TARGET): with what tests include parsed once.
+function(btm_compile_as_test target)
+  btm_compile_quickly(${target})
+  target_precompile_headers(${target} REUSE_FROM btm_tests_precompiled)
+endfunction()
 
 # btm_library(NAME SOURCES ... LINKS ...): one folder under btm/. LINKS is the dependency rule of docs/architecture.md.
 function(btm_library name)
@@ -66,7 +79,7 @@ function(btm_test name)
   cmake_parse_arguments(arg "" "FIXTURE" "SOURCES;LINKS" ${ARGN})
   add_executable(test_${name} ${arg_SOURCES})
   target_link_libraries(test_${name} PRIVATE btm_options ${arg_LINKS} btm_test_support GTest::gtest_main GTest::gmock)
-  target_precompile_headers(test_${name} REUSE_FROM btm_tests_precompiled)
+  btm_compile_as_test(test_${name})
   set(properties TIMEOUT 300 ENVIRONMENT "BTM_TEST_DATA=${CMAKE_BINARY_DIR}/oracle/${arg_FIXTURE}")
   if(arg_FIXTURE)
     list(APPEND properties FIXTURES_REQUIRED ${arg_FIXTURE})
