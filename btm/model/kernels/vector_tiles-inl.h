@@ -113,23 +113,26 @@ HWY_INLINE void fetch_tile(const Tile& t) {
   }
 }
 
-// c = alpha x sums, or added to it, as far as the tile has columns.
+// c = alpha x sums, or added to it. Only the last vector may reach beyond the tile's columns.
 template <int kTileRows, int kTileVectors>
 HWY_INLINE void write_tile(const Tile& t, const V (&sums)[kTileRows][kTileVectors]) {
   const Lane d;
   const V alpha = hn::Set(d, t.alpha);
+  float* c = t.c;  // in registers: for all that the compiler knows, a vector's store may change the tile
+  const std::size_t stride = t.c_stride;
+  const bool add = t.add;
+  const int last = t.columns - (kTileVectors - 1) * kLanes;
+  const auto within = hn::FirstN(d, last);
   HWY_UNROLL(16)
-  for (int r = 0; r < kTileRows; ++r) {
+  for (int r = 0; r < kTileRows; ++r, c += stride) {
     HWY_UNROLL(16)
     for (int v = 0; v < kTileVectors; ++v) {
-      float* c = t.c + std::size_t(r) * t.c_stride + v * kLanes;
-      const int left = t.columns - v * kLanes;
-      if (left >= kLanes) {
-        hn::StoreU(t.add ? hn::MulAdd(alpha, sums[r][v], hn::LoadU(d, c)) : hn::Mul(alpha, sums[r][v]), d, c);
-      } else if (left > 0) {
-        float lanes[kLanes];
-        hn::StoreU(hn::Mul(alpha, sums[r][v]), d, lanes);
-        for (int i = 0; i < left; ++i) c[i] = t.add ? c[i] + lanes[i] : lanes[i];
+      float* to = c + v * kLanes;
+      if (v < kTileVectors - 1 || last == kLanes) {
+        hn::StoreU(add ? hn::MulAdd(alpha, sums[r][v], hn::LoadU(d, to)) : hn::Mul(alpha, sums[r][v]), d, to);
+      } else {
+        const V before = add ? hn::MaskedLoad(within, d, to) : hn::Zero(d);
+        hn::BlendedStore(hn::MulAdd(alpha, sums[r][v], before), within, d, to);
       }
     }
   }
