@@ -139,10 +139,11 @@ HWY_EXPORT(dot_rows);
 
 namespace {
 
-constexpr int kBlock = 64;  // queries at a time: their scores against up to 1024 keys fit a second-level cache
-constexpr int kStep = 32;   // of them, against the same keys: most scores of keys that a query doesn't see are left out
+constexpr int kBlock =
+    64;  // queries of a gradient at a time: their scores against up to 1024 keys fit a second-level cache
+constexpr int kStep = 32;  // of them, against the same keys: most scores of keys that a query doesn't see are left out
 
-// step(first, count) for the queries of a block.
+// step(first, count) for so many queries.
 template <class Step>
 void for_each_step(int queries, const Step& step) {
   for (int first = 0; first < queries; first += kStep) step(first, std::min(kStep, queries - first));
@@ -235,14 +236,14 @@ void forward_head(const AttentionShape& s, Heads q, const ForwardKeys& keys_and_
                   float* log_sums, float* workspace) {
   float *sums = take(workspace, kBlock), *sum_of_values = take(workspace, block_of_heads(s)), *scores = workspace;
   const int stride = score_stride(s);
-  for (int begin = 0; begin < s.queries; begin += kStep) {
-    const int rows = std::min(kStep, s.queries - begin), keys = s.past + begin + rows;
+  for_each_step(s.queries, [&](int begin, int rows) {
+    const int keys = s.past + begin + rows;
     keys_and_values.k_turned.multiply(rows, keys, s.head_dim, score_scale(s), view(from(q, begin, 0)), scores, stride);
     HWY_DYNAMIC_DISPATCH(softmax_block)
     (rows, keys, s.past + begin + 1, scores, stride, sums, log_sums ? log_sums + begin : nullptr);
     keys_and_values.v.multiply(rows, s.head_dim, keys, 1, {scores, stride}, sum_of_values, s.head_dim);
     HWY_DYNAMIC_DISPATCH(divide_rows)(rows, s.head_dim, sum_of_values, sums, from(out, begin, 0));
-  }
+  });
 }
 
 struct BackwardKeys {
@@ -270,12 +271,12 @@ void backward_head(const AttentionShape& s, Heads q, const BackwardKeys& keys_an
     HWY_DYNAMIC_DISPATCH(divide_rows)(rows, width, d_q_block, nullptr, from(d_q, begin, 0));
     // These keys, and with the first those before the block, are seen by the queries from here on.
     for_each_step(rows, [&](int first, int count) {
-      const int key = first == 0 ? 0 : begin + first, keys = begin + first + count - key;
-      const std::size_t at = std::size_t(first) * stride + key, to = std::size_t(key) * width;
-      gemm(keys, width, rows - first, 1, transposed(scores + at, stride), view(from(d_out, begin + first, 0)), 1,
-           d_v + to, width, s.operands);
-      gemm(keys, width, rows - first, 1, transposed(d_scores + at, stride), view(from(q, begin + first, 0)), 1,
-           d_k + to, width, s.operands);
+      const int at = begin + first, key = first == 0 ? 0 : at, keys = at + count - key;
+      const std::size_t score = std::size_t(first) * stride + key, sum = std::size_t(key) * width;
+      gemm(keys, width, rows - first, 1, transposed(scores + score, stride), view(from(d_out, at, 0)), 1, d_v + sum,
+           width, s.operands);
+      gemm(keys, width, rows - first, 1, transposed(d_scores + score, stride), view(from(q, at, 0)), 1, d_k + sum,
+           width, s.operands);
     });
   }
 }
