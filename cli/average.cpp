@@ -2,7 +2,6 @@
 #include "btm/model/average.h"
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <optional>
 
@@ -16,6 +15,7 @@
 #include "btm/plan/scoring_place.h"
 #include "cli/command.h"
 #include "cli/enum_option.h"
+#include "cli/named_weight.h"
 
 namespace btm {
 namespace {
@@ -31,27 +31,9 @@ struct Options {
   bool json = false;
 };
 
-struct Source {
-  std::string name;
-  std::optional<double> weight;
-};
-
-// "NAME=WEIGHT", or "NAME" alone. What names an existing path is never split.
-Source parse_source(const std::string& text) {
-  auto equals = text.rfind('=');
-  if (equals == std::string::npos || fs::exists(text)) return {text, {}};
-  std::string number = text.substr(equals + 1);
-  std::size_t used = 0;
-  double weight = 0;
-  try {
-    weight = std::stod(number, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  if (used == 0 || used != number.size() || !std::isfinite(weight) || weight < 0) {
-    throw input_error("{}: \"{}\" is not a weight; write SOURCE=WEIGHT with a number >= 0", text, number);
-  }
-  return {text.substr(0, equals), weight};
+// What names an existing path is never split.
+NamedWeight parse_source(const std::string& text) {
+  return fs::exists(text) ? NamedWeight{text, {}} : parse_named_weight(text);
 }
 
 std::vector<std::string> model_names(const ForestPaths& paths) {
@@ -91,7 +73,7 @@ std::vector<WeightedFolder> find_sources(const Options& options) {
   std::vector<WeightedFolder> folders;
   std::size_t weighted = 0;
   for (const std::string& text : options.sources) {
-    Source source = parse_source(text);
+    const NamedWeight source = parse_source(text);
     weighted += source.weight.has_value();
     folders.push_back(find_source(source.name, options.forest));
     folders.back().weight = source.weight.value_or(1);
@@ -184,35 +166,34 @@ void run(const Options& options) {
 
 void add_average(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("average", "Average the weights of models: one plain LM out of many");
-  command->add_option("SOURCE", options->sources,
-                      "Model folders (config.json, safetensors), or with --forest the names of its models; each with "
-                      "=WEIGHT, or none for equal weights; with --weights: experts to choose from (default: all)");
-  command->add_option("-o,--output", options->output, "The folder to write; it appears whole or not at all")
-      ->required();
-  command->add_option("--forest", options->forest, "Where names of models (seed, experts, comparisons) are looked up");
+  Command command(app, "average", "Average the weights of models: one plain LM out of many");
+  command.add_option("SOURCE", options->sources,
+                     "Model folders (config.json, safetensors), or with --forest the names of its models; each with "
+                     "=WEIGHT, or none for equal weights; with --weights: experts to choose from (default: all)");
+  command.add_option("-o,--output", options->output, "The folder to write; it appears whole or not at all").required();
+  command.add_option("--forest", options->forest, "Where names of models (seed, experts, comparisons) are looked up");
   command
-      ->add_option("--weights", options->weights,
-                   "Choose the weights of the forest's experts: uniform; for a --domain, from its dev sample: argmax, "
-                   "posterior (the paper's), em, fitted, greedy, interpolated (with the seed)")
-      ->type_name("KIND");
-  command->add_option("--domain", options->domain, "Domain of the forest that the average is for")->type_name("NAME");
-  command->add_option("--top-k", options->top_k, "Keep the K largest of the weights chosen")->type_name("K");
-  command->add_option("--budget", options->budget, "Models that fitted and interpolated try at most")
-      ->default_str(std::to_string(AverageFitSettings().budget));
+      .add_option("--weights", options->weights,
+                  "Choose the weights of the forest's experts: uniform; for a --domain, from its dev sample: argmax, "
+                  "posterior (the paper's), em, fitted, greedy, interpolated (with the seed)")
+      .type_name("KIND");
+  command.add_option("--domain", options->domain, "Domain of the forest that the average is for").type_name("NAME");
+  command.add_option("--top-k", options->top_k, "Keep the K largest of the weights chosen").type_name("K");
+  command.add_option("--budget", options->budget, "Models that fitted and interpolated try at most")
+      .default_str(std::to_string(AverageFitSettings().budget));
   command
-      ->add_option("--shard-size", options->shard_size,
-                   "Split the weights into files of at most this, e.g. 5G (default: one file)")
-      ->type_name("BYTES");
-  command->add_flag("--force", options->force, "Replace an earlier average of that name");
-  command->add_flag("--json", options->json, "Print the result as one line of JSON");
-  command->footer(
+      .add_option("--shard-size", options->shard_size,
+                  "Split the weights into files of at most this, e.g. 5G (default: one file)")
+      .type_name("BYTES");
+  command.add_flag("--force", options->force, "Replace an earlier average of that name");
+  command.add_flag("--json", options->json, "Print the result as one line of JSON");
+  command.footer(
       "\nWeights are scaled to sum to 1. The sources must be of one shape and one tokenizer; the result is a Hugging\n"
       "Face folder like them, with average.json saying what it was made of.\n\n"
       "  btm average --forest runs/demo python=0.7 rust=0.3 --output runs/code\n"
       "  btm average --forest runs/demo --weights fitted --domain ruby --output runs/ruby\n"
       "  btm average run1/checkpoint run2/checkpoint --output soup\n");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

@@ -31,8 +31,8 @@ BranchSettings settings_of(const Options& options) {
     node["weights"][entry.substr(0, equals)] = entry.substr(equals + 1);
   }
   BranchSettings settings;
-  read_settings(node, settings, "btm branch");
-  check_branch(settings, "btm branch");
+  read_settings(node, settings, "branch");
+  check_branch(settings, "branch");
   return settings;
 }
 
@@ -61,19 +61,18 @@ void run(const Options& options) {
 
 void add_branch(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("branch", "Make the initial weights of a new expert out of existing ones");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_option("DOMAIN", options->domain, "The new expert's domain, with tokens in the forest")->required();
-  command->add_option("--from", options->from, "seed, uniform, argmax, posterior or random")->capture_default_str();
-  command->add_option("--weights", options->weights, "Explicit instead: NAME=WEIGHT, several times (seed is a name)");
-  command->add_option("--top-k", options->top_k, "posterior: keep the k largest weights; 0: all");
-  command->add_option("--sequences", options->sequences, "posterior, argmax: sequences of the domain that estimate it")
-      ->capture_default_str();
-  command->add_option("--output", options->output, "New folder for an average; one parent alone needs none")
-      ->required();
-  command->add_flag("--json", options->json, "Print as JSON");
-  command->footer("\nExample: btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby");
-  command->callback([options] { run(*options); });
+  Command command(app, "branch", "Make the initial weights of a new expert out of existing ones");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
+  command.add_option("DOMAIN", options->domain, "The new expert's domain, with tokens in the forest").required();
+  command.add_option("--from", options->from, "seed, uniform, argmax, posterior or random").capture_default_str();
+  command.add_option("--weights", options->weights, "Explicit instead: NAME=WEIGHT, several times (seed is a name)");
+  command.add_option("--top-k", options->top_k, "posterior: keep the k largest weights; 0: all");
+  command.add_option("--sequences", options->sequences, "posterior, argmax: sequences of the domain that estimate it")
+      .capture_default_str();
+  command.add_option("--output", options->output, "New folder for an average; one parent alone needs none").required();
+  command.add_flag("--json", options->json, "Print as JSON");
+  command.footer("\nExample: btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby");
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

@@ -94,9 +94,9 @@ void run(bool as_json) {
 
 void add_doctor(CLI::App& app) {
   auto json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("doctor", "Say what this machine has and what btm makes of it");
-  command->add_flag("--json", *json, "Print as JSON");
-  command->callback([json] { run(*json); });
+  Command command(app, "doctor", "Say what this machine has and what btm makes of it");
+  command.add_flag("--json", *json, "Print as JSON");
+  command.callback([json] { run(*json); });
 }
 
 }  // namespace btm

@@ -54,7 +54,7 @@ Planned read_plan(const Forest& forest) {
 void run(const Options& options) {
   Forest forest = open_forest(options.forest);
   auto [settings, domains] = read_plan(forest);
-  options.settings.read(settings, "btm evaluate");
+  options.settings.read(settings, "evaluate");
   std::vector<EvaluationText> texts;
   for (const std::string& argument : options.texts) texts.push_back(parse_text(argument));
   if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
@@ -81,30 +81,29 @@ void run(const Options& options) {
 
 void add_evaluate(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("evaluate", "Score every form of a forest on every domain: the results table");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
+  Command command(app, "evaluate", "Score every form of a forest on every domain: the results table");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command
-      ->add_option(
+      .add_option(
           "--text", options->texts,
           "Score this text, too, as a novel domain: a file, folder or glob of .txt, .jsonl, sources, also .gz, .zst")
-      ->type_name("NAME=PATH")
-      ->allow_extra_args(false);
-  options->settings.add<EvaluateSettings>(*command, "Settings (default: as in the forest's plan)");
-  command->add_option("--device", options->device,
-                      "Where models score: cpu, cuda or auto, a GPU where there is one (default: as in the plan)");
-  command->add_option(
-      "--precision", options->precision,
-      "Of products when models score: fp32, bf16, int16 or auto, the faster of fp32 and bf16 (default:\n"
-      "as in the plan)");
-  command->add_option("--threads", options->threads, "Threads that score")->capture_default_str();
-  command->add_flag("--json", options->json, "Print results/evaluation.json instead of the tables");
-  command->footer(
+      .type_name("NAME=PATH")
+      .one_value();
+  options->settings.add<EvaluateSettings>(command, "Settings (default: as in the forest's plan)");
+  command.add_option("--device", options->device,
+                     "Where models score: cpu, cuda or auto, a GPU where there is one (default: as in the plan)");
+  command.add_option("--precision", options->precision,
+                     "Of products when models score: fp32, bf16, int16 or auto, the faster of fp32 and bf16 (default:\n"
+                     "as in the plan)");
+  command.add_option("--threads", options->threads, "Threads that score").capture_default_str();
+  command.add_flag("--json", options->json, "Print results/evaluation.json instead of the tables");
+  command.footer(
       "\nModels: seed and dense as they are; ensemble: all experts, weighted by the domain posterior; top_K: the K\n"
       "experts of largest prior alone; average_...: one plain LM out of all experts' parameters; best_single: the\n"
       "expert that is best on the train domains; oracle: the best expert for each domain. Weights and choices are "
       "made\n"
       "on dev text, never on test text. Scores are kept in results/scores: only what is new is computed.");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

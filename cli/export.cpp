@@ -40,21 +40,20 @@ void run(const Options& options) {
 
 void add_export(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("export", "Write one expert as a bundle, a file that another forest can import");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_option("EXPERT", options->expert, "Name of the expert")->required();
-  command->add_option("-o,--output", options->output, "The bundle; it appears whole or not at all")
-      ->type_name("FILE")
-      ->required();
-  command->add_flag("--delta", options->delta,
-                    "Only the difference to the weights that it started from; the other forest must have its parents");
-  command->add_flag("--json", options->json, "Print what is in it as JSON");
-  command->footer(
+  Command command(app, "export", "Write one expert as a bundle, a file that another forest can import");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
+  command.add_option("EXPERT", options->expert, "Name of the expert").required();
+  command.add_option("-o,--output", options->output, "The bundle; it appears whole or not at all")
+      .type_name("FILE")
+      .required();
+  command.add_flag("--delta", options->delta,
+                   "Only the difference to the weights that it started from; the other forest must have its parents");
+  command.add_flag("--json", options->json, "Print what is in it as JSON");
+  command.footer(
       "\nA bundle holds weights, shape, expert.json, lineage, losses, and hashes of data and tokenizer: no text, no\n"
       "vocabulary, no paths. It is a safetensors file (docs/formats.md).\n\n"
       "  btm export runs/demo python --output python.btm");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

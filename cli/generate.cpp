@@ -52,7 +52,7 @@ std::vector<std::string> read_prompts(const Options& options) {
 
 void run(const Options& options) {
   GenerateSettings settings;
-  options.settings.read(settings, "btm generate");
+  options.settings.read(settings, "generate");
   settings.stop = options.stop;
   check(settings.sampler);
   if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
@@ -92,43 +92,41 @@ void run(const Options& options) {
 
 void add_generate(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("generate", "Generate text from the ensemble, from one expert, or from an average of experts");
-  options->choice.add(*command);
+  Command command(app, "generate", "Generate text from the ensemble, from one expert, or from an average of experts");
+  options->choice.add(command);
   command
-      ->add_option("--prompt", options->prompts, "Text to go on from; - for standard input; may be given several times")
-      ->type_name("TEXT")
-      ->allow_extra_args(false);
+      .add_option("--prompt", options->prompts, "Text to go on from; - for standard input; may be given several times")
+      .type_name("TEXT")
+      .one_value();
   command
-      ->add_option("--prompts", options->file,
-                   "File of prompts, one a line: plain text, or .jsonl with a \"text\" field")
-      ->type_name("FILE");
-  command->add_flag("--show-experts", options->display.show_experts,
-                    "Show which expert drove each token: by colour on a terminal, else in a list");
-  command->add_option("--stop", options->stop, "End before this text; may be given several times")
-      ->type_name("TEXT")
-      ->allow_extra_args(false);
-  options->settings.add<GenerateSettings>(*command, "Settings");
-  command->add_option("--batch", options->batch, "Prompts that grow at once")->capture_default_str();
-  command->add_option("--threads", options->threads, "Experts that run at once")->capture_default_str();
+      .add_option("--prompts", options->file,
+                  "File of prompts, one a line: plain text, or .jsonl with a \"text\" field")
+      .type_name("FILE");
+  command.add_flag("--show-experts", options->display.show_experts,
+                   "Show which expert drove each token: by colour on a terminal, else in a list");
+  command.add_option("--stop", options->stop, "End before this text; may be given several times")
+      .type_name("TEXT")
+      .one_value();
+  options->settings.add<GenerateSettings>(command, "Settings");
+  command.add_option("--batch", options->batch, "Prompts that grow at once").capture_default_str();
+  command.add_option("--threads", options->threads, "Experts that run at once").capture_default_str();
   command
-      ->add_option("--memory", options->memory,
-                   "Bytes for weights and caches, e.g. 2G: experts beyond are read from disk for every token")
-      ->type_name("BYTES");
+      .add_option("--memory", options->memory,
+                  "Bytes for weights and caches, e.g. 2G: experts beyond are read from disk for every token")
+      .type_name("BYTES");
   command
-      ->add_option(
-          "--precision", options->precision,
-          "Weights as fp32, bf16 or int8: narrower is faster and takes less memory; auto: as the checkpoint is")
-      ->type_name("NAME")
-      ->capture_default_str();
-  command->add_flag("--only-new", options->display.only_new, "Print what is generated without the prompt");
-  command->add_flag("--json", options->display.json, "Print a JSON object per prompt, one a line");
-  command->footer(
+      .add_option("--precision", options->precision,
+                  "Weights as fp32, bf16 or int8: narrower is faster and takes less memory; auto: as the checkpoint is")
+      .type_name("NAME")
+      .capture_default_str();
+  command.add_flag("--only-new", options->display.only_new, "Print what is generated without the prompt");
+  command.add_flag("--json", options->display.json, "Print a JSON object per prompt, one a line");
+  command.footer(
       "\nThe ensemble weighs its experts by the domain posterior, which takes in every token, the prompt's "
       "included.\n\n"
       "  btm generate runs/demo --prompt 'def ' --show-experts\n"
       "  btm generate runs/demo --prompts prompts.jsonl --domain python --top-experts 2 --json\n");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

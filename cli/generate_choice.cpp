@@ -11,7 +11,7 @@
 #include "btm/mixture/domain_sample.h"
 #include "btm/mixture/text_posterior.h"
 #include "btm/plan/scoring_place.h"
-#include "cli/command.h"
+#include "cli/named_weight.h"
 
 namespace btm {
 namespace {
@@ -46,15 +46,10 @@ Member parse_average(const std::string& text, const std::vector<Member>& models,
     for (const ExpertInfo& expert : forest.experts) members.push_back(find_model(models, expert.name, forest));
     return average_member("average", members, std::vector(members.size(), 1.0));
   }
-  for (const std::string& part : CLI::detail::split(text, ',')) {
-    std::size_t equals = part.find('=');
-    members.push_back(find_model(models, part.substr(0, equals), forest));
-    double weight = 1;
-    if (equals != std::string::npos &&
-        (!CLI::detail::lexical_cast(part.substr(equals + 1), weight) || !(weight >= 0))) {
-      throw input_error("--average {}: the weight is not a number of 0 or more", part);
-    }
-    weights.push_back(weight);
+  for (const std::string& part : split_list(text)) {
+    const NamedWeight named = parse_named_weight(part);
+    members.push_back(find_model(models, named.name, forest));
+    weights.push_back(named.weight.value_or(1));
   }
   return average_member("average", members, weights);
 }
@@ -119,21 +114,21 @@ GenerateChoice choose(const GenerateChoiceOptions& options, const std::vector<st
   return {member.name, {member}, {{1.0}}, Tokenizer::load(forest.paths.tokenizer())};
 }
 
-void GenerateChoiceOptions::add(CLI::App& command) {
-  command.add_option("SOURCE", source, "Folder of a forest, or of one model (Hugging Face layout)")->required();
-  auto* chosen =
-      command.add_option("--expert", expert, "One expert of the forest (or seed, dense) alone")->type_name("NAME");
+void GenerateChoiceOptions::add(Command& command) {
+  command.add_option("SOURCE", source, "Folder of a forest, or of one model (Hugging Face layout)").required();
+  Option chosen =
+      command.add_option("--expert", expert, "One expert of the forest (or seed, dense) alone").type_name("NAME");
   command.add_option("--average", average, "An average of experts: all, or NAME[=WEIGHT],...")
-      ->type_name("NAMES")
-      ->excludes(chosen);
+      .type_name("NAMES")
+      .excludes(chosen);
   mixture.add(command);
   command
       .add_option("--top-experts", top_experts,
                   "Run only the K experts of largest prior (without --domain: of largest posterior after the prompts)")
-      ->type_name("K");
+      .type_name("K");
   command
       .add_option("--drop-below", drop_below, "Stop running an expert once its weight has been below this for 8 tokens")
-      ->type_name("WEIGHT");
+      .type_name("WEIGHT");
   command.add_flag("--with-seed", with_seed, "The seed speaks, too: a generalist for texts of no domain");
 }
 

@@ -28,7 +28,7 @@ struct GenerateChoiceOptions {
   int threads = 1;
   bool quiet = false;
 
-  void add(CLI::App& command);
+  void add(Command& command);
 };
 
 // The prompts set the posterior by which top experts are chosen where there is no prior. Throws Error(input) for names

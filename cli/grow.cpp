@@ -56,23 +56,23 @@ void run(const Options& options) {
 
 void add_grow(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "grow", "The main job: tokenizer, tokens, seed, cycles of experts, comparisons and results out of one plan");
-  command->add_option("PLAN", options->plan, "The plan, a YAML file; examples/demo/forest.yaml is one")->required();
-  command->add_option("--set", options->overrides, "Override a setting, e.g. --set training.batch_tokens=16k")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
-  command->add_flag("--dry-run", options->dry_run,
-                    "Tell what it will take (models, tokens, FLOPs, memory, disk, time), and do nothing");
-  command->add_flag("--submit", options->submit,
-                    "With launcher.kind slurm: queue what can be trained now, and this command behind it, and return");
-  command->add_flag("--json", options->json, "Print results/evaluation.json instead of the table");
-  command->footer(
+  Command command(app, "grow",
+                  "The main job: tokenizer, tokens, seed, cycles of experts, comparisons and results out of one plan");
+  command.add_option("PLAN", options->plan, "The plan, a YAML file; examples/demo/forest.yaml is one").required();
+  command.add_option("--set", options->overrides, "Override a setting, e.g. --set training.batch_tokens=16k")
+      .type_name("KEY=VALUE")
+      .one_value();
+  command.add_flag("--dry-run", options->dry_run,
+                   "Tell what it will take (models, tokens, FLOPs, memory, disk, time), and do nothing");
+  command.add_flag("--submit", options->submit,
+                   "With launcher.kind slurm: queue what can be trained now, and this command behind it, and return");
+  command.add_flag("--json", options->json, "Print results/evaluation.json instead of the table");
+  command.footer(
       "\nDoes what is missing and goes on where it stopped: run it again after an interruption, or after a domain or "
       "a\n"
       "cycle was added to the plan. One grow at a time per forest.\n\nSettings of the plan, with their defaults:\n\n" +
       settings_help<Plan>());
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

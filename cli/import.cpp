@@ -48,17 +48,17 @@ void run(const Options& options) {
 
 void add_import(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("import", "Add the expert of a bundle that btm export wrote");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_option("FILE", options->file, "The bundle")->required();
-  command->add_option("--name", options->name, "Of the expert here; default: its own");
-  command->add_flag("--json", options->json, "Print its expert.json");
-  command->footer(
+  Command command(app, "import", "Add the expert of a bundle that btm export wrote");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
+  command.add_option("FILE", options->file, "The bundle").required();
+  command.add_option("--name", options->name, "Of the expert here; default: its own");
+  command.add_flag("--json", options->json, "Print its expert.json");
+  command.footer(
       "\nBefore anything is added, every byte is checked against the bundle's hash, the weights against theirs, shape\n"
       "and tokenizer against the forest's. An expert whose weights are there already changes nothing. Its text isn't\n"
       "here: it mixes, averages and is branched from as the others, but can't be trained again.\n\n"
       "  btm import runs/mine python.btm --name their_python");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

@@ -24,15 +24,15 @@ void run(const Options& options) {
 
 void add_lineage(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("lineage", "Show who was branched from whom, with which weights");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  auto* json = command->add_flag("--json", options->json, "Print nodes and edges as JSON");
-  command->add_flag("--dot", options->dot, "Print as a Graphviz graph: btm lineage FOREST --dot | dot -Tsvg")
-      ->excludes(json);
-  command->footer(
+  Command command(app, "lineage", "Show who was branched from whom, with which weights");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
+  Option json = command.add_flag("--json", options->json, "Print nodes and edges as JSON");
+  command.add_flag("--dot", options->dot, "Print as a Graphviz graph: btm lineage FOREST --dot | dot -Tsvg")
+      .excludes(json);
+  command.footer(
       "\nA tree: each expert is drawn below its weightiest parent and names them all. Removed experts stay in it; an\n"
       "expert is tainted if a share of its initial weights came from them.");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "btm/core/files.h"
+#include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/progress.h"
 #include "btm/forest/lineage.h"
@@ -125,15 +126,15 @@ void run(const Options& options) {
 
 void add_ls(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("ls", "List the experts of a forest and the runs in progress");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_flag("--watch", options->watch, "Show the runs in progress anew every two seconds, until Ctrl-C");
-  command->add_flag("--json", options->json, "Print as JSON");
-  command->footer(
+  Command command(app, "ls", "List the experts of a forest and the runs in progress");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
+  command.add_flag("--watch", options->watch, "Show the runs in progress anew every two seconds, until Ctrl-C");
+  command.add_flag("--json", options->json, "Print as JSON");
+  command.footer(
       "\nTokens, FLOPs and device time are those of the expert's own training; dev loss is in nats per token on the "
       "dev\n"
       "text of its domains, perplexity its exponential.");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

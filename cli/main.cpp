@@ -1,6 +1,7 @@
 // The program: a table of commands, and the one place where an Error becomes a message and an exit code.
 #include <malloc.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -15,7 +16,6 @@
 #include "btm/core/log.h"
 #include "btm/version.h"
 #include "cli/command.h"
-#include "cli/option_checks.h"
 
 namespace {
 
@@ -41,9 +41,11 @@ void require_known_command(CLI::App& app, int argc, char** argv) {
 
 // Of all commands: an empty folder would be the one that the program was started in.
 void refuse_empty_words(CLI::App& app) {
+  const CLI::Validator not_empty(
+      [](const std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); }, "");
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     for (CLI::Option* option : command->get_options()) {
-      if (option->get_required()) option->check(btm::not_empty());
+      if (option->get_required()) option->check(not_empty);
     }
   }
 }

@@ -11,7 +11,7 @@
 #include "btm/plan/jobs.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
-#include "cli/option_checks.h"
+#include "cli/named_weight.h"
 
 namespace btm {
 namespace {
@@ -22,17 +22,6 @@ struct Options {
   std::optional<int> cycle;
   bool json = false;
 };
-
-Parent parse_parent(const std::string& text) {
-  auto equals = text.rfind('=');
-  Parent parent{text.substr(0, equals), 1, ""};
-  if (equals == std::string::npos) return parent;
-  char* end = nullptr;
-  std::string number = text.substr(equals + 1);
-  parent.weight = std::strtod(number.c_str(), &end);
-  if (number.empty() || *end != 0) throw input_error("--parent {}: write NAME=WEIGHT, for example python=0.7", text);
-  return parent;
-}
 
 // The model of the forest, living or removed, with these weights.
 const ExpertInfo* find_weights(const Forest& forest, const std::string& sha256) {
@@ -80,7 +69,8 @@ std::vector<Parent> parents_of(const Options& options, const Forest& forest, con
   std::vector<Parent> parents;
   double sum = 0;
   for (const std::string& text : options.parents) {
-    parents.push_back(parse_parent(text));
+    const NamedWeight parent = parse_named_weight(text);
+    parents.push_back({parent.name, parent.weight.value_or(1), ""});
     sum += parents.back().weight;
     for (const auto* experts : {&forest.removed, &forest.experts}) {  // the living one last, so that it counts
       for (const ExpertInfo& info : *experts) {
@@ -165,24 +155,24 @@ void run(const Options& options) {
 
 void add_merge(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("merge", "Publish a finished run as an expert of the forest");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_option("RUN", options->run, "Folder of the run, as btm train left it")->required();
-  command->add_option("--name", options->name, "Of the expert; default: the run's");
-  command->add_option("--domain", options->domains, "It is the expert of these; default: those it was trained on");
-  command->add_option("--cycle", options->cycle, "Default: one after its youngest parent")->check(positive());
+  Command command(app, "merge", "Publish a finished run as an expert of the forest");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
+  command.add_option("RUN", options->run, "Folder of the run, as btm train left it").required();
+  command.add_option("--name", options->name, "Of the expert; default: the run's");
+  command.add_option("--domain", options->domains, "It is the expert of these; default: those it was trained on");
+  command.add_option("--cycle", options->cycle, "Default: one after its youngest parent").positive();
   command
-      ->add_option("--parent", options->parents,
-                   "NAME=WEIGHT, several times; default: found by the hashes of the run's initial weights")
-      ->allow_extra_args(false);
-  command->add_flag("--json", options->json, "Print its expert.json");
-  command->footer(
+      .add_option("--parent", options->parents,
+                  "NAME=WEIGHT, several times; default: found by the hashes of the run's initial weights")
+      .one_value();
+  command.add_flag("--json", options->json, "Print its expert.json");
+  command.footer(
       "\nThe same run merged again changes nothing. An expert of that name with another recipe, another tokenizer or\n"
       "another shape is an error.\n\n"
       "  btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby\n"
       "  btm train runs/ruby\n"
       "  btm merge runs/demo runs/ruby --name ruby");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

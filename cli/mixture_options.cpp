@@ -5,17 +5,17 @@
 
 namespace btm {
 
-void MixtureOptions::add(CLI::App& command) {
-  command.add_option("--domain", domain_, "Domain whose dev sample sets the prior")->type_name("NAME");
+void MixtureOptions::add(Command& command) {
+  command.add_option("--domain", domain_, "Domain whose dev sample sets the prior").type_name("NAME");
   command
       .add_option("--prior", prior_,
                   "uniform, updating, cached or fitted (these two with --domain); default: fitted with --domain, else "
                   "uniform")
-      ->type_name("NAME");
+      .type_name("NAME");
   command
       .add_option("--forgetting", forgetting_,
                   "g from 0 (last token only) to 1 (exact Bayes); default: fitted chooses, else 1")
-      ->type_name("G");
+      .type_name("G");
 }
 
 PriorSettings MixtureOptions::prior() const {

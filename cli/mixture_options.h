@@ -1,17 +1,17 @@
 // Options that say how a mixture weighs its experts, and how a text is shown in the experts' colours.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
 #include "btm/mixture/domain_sample.h"
+#include "cli/command.h"
 
 namespace btm {
 
 class MixtureOptions {
  public:
-  void add(CLI::App& command);
+  void add(Command& command);
   // Default: fitted on the dev sample of the domain, uniform without one. Throws Error(input) naming the nearest prior.
   PriorSettings prior() const;
   DomainSample sample() const;                                                       // of no domain if none was named

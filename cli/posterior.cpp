@@ -156,19 +156,18 @@ void run(const Options& options) {
 
 void add_posterior(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("posterior", "Say which experts of a forest a text looks like");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_option("TEXT", options->words, "The text");
+  Command command(app, "posterior", "Say which experts of a forest a text looks like");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
+  command.add_option("TEXT", options->words, "The text");
   command
-      ->add_option("--text", options->file,
-                   "File with the text instead: plain, .jsonl, .gz, .zst; - for standard input")
-      ->type_name("FILE");
-  command->add_flag("--per-token", options->per_token,
-                    "Show the course, too: on a terminal the text in the colours of the experts");
-  options->mixture.add(*command);
-  command->add_option("--threads", options->threads, "Threads that score")->capture_default_str();
-  command->add_flag("--json", options->json, "Print as JSON; with --per-token the weights before every token");
-  command->callback([options] { run(*options); });
+      .add_option("--text", options->file, "File with the text instead: plain, .jsonl, .gz, .zst; - for standard input")
+      .type_name("FILE");
+  command.add_flag("--per-token", options->per_token,
+                   "Show the course, too: on a terminal the text in the colours of the experts");
+  options->mixture.add(command);
+  command.add_option("--threads", options->threads, "Threads that score").capture_default_str();
+  command.add_flag("--json", options->json, "Print as JSON; with --per-token the weights before every token");
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

@@ -9,7 +9,6 @@
 #include "btm/core/cores.h"
 #include "btm/core/log.h"
 #include "cli/command.h"
-#include "cli/option_checks.h"
 
 namespace btm {
 namespace {
@@ -68,29 +67,29 @@ void prepare(PrepareOptions options) {
 
 void add_prepare(CLI::App& app) {
   auto options = std::make_shared<PrepareOptions>();
-  CLI::App* command = app.add_subcommand("prepare", "Turn a domain's text into token files for training");
-  command->add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json, or the file")->required();
+  Command command(app, "prepare", "Turn a domain's text into token files for training");
+  command.add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json, or the file").required();
   command
-      ->add_option("--text", options->text.text,
-                   "Files, folders or globs (quoted): .txt, .jsonl, sources; plain, .gz or .zst")
-      ->required();
+      .add_option("--text", options->text.text,
+                  "Files, folders or globs (quoted): .txt, .jsonl, sources; plain, .gz or .zst")
+      .required();
   command
-      ->add_option("--output", options->output,
-                   "Folder to write; older tokens there are replaced once the new ones are whole")
-      ->required();
-  command->add_option("--name", options->name, "Name of the domain; default: the folder's");
-  command->add_option("--split-documents-on", options->text.split_documents_on,
-                      "In plain text files a document ends here, e.g. '\\n\\n'; default: a file is a document");
-  command->add_option("--text-field", options->text.text_field, "Field of a JSON line that holds the text")
-      ->capture_default_str();
-  command->add_option("--least-tokens", options->least_tokens, "Fail if there are fewer tokens to train on")
-      ->capture_default_str();
-  command->add_option("--threads", options->threads, "Default: all cores")->check(positive());
-  command->add_flag("--json", options->json, "Print the report (domain.json) as JSON");
-  command->footer(
+      .add_option("--output", options->output,
+                  "Folder to write; older tokens there are replaced once the new ones are whole")
+      .required();
+  command.add_option("--name", options->name, "Name of the domain; default: the folder's");
+  command.add_option("--split-documents-on", options->text.split_documents_on,
+                     "In plain text files a document ends here, e.g. '\\n\\n'; default: a file is a document");
+  command.add_option("--text-field", options->text.text_field, "Field of a JSON line that holds the text")
+      .capture_default_str();
+  command.add_option("--least-tokens", options->least_tokens, "Fail if there are fewer tokens to train on")
+      .capture_default_str();
+  command.add_option("--threads", options->threads, "Default: all cores").positive();
+  command.add_flag("--json", options->json, "Print the report (domain.json) as JSON");
+  command.footer(
       "\nDocuments are split by the SHA-256 of their text: 96 % train, 2 % dev, 2 % test. Files are in Megatron-LM's\n"
       "indexed dataset format: OUTPUT/{train,dev,test}.{bin,idx}, and the report in OUTPUT/domain.json.");
-  command->callback([options] { prepare(*options); });
+  command.callback([options] { prepare(*options); });
 }
 
 }  // namespace btm

@@ -95,20 +95,20 @@ void run(const Options& options) {
 
 void add_remove(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("remove", "Take an expert out of the forest and delete its weights");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_option("EXPERT", options->expert, "Name of the expert")->required();
-  command->add_flag("--descendants", options->descendants, "Remove every expert with a share of it too");
-  command->add_flag("--retrain", options->retrain,
-                    "Remove every expert with a share of it too, and train those again from what is left");
-  command->add_flag("-y,--yes", options->yes, "Don't ask (asked only on a terminal)");
-  command->add_flag("--json", options->json, "Don't ask, and print what was removed and what is tainted as JSON");
-  command->footer(
+  Command command(app, "remove", "Take an expert out of the forest and delete its weights");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
+  command.add_option("EXPERT", options->expert, "Name of the expert").required();
+  command.add_flag("--descendants", options->descendants, "Remove every expert with a share of it too");
+  command.add_flag("--retrain", options->retrain,
+                   "Remove every expert with a share of it too, and train those again from what is left");
+  command.add_flag("-y,--yes", options->yes, "Don't ask (asked only on a terminal)");
+  command.add_flag("--json", options->json, "Don't ask, and print what was removed and what is tainted as JSON");
+  command.footer(
       "\nLists first the experts whose initial weights came in part from this one. Without --descendants they stay "
       "and\n"
       "are marked as tainted by `btm ls` and `btm lineage`. The lineage of a removed expert stays in log.jsonl.\n"
       "`btm grow` doesn't train it again; take its domain out of the plan, or merge it again with `btm merge`.");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

@@ -70,27 +70,27 @@ void run(const Options& options) {
 
 void add_report(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("report", "Show the results of a forest: a table, a page, plots");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  auto* markdown = command->add_flag("--markdown", options->markdown, "Print as a Markdown table");
-  auto* json = command->add_flag("--json", options->json, "Print results/evaluation.json")->excludes(markdown);
-  command->add_option("--html", options->html, "Write one page with all tables and plots; it needs no other file")
-      ->type_name("FILE")
-      ->excludes(markdown)
-      ->excludes(json);
-  command->add_option("-o,--output", options->output, "Write every plot as SVG and CSV, every table as CSV")
-      ->type_name("DIR")
-      ->excludes(markdown)
-      ->excludes(json);
-  command->add_option("--study", options->studies, "Folder of a study (btm study) to show beside; several times")
-      ->type_name("DIR")
-      ->allow_extra_args(false);
-  command->footer(
+  Command command(app, "report", "Show the results of a forest: a table, a page, plots");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
+  Option markdown = command.add_flag("--markdown", options->markdown, "Print as a Markdown table");
+  Option json = command.add_flag("--json", options->json, "Print results/evaluation.json").excludes(markdown);
+  command.add_option("--html", options->html, "Write one page with all tables and plots; it needs no other file")
+      .type_name("FILE")
+      .excludes(markdown)
+      .excludes(json);
+  command.add_option("-o,--output", options->output, "Write every plot as SVG and CSV, every table as CSV")
+      .type_name("DIR")
+      .excludes(markdown)
+      .excludes(json);
+  command.add_option("--study", options->studies, "Folder of a study (btm study) to show beside; several times")
+      .type_name("DIR")
+      .one_value();
+  command.footer(
       "\nWithout options the last evaluation is printed. A page or files also hold the lineage, training curves, "
       "costs\n"
       "(results/forest.json, written anew) and the given studies.\n\n"
       "  btm report runs/demo --html report.html --study runs/studies/seed_share\n");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

@@ -1,11 +1,11 @@
 // Options of a command out of the fields of a settings struct: names, help and defaults are listed once, in its visit.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "btm/core/settings.h"
+#include "cli/command.h"
 
 namespace btm {
 
@@ -14,9 +14,9 @@ class SettingOptions {
  public:
   // Adds --field-name for every field but lists of structs; a list takes words with commas between.
   template <class T>
-  void add(CLI::App& command, const std::string& group) {
+  void add(Command& command, const std::string& group) {
     T defaults{};
-    visit(defaults, Adder{command, group, given_});
+    add(command, group, fields_of(defaults));
   }
 
   template <class T>
@@ -25,39 +25,7 @@ class SettingOptions {
   }
 
  private:
-  struct Adder {
-    CLI::App& command;
-    const std::string& group;
-    YAML::Node given;  // shares its tree with given_
-
-    template <class T>
-    void operator()(std::string_view key, T& field, std::string_view help) {
-      std::string name(key), option = "--" + name;
-      std::replace(option.begin(), option.end(), '_', '-');
-      auto take = [node = given, name](const std::string& word) mutable {
-        if constexpr (settings_detail::IsVector<T>::value) {
-          for (const std::string& part : CLI::detail::split(word, ',')) node[name].push_back(part);
-        } else {
-          node[name] = word;
-        }
-      };
-      Json shown = settings_detail::to_json(field);
-      command.add_option_function<std::string>(option, take, std::string(help))
-          ->group(group)
-          ->trigger_on_parse()
-          ->type_name(shown.is_number() || settings_detail::IsOptional<T>::value ? "NUMBER"
-                      : shown.is_array()                                         ? "NAME,..."
-                                                                                 : "NAME")
-          ->default_str(shown.is_array() || shown.is_string() ? joined(shown) : shown.dump());
-    }
-
-    static std::string joined(const Json& words) {
-      if (words.is_string()) return words.get<std::string>();
-      std::string text;
-      for (const Json& word : words) text += (text.empty() ? "" : ",") + word.get<std::string>();
-      return text;
-    }
-  };
+  void add(Command& command, const std::string& group, const std::vector<Field>& fields);
 
   YAML::Node given_{YAML::NodeType::Map};
 };

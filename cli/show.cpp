@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "btm/core/files.h"
+#include "btm/core/format.h"
 #include "btm/forest/comparisons.h"
 #include "btm/forest/edit_log.h"
 #include "btm/forest/lineage.h"
@@ -141,15 +142,15 @@ void run(const Options& options) {
 
 void add_show(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("show", "Show all that is known of one model: lineage, compute, recipe");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
+  Command command(app, "show", "Show all that is known of one model: lineage, compute, recipe");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command
-      ->add_option(
+      .add_option(
           "EXPERT", options->expert,
           "Name of an expert, also a removed one; seed; or a comparison, as NAME/MODEL if it has several models")
-      ->required();
-  command->add_flag("--json", options->json, "Print as JSON: expert.json with state, folder, perplexity, descendants");
-  command->callback([options] { run(*options); });
+      .required();
+  command.add_flag("--json", options->json, "Print as JSON: expert.json with state, folder, perplexity, descendants");
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

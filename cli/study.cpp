@@ -41,17 +41,17 @@ void run(const Options& options) {
 
 void add_study(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("study", "Grow the variants of a plan and compare them: one table a question");
-  command->add_option("FILE", options->file, "The study, a YAML file; examples/studies/ has some")->required();
-  command->add_option("--set", options->overrides, "Override a setting of every variant, as for btm grow")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
-  command->add_flag("--json", options->json, "Print study.json instead of the table");
-  command->footer(
+  Command command(app, "study", "Grow the variants of a plan and compare them: one table a question");
+  command.add_option("FILE", options->file, "The study, a YAML file; examples/studies/ has some").required();
+  command.add_option("--set", options->overrides, "Override a setting of every variant, as for btm grow")
+      .type_name("KEY=VALUE")
+      .one_value();
+  command.add_flag("--json", options->json, "Print study.json instead of the table");
+  command.footer(
       "\nGoes on where it stopped. Variants share the first one's tokenizer, and every model of equal recipe is "
       "trained once.\n\nSettings of a study, with their defaults:\n\n" +
       settings_help<Study>());
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

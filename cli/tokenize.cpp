@@ -14,7 +14,6 @@
 #include "btm/data/text_file.h"
 #include "btm/data/tokenizer.h"
 #include "cli/command.h"
-#include "cli/option_checks.h"
 
 namespace btm {
 namespace {
@@ -70,21 +69,21 @@ void tokenize(const TokenizeOptions& options) {
 
 void add_tokenize(CLI::App& app) {
   auto options = std::make_shared<TokenizeOptions>();
-  CLI::App* command = app.add_subcommand("tokenize", "Print the token ids of a text, one JSON line per document");
-  command->add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json, or the file")->required();
+  Command command(app, "tokenize", "Print the token ids of a text, one JSON line per document");
+  command.add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json, or the file").required();
   command
-      ->add_option("input", options->input,
-                   "File, folder or glob: .txt, .jsonl, sources; plain, .gz or .zst; - for standard input")
-      ->capture_default_str();
-  command->add_flag("--jsonl", options->json_lines, "JSON lines, whatever the name of the input");
-  command->add_option("--text-field", options->text.text_field, "Field of a JSON line that holds the text")
-      ->capture_default_str();
-  command->add_option("--threads", options->threads, "Default: all cores")->check(positive());
-  command->footer(
+      .add_option("input", options->input,
+                  "File, folder or glob: .txt, .jsonl, sources; plain, .gz or .zst; - for standard input")
+      .capture_default_str();
+  command.add_flag("--jsonl", options->json_lines, "JSON lines, whatever the name of the input");
+  command.add_option("--text-field", options->text.text_field, "Field of a JSON line that holds the text")
+      .capture_default_str();
+  command.add_option("--threads", options->threads, "Default: all cores").positive();
+  command.footer(
       "\nA plain text file is one document. Nothing is left out, and no end-of-text is added: the ids are those of "
       "the\n"
       "text alone.");
-  command->callback([options] { tokenize(*options); });
+  command.callback([options] { tokenize(*options); });
 }
 
 }  // namespace btm

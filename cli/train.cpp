@@ -15,7 +15,6 @@
 #include "btm/model/checkpoint.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
-#include "cli/option_checks.h"
 
 namespace btm {
 namespace {
@@ -54,10 +53,10 @@ TrainingJob new_job(const TrainOptions& options) {
   if (options.tokens_from.empty() || options.tokens.empty()) {
     throw input_error("a new run needs --tokens-from FOLDER and --tokens COUNT (see btm train --help)");
   }
-  YAML::Node tree = parse_yaml(settings_json(plain_job(options)).dump(), "btm train");
+  YAML::Node tree = parse_yaml(settings_json(plain_job(options)).dump(), "train");
   for (const std::string& assignment : options.overrides) apply_override(tree, assignment);
   TrainingJob job;
-  read_settings(tree, job, "btm train");
+  read_settings(tree, job, "train");
   if (job.tokenizer.empty()) throw input_error("which tokenizer made the tokens? give --tokenizer FOLDER");
   if (job.model.vocab_size == 0) job.model.vocab_size = Tokenizer::load(job.tokenizer).vocab_size();
   job.model = resolve(job.model);
@@ -155,24 +154,23 @@ Settings for --set, as in RUN/run.yaml, with their defaults:
 
 void add_train(CLI::App& app) {
   auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = app.add_subcommand("train", "Train one model in a run folder, or go on with it");
-  command->add_option("RUN", options->run, "Run folder with a run.yaml");
-  command->add_option("--output", options->output, "New run folder, made out of the options below");
-  command->add_option("--init", options->init, "Checkpoint folder to start from; default: random weights");
-  command->add_option("--tokens-from", options->tokens_from,
-                      "Folders with train and dev tokens (btm prepare); several are balanced");
-  command->add_option("--tokens", options->tokens, "How many to train on: 500k, 4M");
-  command->add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json; default: that of --init");
-  command->add_option("--set", options->overrides, "KEY=VALUE of the settings below, several times");
-  command->add_option("--threads", options->threads, "Replicas; default: as in run.yaml, all cores for a new run")
-      ->check(positive());
-  command->add_flag("--mpi", options->mpi, "One of the processes (mpirun, srun) that train RUN together");
-  command->add_flag("--wait", options->wait,
-                    "If another process trains RUN, wait for it and go on from what it leaves");
-  command->add_flag("--quiet", options->quiet, "No progress; RUN/status.json has it");
-  command->add_flag("--json", options->json, "Print the result as JSON");
-  command->footer([] { return kExamples + settings_help<TrainingJob>(); });
-  command->callback([options] { train(*options); });
+  Command command(app, "train", "Train one model in a run folder, or go on with it");
+  command.add_option("RUN", options->run, "Run folder with a run.yaml");
+  command.add_option("--output", options->output, "New run folder, made out of the options below");
+  command.add_option("--init", options->init, "Checkpoint folder to start from; default: random weights");
+  command.add_option("--tokens-from", options->tokens_from,
+                     "Folders with train and dev tokens (btm prepare); several are balanced");
+  command.add_option("--tokens", options->tokens, "How many to train on: 500k, 4M");
+  command.add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json; default: that of --init");
+  command.add_option("--set", options->overrides, "KEY=VALUE of the settings below, several times");
+  command.add_option("--threads", options->threads, "Replicas; default: as in run.yaml, all cores for a new run")
+      .positive();
+  command.add_flag("--mpi", options->mpi, "One of the processes (mpirun, srun) that train RUN together");
+  command.add_flag("--wait", options->wait, "If another process trains RUN, wait for it and go on from what it leaves");
+  command.add_flag("--quiet", options->quiet, "No progress; RUN/status.json has it");
+  command.add_flag("--json", options->json, "Print the result as JSON");
+  command.footer([] { return kExamples + settings_help<TrainingJob>(); });
+  command.callback([options] { train(*options); });
 }
 
 }  // namespace btm

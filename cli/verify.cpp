@@ -6,10 +6,10 @@
 
 #include "btm/core/cores.h"
 #include "btm/core/error.h"
+#include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/core/settings.h"
 #include "cli/command.h"
-#include "cli/option_checks.h"
 
 namespace btm {
 namespace {
@@ -62,11 +62,11 @@ void run(const Options& options) {
 
 void add_verify(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("verify", "Check every file of a forest against what was written");
-  command->add_option("FOREST", options->forest, "Folder of the forest")->required();
-  command->add_option("--threads", options->threads, "Files read at once")->check(positive())->capture_default_str();
-  command->add_flag("--json", options->json, "Print as JSON: findings by kind");
-  command->footer(
+  Command command(app, "verify", "Check every file of a forest against what was written");
+  command.add_option("FOREST", options->forest, "Folder of the forest").required();
+  command.add_option("--threads", options->threads, "Files read at once").positive().capture_default_str();
+  command.add_flag("--json", options->json, "Print as JSON: findings by kind");
+  command.footer(
       "\nNames every file that is\n"
       "  damaged     not what was written, down to a byte\n"
       "  missing     but known to others that are there\n"
@@ -76,7 +76,7 @@ void add_verify(CLI::App& app) {
       "              (listed with --verbose and --json)\n"
       "and says what to do. Changes nothing, and may run while others work on the forest. Exit code 1 if something is\n"
       "damaged or missing, else 0.");
-  command->callback([options] { run(*options); });
+  command.callback([options] { run(*options); });
 }
 
 }  // namespace btm

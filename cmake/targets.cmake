@@ -40,37 +40,45 @@ function(btm_precompile target)
   target_precompile_headers(${target} PRIVATE ${arg_HEADERS})
 endfunction()
 
-# btm_compile_quickly(TARGET): commands and tests, half of all code, whose own speed is nothing to anyone; a fifth less
-# time to compile.
-function(btm_compile_quickly target)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
-endfunction()
-
-# Not CLI11, which only cli/ needs: it puts 100 KB of code into each file that includes it, which takes 4 s to compile.
+# Not CLI11, which command.cpp and main.cpp alone need: it puts 100 KB of code into each file that includes it.
 set(btm_common_links fmt::fmt spdlog::spdlog yaml-cpp nlohmann_json::nlohmann_json)
-set(btm_common_headers <fmt/format.h> <yaml-cpp/yaml.h> <nlohmann/json.hpp>
+set(btm_common_headers ${CMAKE_SOURCE_DIR}/btm/core/settings.h <fmt/format.h>
   <algorithm> <filesystem> <functional> <memory> <optional> <span> <string> <vector>)
+set(btm_quick $<$<CONFIG:Release>:-O1>)  # a fifth less time to compile
 btm_precompile(btm_precompiled LINKS ${btm_common_links} HEADERS ${btm_common_headers})
+btm_precompile(btm_quick_precompiled LINKS ${btm_common_links} HEADERS ${btm_common_headers})
+target_compile_options(btm_quick_precompiled PRIVATE ${btm_quick})
 if(BTM_TESTS)
   find_package(GTest REQUIRED)
   btm_precompile(btm_tests_precompiled LINKS ${btm_common_links} GTest::gmock
     HEADERS ${btm_common_headers} <gmock/gmock.h> <gtest/gtest.h>)
-  btm_compile_quickly(btm_tests_precompiled)
+  target_compile_options(btm_tests_precompiled PRIVATE ${btm_quick})
 endif()
 
-# btm_compile_as_test(TARGET): with what tests include parsed once.
+# btm_compile_quickly(TARGET): for code whose own speed is nothing to anyone, which is most.
+function(btm_compile_quickly target)
+  target_compile_options(${target} PRIVATE ${btm_quick})
+  target_precompile_headers(${target} REUSE_FROM btm_quick_precompiled)
+endfunction()
+
+# btm_compile_as_test(TARGET): the same, with what tests include parsed once.
 function(btm_compile_as_test target)
-  btm_compile_quickly(${target})
+  target_compile_options(${target} PRIVATE ${btm_quick})
   target_precompile_headers(${target} REUSE_FROM btm_tests_precompiled)
 endfunction()
 
-# btm_library(NAME SOURCES ... LINKS ...): one folder under btm/. LINKS is the dependency rule of docs/architecture.md.
+# btm_library(NAME [QUICKLY] SOURCES ... LINKS ...): one folder under btm/; QUICKLY: see btm_compile_quickly. LINKS is the
+# dependency rule of docs/architecture.md.
 function(btm_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(arg "QUICKLY" "" "SOURCES;LINKS" ${ARGN})
   add_library(btm_${name} STATIC ${arg_SOURCES})
   add_library(btm::${name} ALIAS btm_${name})
   target_link_libraries(btm_${name} PUBLIC btm_options ${arg_LINKS})
-  target_precompile_headers(btm_${name} REUSE_FROM btm_precompiled)
+  if(arg_QUICKLY)
+    btm_compile_quickly(btm_${name})
+  else()
+    target_precompile_headers(btm_${name} REUSE_FROM btm_precompiled)
+  endif()
 endfunction()
 
 # btm_test(NAME SOURCES ... LINKS ... [FIXTURE name]): one GoogleTest binary, each test a ctest of its own.

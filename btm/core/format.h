@@ -1,9 +1,10 @@
-// Numbers as people write and read them.
+// Numbers and lists as people write and read them.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace btm {
 
@@ -12,6 +13,9 @@ std::int64_t parse_count(std::string_view text);
 
 std::string format_count(double value);       // 1234567 -> "1.23M"
 std::string format_duration(double seconds);  // 3723 -> "1h02m", 75 -> "1m15s", 4.2 -> "4.2s"
+
+// "a,b" -> {"a", "b"}; one word more than there are commas.
+std::vector<std::string> split_list(std::string_view text);
 
 // The candidate nearest to `word` by edit distance, or "" if none is near enough to be a misspelling of it.
 template <class Range>

@@ -1,77 +1,10 @@
 #include "btm/core/settings.h"
 
-#include <cmath>
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace btm {
-namespace settings_detail {
-namespace {
-
-const char* kind_of(const YAML::Node& node) {
-  return node.IsMap() ? "a map" : node.IsSequence() ? "a list" : node.IsNull() ? "nothing" : "a value";
-}
-
-std::string listed(const std::vector<std::string>& words) {
-  return fmt::format("{}", fmt::join(words, ", "));
-}
-
-}  // namespace
-
-std::string at(const YAML::Node& node, const std::string& where) {
-  YAML::Mark mark = node.Mark();
-  return mark.line >= 0 ? fmt::format("line {}: {}", mark.line + 1, where) : where;
-}
-
-void expected_kind(const YAML::Node& node, const std::string& where, const char* expected) {
-  throw input_error("{} must be {}, found {}", at(node, where), expected,
-                    node.IsScalar() ? fmt::format("'{}'", node.Scalar()) : kind_of(node));
-}
-
-std::string scalar(const YAML::Node& node, const std::string& where, const char* expected) {
-  if (!node.IsScalar()) expected_kind(node, where, expected);
-  return node.Scalar();
-}
-
-double read_double(const YAML::Node& node, const std::string& where) {
-  double value = 0;
-  if (!node.IsScalar() || !YAML::convert<double>::decode(node, value) || !std::isfinite(value)) {
-    expected_kind(node, where, "a number");
-  }
-  return value;
-}
-
-bool read_bool(const YAML::Node& node, const std::string& where) {
-  bool value = false;
-  if (!node.IsScalar() || !YAML::convert<bool>::decode(node, value)) expected_kind(node, where, "true or false");
-  return value;
-}
-
-std::int64_t read_count(const YAML::Node& node, const std::string& where) {
-  std::string text = scalar(node, where, "a count");
-  try {
-    return parse_count(text);
-  } catch (const Error& e) {
-    throw input_error("{}: {}", at(node, where), e.what());
-  }
-}
-
-void unknown_key(const YAML::Node& key, const std::string& where, const std::vector<std::string>& known) {
-  const std::string& name = key.Scalar();
-  const std::string nearest = nearest_word(name, known);
-  throw input_error("{} is not a setting; {}", at(key, where.empty() ? name : where + "." + name),
-                    nearest.empty() ? "known here: " + listed(known) : fmt::format("did you mean '{}'?", nearest));
-}
-
-void repeated_key(const YAML::Node& key, const std::string& where) {
-  throw input_error("{} is there twice", at(key, where.empty() ? key.Scalar() : where + "." + key.Scalar()));
-}
-
-void unknown_name(const YAML::Node& node, const std::string& where, const std::vector<std::string>& known) {
-  std::string nearest = nearest_word(node.Scalar(), known);
-  throw input_error("{}: '{}' is not one of {}{}", at(node, where), node.Scalar(), listed(known),
-                    nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
-}
-
-}  // namespace settings_detail
 
 YAML::Node parse_yaml(const std::string& text, const std::string& name) {
   try {

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "btm/core/files.h"
+#include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/edit_log.h"
 #include "btm/forest/unfinished.h"

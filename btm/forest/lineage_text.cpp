@@ -1,4 +1,5 @@
 // The three forms in which a lineage is shown.
+#include "btm/core/format.h"
 #include "btm/forest/lineage.h"
 
 namespace btm {

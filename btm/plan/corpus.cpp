@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "btm/core/files.h"
+#include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/sums.h"

@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <span>
-#include <sstream>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/format.h"
 #include "btm/core/process.h"
 #include "btm/core/write_error.h"
 
@@ -36,8 +36,7 @@ std::vector<std::string> gpu_groups(int together) {
   const int count = gpu ? gpu->count : 0;
   std::vector<std::string> names;
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) {
-    std::istringstream list(visible);
-    for (std::string name; std::getline(list, name, ',');) names.push_back(name);
+    names = split_list(visible);
   } else {
     for (int i = 0; i < count; ++i) names.push_back(std::to_string(i));
   }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "btm/core/files.h"
+#include "btm/core/format.h"
 #include "btm/forest/paths.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/comparisons.h"
@@ -247,7 +248,7 @@ void check_launcher(const LauncherSettings& s) {
 }  // namespace
 
 void read_scalar(BranchSettings& s, const std::string& word) {
-  settings_detail::read(YAML::Node(word), s.from, "branch");
+  kind_of<BranchKind>().read(YAML::Node(word), &s.from, "branch");
 }
 
 void check_branch(const BranchSettings& branch, const std::string& where) {

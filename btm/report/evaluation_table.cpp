@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "btm/core/format.h"
 #include "btm/core/progress.h"
 #include "btm/core/seal.h"
 #include "btm/report/evaluation_reading.h"

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "btm/core/files.h"
+#include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"

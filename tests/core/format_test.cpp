@@ -27,6 +27,13 @@ TEST(Format, WritesCountsAndDurations) {
   EXPECT_EQ(format_duration(3723), "1h02m");
 }
 
+TEST(Format, SplitsLists) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(split_list("a,b=1"), Words({"a", "b=1"}));
+  EXPECT_EQ(split_list(",b,"), Words({"", "b", ""}));
+  EXPECT_EQ(split_list(""), Words({""}));
+}
+
 TEST(Format, FindsTheNearestWord) {
   std::array<std::string, 3> words{"training", "tokenizer", "domains"};
   EXPECT_EQ(nearest_word("trainning", words), "training");

@@ -71,6 +71,8 @@ TEST(Settings, ErrorsNameLineKeyAndNearest) {
   EXPECT_THAT(message("inner: {a: {rate: fast}}"), testing::HasSubstr("inner.a.rate must be a number, found 'fast'"));
   EXPECT_THAT(message("inner: {a: {color: gren}}"), testing::HasSubstr("did you mean 'green'?"));
   EXPECT_THAT(message("tokens: [1, 2]"), testing::HasSubstr("tokens must be a count, found a list"));
+  EXPECT_THAT(message("workers: 3G"),
+              testing::HasSubstr("workers must be a count from -2147483648 to 2147483647, found '3G'"));
   EXPECT_THAT(message("tokens: {"), testing::HasSubstr("plan.yaml: line"));
 }
 

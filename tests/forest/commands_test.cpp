@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+
 #include "btm/core/files.h"
 #include "btm/forest/forest.h"
 #include "btm/model/average.h"
@@ -161,10 +163,12 @@ TEST_F(Commands, MergeWithNamedParents) {
   std::string ruby = run("ruby", "");
   btm({"merge", root, ruby, "--parent", "python=1", "--parent", "seed=3"});
   EXPECT_EQ(load_expert(paths.expert("ruby")).parents.at(1).weight, 0.75);
-  EXPECT_THAT(input_message([&] {
-                btm({"merge", root, ruby, "--name", "r", "--parent", "python=x"});
-              }),
-              HasSubstr("NAME=WEIGHT"));
+  for (const char* bad : {"python=x", "python=", "python=-1", "python=nan"}) {
+    EXPECT_THAT(input_message([&] {
+                  btm({"merge", root, ruby, "--name", "r", "--parent", bad});
+                }),
+                HasSubstr("NAME=WEIGHT"));
+  }
 }
 
 TEST_F(Commands, MergeOfAStrangersWeightsAsksForParents) {
