@@ -16,11 +16,7 @@ SharedLibrary::SharedLibrary(std::initializer_list<const char*> files, const std
 }
 
 void* SharedLibrary::address(const char* name) const {
-  return ::dlsym(handle_, name);
-}
-
-void* SharedLibrary::required(const char* name) const {
-  void* found = address(name);
+  void* found = ::dlsym(handle_, name);
   if (!found) throw input_error("{} has no {}: it is another version, or another library", file_, name);
   return found;
 }

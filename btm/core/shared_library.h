@@ -13,19 +13,14 @@ class SharedLibrary {
   // about it), and what the system says of the last one.
   SharedLibrary(std::initializer_list<const char*> files, const std::string& purpose);
 
-  // Its function of that name; find() gives null where there is none, get() throws Error(input).
-  template <class F>
-  F* find(const char* name) const {
-    return reinterpret_cast<F*>(address(name));
-  }
+  // Its function of that name. Throws Error(input) where there is none.
   template <class F>
   F* get(const char* name) const {
-    return reinterpret_cast<F*>(required(name));
+    return reinterpret_cast<F*>(address(name));
   }
 
  private:
   void* address(const char* name) const;
-  void* required(const char* name) const;
 
   std::string file_;
   void* handle_ = nullptr;

@@ -21,7 +21,6 @@ void expect_refused(const std::function<void()>& opening, const char* words, con
 TEST(SharedLibrary, OpensTheFirstThatIsThere) {
   const SharedLibrary math({"/nowhere/libm.so.6", "libm.so.6"}, "cosines");
   EXPECT_DOUBLE_EQ(math.get<double(double)>("cos")(0), 1);
-  EXPECT_EQ(math.find<double(double)>("no_such_function"), nullptr);
 }
 
 TEST(SharedLibrary, SaysWhatIsMissing) {

@@ -49,19 +49,11 @@ HWY_INLINE float exponentials(float* scores, std::size_t seen, std::size_t keys,
   return hn::GetLane(hn::SumOfLanes(d, total));
 }
 
-HWY_INLINE float largest_of(const float* x, std::size_t count) {
-  const Wide d;
-  auto most = hn::Set(d, x[0]);
-  for_each_masked_vector(
-      count, x[0], [&](const auto& load, const auto&, std::size_t i) HWY_ATTR { most = hn::Max(most, load(x + i)); });
-  return hn::GetLane(hn::MaxOfLanes(d, most));
-}
-
 // Row r of scores [rows, keys] sees first_seen + r keys; sums[r] is its denominator, log_sums[r] the log of the whole.
 void softmax_block(int rows, int keys, int first_seen, float* scores, int stride, float* sums, float* log_sums) {
   for (int r = 0; r < rows; ++r, scores += stride) {
     const std::size_t seen = first_seen + r;
-    const float offset = largest_of(scores, seen);
+    const float offset = largest(scores, seen);
     sums[r] = exponentials(scores, seen, keys, offset);
     if (log_sums) log_sums[r] = offset + std::log(sums[r]);
   }

@@ -51,6 +51,13 @@ class BlockedProducts {
     std::size_t floats;
   };
 
+  struct PanelPlace {  // in b
+    int row, depth;
+    int block;  // the first column of its block
+    int column, columns;
+    bool is_new;  // to be packed, if panels aren't yet
+  };
+
   struct Buffers {  // of one thread
     Buffer a{std::size_t(kBlockRows) * kLargestDepth}, b{std::size_t(kBlockColumns) * kLargestDepth};
   };
@@ -94,8 +101,7 @@ class BlockedProducts {
     }
   }
 
-  // panel_of(row, block, column, depth, columns, is_new) -> the Panel of these rows and columns, `block` being the
-  // first column of the block that they are in
+  // panel_of(PanelPlace) -> its Panel
   template <class PanelOf>
   static void multiply(int m, int n, int k, float alpha, MatrixView a, bool add, float* c, int c_stride,
                        const PanelOf& panel_of) {
@@ -112,7 +118,7 @@ class BlockedProducts {
           const int next_step = std::max(kColumns / ((rows + kRows - 1) / kRows), 1);
           for (int column = j; column < end; column += kColumns) {
             const int columns = std::min(kColumns, end - column);
-            const Panel panel = panel_of(p, j, column, depth, columns, i == 0);
+            const Panel panel = panel_of(PanelPlace{p, depth, j, column, columns, i == 0});
             const bool is_last = column + columns == end;  // what follows may be no memory: slow to ask for
             const float* next = panel.data + (is_last ? 0 : panel.floats);
             for (int row = 0; row < rows; row += kRows, next += std::size_t(depth) * next_step) {
@@ -129,20 +135,18 @@ class BlockedProducts {
   // Each panel is packed when it is met: the first rows of a find it in the second-level cache.
   static void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride) {
     float* packed = own_buffers().b.data();
-    multiply(m, n, k, alpha, a, add, c, c_stride,
-             [&](int row, int block, int column, int depth, int columns, bool is_new) {
-               float* panel = packed + std::size_t(column - block) * Tiling::packed_depth(depth);
-               if (is_new) Tiling::pack_b(depth, columns, part(b, row, column), panel);
-               return Panel{panel, panel_floats(depth)};
-             });
+    multiply(m, n, k, alpha, a, add, c, c_stride, [&](const PanelPlace& at) {
+      float* panel = packed + std::size_t(at.column - at.block) * Tiling::packed_depth(at.depth);
+      if (at.is_new) Tiling::pack_b(at.depth, at.columns, part(b, at.row, at.column), panel);
+      return Panel{panel, panel_floats(at.depth)};
+    });
   }
 
   static void gemm_packed(int m, int n, int k, float alpha, MatrixView a, PackedView b, float* c, int c_stride) {
-    multiply(m, n, k, alpha, a, false, c, c_stride, [&](int row, int block, int column, int, int, bool) {
-      const int depth = std::min(kDepth, b.k - row);
-      return Panel{
-          b.data + packed_place(b.k, b.n, row, block) + std::size_t(column - block) * Tiling::packed_depth(depth),
-          panel_floats(depth)};
+    multiply(m, n, k, alpha, a, false, c, c_stride, [&](const PanelPlace& at) {
+      const int depth = std::min(kDepth, b.k - at.row);  // b may have more rows than are multiplied
+      const float* block = b.data + packed_place(b.k, b.n, at.row, at.block);
+      return Panel{block + std::size_t(at.column - at.block) * Tiling::packed_depth(depth), panel_floats(depth)};
     });
   }
 };

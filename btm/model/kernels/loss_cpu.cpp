@@ -13,22 +13,6 @@ HWY_BEFORE_NAMESPACE();
 namespace btm {
 namespace HWY_NAMESPACE {
 
-float largest(const float* x, std::size_t count) {
-  const Wide d;
-  const std::size_t lanes = hn::Lanes(d);
-  auto m0 = hn::Set(d, x[0]), m1 = m0, m2 = m0, m3 = m0;
-  std::size_t i = 0;
-  for (; i + 4 * lanes <= count; i += 4 * lanes) {
-    m0 = hn::Max(m0, hn::LoadU(d, x + i));
-    m1 = hn::Max(m1, hn::LoadU(d, x + i + lanes));
-    m2 = hn::Max(m2, hn::LoadU(d, x + i + 2 * lanes));
-    m3 = hn::Max(m3, hn::LoadU(d, x + i + 3 * lanes));
-  }
-  float result = hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(m0, m1), hn::Max(m2, m3))));
-  for (; i < count; ++i) result = result < x[i] ? x[i] : result;
-  return result;
-}
-
 // Sum of exp(x - offset); the exponentials are written to `out` unless it is null. What is behind the numbers that are
 // written, in `out` as in x, has not been touched yet.
 template <bool kStore, class Number = float>

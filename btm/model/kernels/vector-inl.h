@@ -9,6 +9,7 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -111,6 +112,23 @@ template <class D, class V = hn::Vec<D>>
 HWY_INLINE V sigmoid(D d, V x) {
   const V one = hn::Set(d, 1.0f);
   return hn::Div(one, hn::Add(one, fast_exp(d, hn::Neg(x))));
+}
+
+// Of at least one number. Four maxima at a time, so that one need not wait for the one before.
+HWY_INLINE float largest(const float* x, std::size_t count) {
+  const Wide d;
+  const std::size_t lanes = hn::Lanes(d);
+  if (count < lanes) return *std::max_element(x, x + count);
+  auto m0 = hn::LoadU(d, x + count - lanes), m1 = m0, m2 = m0, m3 = m0;  // what is behind the last whole vector
+  std::size_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    m0 = hn::Max(m0, hn::LoadU(d, x + i));
+    m1 = hn::Max(m1, hn::LoadU(d, x + i + lanes));
+    m2 = hn::Max(m2, hn::LoadU(d, x + i + 2 * lanes));
+    m3 = hn::Max(m3, hn::LoadU(d, x + i + 3 * lanes));
+  }
+  for (; i + lanes <= count; i += lanes) m0 = hn::Max(m0, hn::LoadU(d, x + i));
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(m0, m1), hn::Max(m2, m3))));
 }
 
 // y += x over [0, count)
