@@ -42,7 +42,7 @@ endfunction()
 
 # Not CLI11, which command.cpp and main.cpp alone need: it puts 100 KB of code into each file that includes it.
 set(btm_common_links fmt::fmt spdlog::spdlog yaml-cpp nlohmann_json::nlohmann_json)
-set(btm_common_headers ${CMAKE_SOURCE_DIR}/btm/core/settings.h <fmt/format.h>
+set(btm_common_headers <fmt/format.h> <yaml-cpp/yaml.h> <nlohmann/json.hpp>
   <algorithm> <filesystem> <functional> <memory> <optional> <span> <string> <vector>)
 set(btm_quick $<$<CONFIG:Release>:-O1>)  # a fifth less time to compile
 btm_precompile(btm_precompiled LINKS ${btm_common_links} HEADERS ${btm_common_headers})

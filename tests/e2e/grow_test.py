@@ -60,7 +60,7 @@ class Grow(ForestCase):
         larger = ["--set", "model.layers=6", "--set", "model.width=256", "--set", "model.context=256", "--set", "training.batch_tokens=8k",
                   "--set", "seed.tokens=17k", "--set", "cycles=[]", "--set", "launcher.threads=1"]
         told = json.loads(btm("grow", self.plan, "--dry-run", "--json", *larger).stdout)
-        btm("grow", self.plan, *larger)
+        btm("grow", self.plan, "--set", "cycles=[]")  # for tokens
         run = self.folder / "run"
         command = [BTM, "train", "--output", run, "--tokenizer", self.forest / "tokenizer", "--tokens-from",
                    self.forest / "tokens/python", "--tokens", "17k", "--threads", "1", "--quiet", "--set", "model.layers=6", "--set",
@@ -152,7 +152,7 @@ class Grow(ForestCase):
                                    f"  system: {{text: {self.folder}/c.jsonl.gz}}\n  numpy:")
         self.edit_plan("seed: {tokens: 30k, domains: all", "seed: {tokens: 30k, domains: [python, cpp]")
         self.edit_plan("  - {experts: [python, cpp], tokens: 20k, branch: {from: seed}}",
-                       "  - {experts: [python], tokens: 1M}\n"
+                       "  - {experts: [python], tokens: 600k}\n"
                        "  - {experts: [cpp], after: seed, tokens: 20k}\n"
                        "  - {experts: [c], after: cpp, tokens: 20k, branch: posterior}\n"
                        "  - {experts: [system], tokens: 20k, branch: uniform}")
