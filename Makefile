@@ -24,7 +24,6 @@ configure = cmake --preset $(1) $(2) -DBTM_PYTHON="$$(command -v $(python))" \
 compile = cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
 # One test more than there are cores: those of Slurm mostly wait.
 run_tests = ctest --test-dir build/$(1) --output-on-failure -j $$(( $(CORES) + 1 ))
-options = suppressions=$(CURDIR)/tools/sanitizers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,15 +77,13 @@ tidy: ## run clang-tidy and shellcheck
 asan: setup ## run all tests with the address and undefined behaviour sanitizers
 	@$(call configure,asan)
 	@$(call compile,asan)
-	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=$(options)/leak.supp UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:$(options)/undefined.supp \
-	  $(call run_tests,asan)
+	@ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(call run_tests,asan)
 
-# Without address randomisation, which on recent kernels collides with the sanitizer's shadow memory. OpenMP regions run on one
-# thread, as the sanitizer can't see how libgomp's threads meet: our own threads are what it checks.
+# Without address randomisation, which on recent kernels collides with the sanitizer's shadow memory.
 tsan: setup ## run all tests with the thread sanitizer
 	@$(call configure,tsan)
 	@$(call compile,tsan)
-	@TSAN_OPTIONS=halt_on_error=1:$(options)/thread.supp OMP_THREAD_LIMIT=1 setarch -R $(call run_tests,tsan)
+	@TSAN_OPTIONS=halt_on_error=1 setarch -R $(call run_tests,tsan)
 
 valgrind: setup ## run the tests of the libraries under valgrind
 	@tools/setup.sh valgrind
@@ -100,8 +97,7 @@ fuzz: ## fuzz what reads files (fuzz/), RUNS inputs for each TARGET; `make test`
 	@tools/setup.sh fuzz
 	@$(call configure,fuzz)
 	@$(call compile,fuzz,fuzz_targets)
-	@LSAN_OPTIONS=$(options)/leak.supp UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:$(options)/undefined.supp \
-	  fuzz/run.sh build/fuzz $(RUNS) $(TARGET)
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 fuzz/run.sh build/fuzz $(RUNS) $(TARGET)
 
 faults: setup ## kill btm and slurmd KILLS times each, fill the disk, turn the clock; `make test` does some of it
 	@$(call configure,release)

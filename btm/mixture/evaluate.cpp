@@ -16,6 +16,7 @@
 #include "btm/mixture/comparisons.h"
 #include "btm/mixture/evaluation_rows.h"
 #include "btm/mixture/form.h"
+#include "btm/mixture/posterior.h"
 #include "btm/model/checkpoint.h"
 
 namespace btm {
@@ -236,10 +237,7 @@ void check_evaluation(const EvaluateSettings& settings) {
     throw input_error("tokens_per_domain is {}, but must be at least 1", settings.tokens_per_domain);
   if (settings.dev_sequences < 1)
     throw input_error("dev_sequences is {}, but must be at least 1", settings.dev_sequences);
-  const double forgetting = settings.weights.forgetting.value_or(1);
-  if (!(forgetting >= 0 && forgetting <= 1)) {
-    throw input_error("forgetting is {}, but must be from 0 (last token only) to 1 (exact Bayes)", forgetting);
-  }
+  check_forgetting(settings.weights.forgetting.value_or(1));
 }
 
 std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {

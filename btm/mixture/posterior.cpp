@@ -48,6 +48,12 @@ void check_prior(std::span<const double> prior, std::size_t experts) {
   if (std::abs(sum - 1) > 1e-6) throw input_error("the experts' weights sum to {}, not to 1", sum);
 }
 
+void check_forgetting(double forgetting) {
+  if (!(forgetting >= 0 && forgetting <= 1)) {
+    throw input_error("forgetting is {}, but must be from 0 (last token only) to 1 (exact Bayes)", forgetting);
+  }
+}
+
 Posterior::Posterior(const MixtureWeights& weights)
     : settings_(weights),
       evidence_(weights.prior.size()),
@@ -56,10 +62,7 @@ Posterior::Posterior(const MixtureWeights& weights)
       order_(weights.prior.size()),
       below_(weights.prior.size()) {
   check_prior(weights.prior, weights.prior.size());
-  if (!(weights.forgetting >= 0 && weights.forgetting <= 1)) {
-    throw input_error("the forgetting factor is {}, but must be from 0 (last token only) to 1 (exact Bayes)",
-                      weights.forgetting);
-  }
+  check_forgetting(weights.forgetting);
   if (!(weights.evidence >= 0 && std::isfinite(weights.evidence))) {
     throw input_error("the power of the evidence is {}, but can't be negative", weights.evidence);
   }

@@ -21,6 +21,8 @@ struct MixtureWeights {
   double drop_below = 0;      // an expert whose weight stays below this for kDropPatience tokens is not run any more
 };
 
+void check_forgetting(double forgetting);  // throws Error(input) if it is out of range
+
 // Tokens in a row that an expert's weight has to stay below MixtureWeights::drop_below for.
 inline constexpr int kDropPatience = 8;
 

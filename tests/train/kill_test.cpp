@@ -54,6 +54,19 @@ void wait_for_checkpoints(const fs::path& run, int count) {
   }
 }
 
+// Waits until the run has this share of the metrics that the whole one has: by the clock alone a run that goes faster
+// than that one would end before it is stopped.
+void wait_for_metrics(const fs::path& run, double share, const fs::path& whole) {
+  const double bytes = share * static_cast<double>(fs::file_size(whole / "metrics.jsonl"));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (std::chrono::steady_clock::now() < end) {
+    std::error_code none;
+    const auto written = fs::file_size(run / "metrics.jsonl", none);
+    if (!none && static_cast<double>(written) >= bytes) return;
+    std::this_thread::sleep_for(Milliseconds(1));
+  }
+}
+
 // The exit code, or minus the signal that ended it.
 int wait_for(pid_t child) {
   int status = 0;
@@ -92,17 +105,17 @@ TEST_P(Kill, EndsWithTheSameBytes) {
   test::TemporaryFolder folder;
   TrainingJob job = long_job(folder);
   save_job(folder / "whole", job);
-  auto begin = std::chrono::steady_clock::now();
   ASSERT_EQ(wait_for(start(folder / "whole")), 0);
-  auto all = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begin);
 
   save_job(folder / "killed", job);
+  constexpr int kStops = 4;
   Random random(static_cast<std::uint64_t>(signal));
   int stopped = 0, code = -1;
   for (int tries = 0; tries < 60 && code != 0; ++tries) {
     pid_t child = start(folder / "killed");
-    if (stopped < 4) {  // then it may go to its end
-      std::this_thread::sleep_for(Milliseconds(20 + random.below(static_cast<std::uint64_t>(all.count()) / 2)));
+    if (stopped < kStops) {  // then it may go to its end
+      wait_for_metrics(folder / "killed", (stopped + random.uniform()) / (2 * kStops), folder / "whole");
+      std::this_thread::sleep_for(Milliseconds(random.below(20)));
       ::kill(child, signal);
     }
     code = wait_for(child);
