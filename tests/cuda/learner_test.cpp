@@ -123,7 +123,7 @@ TEST_P(CudaLearnerTest, ItsTextScorerScoresAsTheCpusDoes) {
   const OracleCase c = test::read_case(GetParam());
   const Model model = load_model(c.folder / "init");
   const int context = model.config.context;
-  ::setenv("EMULATED_GPU_MEMORY", "8000000", 1);  // short calls
+  const test::LittleMemory memory;
   for (const auto& [window, sizes] : {std::pair(context, std::vector{200, 1, 50}), std::pair(7, std::vector{31})}) {
     const auto there = make_text_scorer(model, window, {Device::cuda, 1, Precision::automatic}),
                here = make_text_scorer(model, window, {});
@@ -136,7 +136,6 @@ TEST_P(CudaLearnerTest, ItsTextScorerScoresAsTheCpusDoes) {
       for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 0.03) << size << " " << i;
     }
   }
-  ::unsetenv("EMULATED_GPU_MEMORY");
 }
 
 // Of a text of two calls, of which the second isn't full, with a rest that counts nowhere; at once, recorded, and from
@@ -145,7 +144,7 @@ TEST_P(CudaLearnerTest, ItsTextLossIsTheCpus) {
   const OracleCase c = test::read_case(GetParam());
   const Model model = load_model(c.folder / "init");
   const int window = model.config.context;
-  ::setenv("EMULATED_GPU_MEMORY", "8000000", 1);  // short calls
+  const test::LittleMemory memory;
   for (const auto use : {Transformer::Use::scoring, Transformer::Use::training}) {
     const int most = cuda::sequences_at_once(model.config, window, use);
     std::vector<TokenId> tokens(static_cast<std::size_t>((most + most / 2) * window + 5));
@@ -167,7 +166,6 @@ TEST_P(CudaLearnerTest, ItsTextLossIsTheCpus) {
       EXPECT_LE(std::sqrt(difference), 0.02 * std::sqrt(square));
     }
   }
-  ::unsetenv("EMULATED_GPU_MEMORY");
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, CudaLearnerTest, testing::Values("gpt2", "llama"),

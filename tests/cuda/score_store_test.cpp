@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "tests/cuda/small_model.h"
 #include "tests/support/temporary_folder.h"
 
@@ -12,7 +10,7 @@ namespace btm {
 namespace {
 
 TEST(ScoreStore, KeepsTheScoresOfAGpuApartFromTheCpus) {
-  ::setenv("EMULATED_GPU_MEMORY", "8000000", 1);  // short calls
+  const test::LittleMemory memory;
   const test::TemporaryFolder folder;
   const Model model = random_model(test::small_config(), 1);
   const Member member{"a", {}, "its hash"};
@@ -25,7 +23,6 @@ TEST(ScoreStore, KeepsTheScoresOfAGpuApartFromTheCpus) {
   EXPECT_EQ(cpu.read(member, text).log_probs, here.log_probs);
   EXPECT_EQ(gpu.read(member, text).log_probs, there.log_probs);
   EXPECT_NE(here.log_probs, there.log_probs);
-  ::unsetenv("EMULATED_GPU_MEMORY");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A model small enough for the emulator, and random batches for it.
 #pragma once
 
+#include <cstdlib>
 #include <span>
 #include <vector>
 
@@ -19,6 +20,15 @@ inline ModelConfig small_config() {
   config.vocab_size = 61;
   return config;
 }
+
+// While it lives the emulated GPU has little memory, so that what takes all that there is makes short calls.
+class LittleMemory {
+ public:
+  LittleMemory() { ::setenv("EMULATED_GPU_MEMORY", "8000000", 1); }
+  ~LittleMemory() { ::unsetenv("EMULATED_GPU_MEMORY"); }
+  LittleMemory(const LittleMemory&) = delete;
+  LittleMemory& operator=(const LittleMemory&) = delete;
+};
 
 struct Batch {
   std::vector<TokenId> inputs, targets;
