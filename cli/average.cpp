@@ -20,7 +20,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct AverageArguments {
   std::vector<std::string> sources;
   std::string output, forest;
   std::string weights, domain;  // how to choose the weights, and for what
@@ -65,7 +65,7 @@ WeightedFolder find_source(const std::string& name, const std::string& forest) {
                     near.empty() ? "" : fmt::format("; did you mean {}?", near));
 }
 
-std::vector<WeightedFolder> find_sources(const Options& options) {
+std::vector<WeightedFolder> find_sources(const AverageArguments& options) {
   if (!options.forest.empty() && !fs::is_directory(options.forest)) {
     throw input_error("{}: no such forest", options.forest);
   }
@@ -86,7 +86,7 @@ std::vector<WeightedFolder> find_sources(const Options& options) {
 }
 
 // --force replaces an earlier average, and nothing that may not be made again.
-void check_output(const Options& options) {
+void check_output(const AverageArguments& options) {
   fs::path output = options.output;
   if (!fs::exists(output) || (fs::is_directory(output) && fs::is_empty(output))) return;
   if (!options.force) throw input_error("{} is there already; choose another --output, or --force", output.string());
@@ -94,7 +94,7 @@ void check_output(const Options& options) {
 }
 
 // The experts of the forest, or those named, with weights chosen on the dev sample of a domain.
-std::vector<WeightedFolder> choose_sources(const Options& options) {
+std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
   auto kind = parse_enum<AverageKind>("--weights", options.weights);
   if (options.forest.empty())
     throw input_error("--weights {} chooses among experts: add --forest FOREST", options.weights);
@@ -129,14 +129,14 @@ std::vector<WeightedFolder> choose_sources(const Options& options) {
   return average.sources;
 }
 
-std::int64_t shard_bytes(const Options& options) {
+std::int64_t shard_bytes(const AverageArguments& options) {
   if (options.shard_size.empty()) return 0;
   std::int64_t bytes = parse_count(options.shard_size);
   if (bytes < 1) throw input_error("--shard-size {}: must be at least 1 byte", options.shard_size);
   return bytes;
 }
 
-void run(const Options& options) {
+void run_average(const AverageArguments& options) {
   check_output(options);
   if (options.weights.empty() && (options.top_k != 0 || !options.domain.empty() || options.budget)) {
     throw input_error("--top-k, --domain and --budget are for weights that are chosen: add --weights KIND");
@@ -165,7 +165,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_average(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AverageArguments>();
   Command command(app, "average", "Average the weights of models: one plain LM out of many");
   command.add_option("SOURCE", options->sources,
                      "Model folders (config.json, safetensors), or with --forest the names of its models; each with "
@@ -193,7 +193,7 @@ void add_average(CLI::App& app) {
       "  btm average --forest runs/demo python=0.7 rust=0.3 --output runs/code\n"
       "  btm average --forest runs/demo --weights fitted --domain ruby --output runs/ruby\n"
       "  btm average run1/checkpoint run2/checkpoint --output soup\n");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_average(*options); });
 }
 
 }  // namespace btm

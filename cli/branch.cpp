@@ -13,14 +13,14 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct BranchArguments {
   std::string forest, domain, from = "seed", output;
   std::vector<std::string> weights;
   int top_k = 0, sequences = 100;
   bool json = false;
 };
 
-BranchSettings settings_of(const Options& options) {
+BranchSettings settings_of(const BranchArguments& options) {
   YAML::Node node;
   node["from"] = options.from;
   node["top_k"] = options.top_k;
@@ -36,7 +36,7 @@ BranchSettings settings_of(const Options& options) {
   return settings;
 }
 
-void run(const Options& options) {
+void run_branch(const BranchArguments& options) {
   BranchSettings settings = settings_of(options);
   Forest forest = open_forest(options.forest);
   std::vector<const ExpertInfo*> candidates;
@@ -60,7 +60,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_branch(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BranchArguments>();
   Command command(app, "branch", "Make the initial weights of a new expert out of existing ones");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_option("DOMAIN", options->domain, "The new expert's domain, with tokens in the forest").required();
@@ -72,7 +72,7 @@ void add_branch(CLI::App& app) {
   command.add_option("--output", options->output, "New folder for an average; one parent alone needs none").required();
   command.add_flag("--json", options->json, "Print as JSON");
   command.footer("\nExample: btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_branch(*options); });
 }
 
 }  // namespace btm

@@ -17,7 +17,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct EvaluateArguments {
   std::string forest;
   std::vector<std::string> texts;
   SettingOptions settings;
@@ -51,7 +51,7 @@ Planned read_plan(const Forest& forest) {
   return planned;
 }
 
-void run(const Options& options) {
+void run_evaluate(const EvaluateArguments& options) {
   Forest forest = open_forest(options.forest);
   auto [settings, domains] = read_plan(forest);
   options.settings.read(settings, "evaluate");
@@ -80,7 +80,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_evaluate(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvaluateArguments>();
   Command command(app, "evaluate", "Score every form of a forest on every domain: the results table");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command
@@ -103,7 +103,7 @@ void add_evaluate(CLI::App& app) {
       "expert that is best on the train domains; oracle: the best expert for each domain. Weights and choices are "
       "made\n"
       "on dev text, never on test text. Scores are kept in results/scores: only what is new is computed.");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_evaluate(*options); });
 }
 
 }  // namespace btm

@@ -9,7 +9,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct ExportArguments {
   std::string forest, expert, output;
   bool delta = false, json = false;
 };
@@ -20,7 +20,7 @@ std::string parents_of(const ExpertInfo& info) {
   return names;
 }
 
-void run(const Options& options) {
+void run_export(const ExportArguments& options) {
   const Forest forest = open_forest(options.forest);
   const Manifest manifest =
       export_expert(forest, options.expert, options.output, {.delta = options.delta, .quiet = options.json});
@@ -39,7 +39,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_export(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExportArguments>();
   Command command(app, "export", "Write one expert as a bundle, a file that another forest can import");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_option("EXPERT", options->expert, "Name of the expert").required();
@@ -53,7 +53,7 @@ void add_export(CLI::App& app) {
       "\nA bundle holds weights, shape, expert.json, lineage, losses, and hashes of data and tokenizer: no text, no\n"
       "vocabulary, no paths. It is a safetensors file (docs/formats.md).\n\n"
       "  btm export runs/demo python --output python.btm");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_export(*options); });
 }
 
 }  // namespace btm

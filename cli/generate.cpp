@@ -21,7 +21,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct GenerateArguments {
   GenerateChoiceOptions choice;
   GenerateDisplayOptions display;
   std::string file, memory, precision = "auto";
@@ -32,7 +32,7 @@ struct Options {
 };
 
 // The prompts of the command line, and of the file.
-std::vector<std::string> read_prompts(const Options& options) {
+std::vector<std::string> read_prompts(const GenerateArguments& options) {
   std::vector<std::string> prompts;
   for (const std::string& prompt : options.prompts) {
     prompts.push_back(prompt == "-" ? read_file("/dev/stdin") : prompt);
@@ -50,7 +50,7 @@ std::vector<std::string> read_prompts(const Options& options) {
   return prompts;
 }
 
-void run(const Options& options) {
+void run_generate(const GenerateArguments& options) {
   GenerateSettings settings;
   options.settings.read(settings, "generate");
   settings.stop = options.stop;
@@ -91,7 +91,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_generate(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GenerateArguments>();
   Command command(app, "generate", "Generate text from the ensemble, from one expert, or from an average of experts");
   options->choice.add(command);
   command
@@ -126,7 +126,7 @@ void add_generate(CLI::App& app) {
       "included.\n\n"
       "  btm generate runs/demo --prompt 'def ' --show-experts\n"
       "  btm generate runs/demo --prompts prompts.jsonl --domain python --top-experts 2 --json\n");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_generate(*options); });
 }
 
 }  // namespace btm

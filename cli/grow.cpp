@@ -13,20 +13,20 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct GrowArguments {
   std::string plan;
   std::vector<std::string> overrides;
   bool dry_run = false, submit = false, json = false;
 };
 
 // The same again, for a job of the cluster.
-std::vector<std::string> own_command(const Options& options, const fs::path& program) {
+std::vector<std::string> own_command(const GrowArguments& options, const fs::path& program) {
   std::vector<std::string> words = {program, "grow", fs::absolute(options.plan), "--submit"};
   for (const std::string& assignment : options.overrides) words.insert(words.end(), {"--set", assignment});
   return words;
 }
 
-void run(const Options& options) {
+void run_grow(const GrowArguments& options) {
   Plan plan = load_plan(options.plan, options.overrides);
   if (options.dry_run) return dry_run(plan, options.json);
   GrowOptions grow_with = grow_options(options.json);
@@ -55,7 +55,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_grow(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GrowArguments>();
   Command command(app, "grow",
                   "The main job: tokenizer, tokens, seed, cycles of experts, comparisons and results out of one plan");
   command.add_option("PLAN", options->plan, "The plan, a YAML file; examples/demo/forest.yaml is one").required();
@@ -72,7 +72,7 @@ void add_grow(CLI::App& app) {
       "a\n"
       "cycle was added to the plan. One grow at a time per forest.\n\nSettings of the plan, with their defaults:\n\n" +
       settings_help<Plan>());
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_grow(*options); });
 }
 
 }  // namespace btm

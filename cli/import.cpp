@@ -10,7 +10,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct ImportArguments {
   std::string forest, file, name;
   bool json = false;
 };
@@ -30,7 +30,7 @@ void print_place(const Forest& forest, const std::string& name) {
   }
 }
 
-void run(const Options& options) {
+void run_import(const ImportArguments& options) {
   ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
   FileLock lock(paths.lock(), fmt::format("another btm on {}", paths.root.string()));
   const auto [expert, was_there] = import_expert(paths, options.file, options.name, {.quiet = options.json});
@@ -47,7 +47,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_import(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ImportArguments>();
   Command command(app, "import", "Add the expert of a bundle that btm export wrote");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_option("FILE", options->file, "The bundle").required();
@@ -58,7 +58,7 @@ void add_import(CLI::App& app) {
       "and tokenizer against the forest's. An expert whose weights are there already changes nothing. Its text isn't\n"
       "here: it mixes, averages and is branched from as the others, but can't be trained again.\n\n"
       "  btm import runs/mine python.btm --name their_python");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_import(*options); });
 }
 
 }  // namespace btm

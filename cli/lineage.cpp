@@ -8,12 +8,12 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct LineageArguments {
   std::string forest;
   bool json = false, dot = false;
 };
 
-void run(const Options& options) {
+void run_lineage(const LineageArguments& options) {
   Lineage lineage = lineage_of(replay_forest(options.forest));
   fmt::print("{}", options.json  ? lineage_json(lineage).dump(2) + "\n"
                    : options.dot ? lineage_dot(lineage)
@@ -23,7 +23,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_lineage(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LineageArguments>();
   Command command(app, "lineage", "Show who was branched from whom, with which weights");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   Option json = command.add_flag("--json", options->json, "Print nodes and edges as JSON");
@@ -32,7 +32,7 @@ void add_lineage(CLI::App& app) {
   command.footer(
       "\nA tree: each expert is drawn below its weightiest parent and names them all. Removed experts stay in it; an\n"
       "expert is tainted if a share of its initial weights came from them.");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_lineage(*options); });
 }
 
 }  // namespace btm

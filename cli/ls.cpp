@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kNamesShown = 3;  // domains or parents of a model: one row of a terminal holds no more
 constexpr auto kWatchEvery = std::chrono::seconds(2);
 
-struct Options {
+struct LsArguments {
   std::string forest;
   bool watch = false, json = false;
 };
@@ -97,7 +97,7 @@ void watch(const fs::path& root) {
   }
 }
 
-void run(const Options& options) {
+void run_ls(const LsArguments& options) {
   if (options.watch) return watch(options.forest);
   Forest forest = open_forest(options.forest);
   std::vector<OpenRun> runs = open_runs(forest);
@@ -125,7 +125,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_ls(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LsArguments>();
   Command command(app, "ls", "List the experts of a forest and the runs in progress");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_flag("--watch", options->watch, "Show the runs in progress anew every two seconds, until Ctrl-C");
@@ -134,7 +134,7 @@ void add_ls(CLI::App& app) {
       "\nTokens, FLOPs and device time are those of the expert's own training; dev loss is in nats per token on the "
       "dev\n"
       "text of its domains, perplexity its exponential.");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_ls(*options); });
 }
 
 }  // namespace btm

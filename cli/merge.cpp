@@ -16,7 +16,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct MergeArguments {
   std::string forest, run, name;
   std::vector<std::string> domains, parents;
   std::optional<int> cycle;
@@ -64,7 +64,7 @@ std::vector<Parent> parents_of_init(const Forest& forest, const TrainingJob& job
   return parents;
 }
 
-std::vector<Parent> parents_of(const Options& options, const Forest& forest, const TrainingJob& job) {
+std::vector<Parent> parents_of(const MergeArguments& options, const Forest& forest, const TrainingJob& job) {
   if (options.parents.empty()) return parents_of_init(forest, job);
   std::vector<Parent> parents;
   double sum = 0;
@@ -107,7 +107,7 @@ Json branch_of(const std::vector<Parent>& parents) {
   return settings_json(branch);
 }
 
-ExpertInfo expert_of_run(const Options& options, const Forest& forest) {
+ExpertInfo expert_of_run(const MergeArguments& options, const Forest& forest) {
   fs::path run = options.run;
   TrainingJob job = load_job(run);
   std::optional<TrainingResult> result = load_result(run);
@@ -133,7 +133,7 @@ ExpertInfo expert_of_run(const Options& options, const Forest& forest) {
   return info;
 }
 
-void run(const Options& options) {
+void run_merge(const MergeArguments& options) {
   if (!fs::is_directory(options.run)) throw input_error("{}: no run there (no such folder)", options.run);
   ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
   FileLock lock(paths.lock(), fmt::format("another btm on {}", paths.root.string()));
@@ -154,7 +154,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_merge(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<MergeArguments>();
   Command command(app, "merge", "Publish a finished run as an expert of the forest");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_option("RUN", options->run, "Folder of the run, as btm train left it").required();
@@ -172,7 +172,7 @@ void add_merge(CLI::App& app) {
       "  btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby\n"
       "  btm train runs/ruby\n"
       "  btm merge runs/demo runs/ruby --name ruby");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_merge(*options); });
 }
 
 }  // namespace btm

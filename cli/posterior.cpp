@@ -19,7 +19,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct PosteriorArguments {
   std::string forest, words, file;
   MixtureOptions mixture;
   int threads = usable_cores();
@@ -35,7 +35,7 @@ std::string read_documents(const std::string& path) {
   return text;
 }
 
-std::string read_text(const Options& options) {
+std::string read_text(const PosteriorArguments& options) {
   if (options.words.empty() == options.file.empty()) {
     throw input_error("give the text either as TEXT or with --text FILE (- for standard input)");
   }
@@ -136,7 +136,7 @@ void print_json(const TextPosterior& result, const Tokenizer& tokenizer, bool pe
   fmt::print("{}\n", json.dump(per_token ? -1 : 2));
 }
 
-void run(const Options& options) {
+void run_posterior(const PosteriorArguments& options) {
   Forest forest = open_forest(options.forest);
   Tokenizer tokenizer = Tokenizer::load(forest.paths.tokenizer());
   if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
@@ -155,7 +155,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_posterior(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PosteriorArguments>();
   Command command(app, "posterior", "Say which experts of a forest a text looks like");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_option("TEXT", options->words, "The text");
@@ -167,7 +167,7 @@ void add_posterior(CLI::App& app) {
   options->mixture.add(command);
   command.add_option("--threads", options->threads, "Threads that score").capture_default_str();
   command.add_flag("--json", options->json, "Print as JSON; with --per-token the weights before every token");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_posterior(*options); });
 }
 
 }  // namespace btm

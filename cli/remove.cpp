@@ -15,7 +15,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct RemoveArguments {
   std::string forest, expert;
   bool descendants = false, retrain = false, yes = false, json = false;
 
@@ -25,7 +25,7 @@ struct Options {
 };
 
 // Asks only where a person can answer: a script that calls this has decided already.
-bool confirmed(const Options& options, const std::vector<std::string>& names) {
+bool confirmed(const RemoveArguments& options, const std::vector<std::string>& names) {
   if (options.yes || options.json || names.empty() || !::isatty(STDIN_FILENO)) return true;
   print_stderr(fmt::format("delete {} for good? [y/N] ", fmt::join(names, ", ")));
   std::string answer;
@@ -33,7 +33,7 @@ bool confirmed(const Options& options, const std::vector<std::string>& names) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-void print_tainted(const Options& options, const Forest& forest, const std::vector<Tainted>& tainted) {
+void print_tainted(const RemoveArguments& options, const Forest& forest, const std::vector<Tainted>& tainted) {
   const char* fates[] = {"stays, tainted", "goes with it", "is trained again without it"};
   const char* imported = "goes with it, since it was imported and can't be trained here";
   std::int64_t tokens = 0;
@@ -63,7 +63,7 @@ void print_json(const std::vector<std::string>& removed, const std::vector<Taint
   fmt::print("{}\n", json.dump(2));
 }
 
-void run(const Options& options) {
+void run_remove(const RemoveArguments& options) {
   const bool all = options.choice() != Descendants::keep;
   ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
   std::optional<FileLock> lock(std::in_place, paths.lock(), fmt::format("another btm on {}", paths.root.string()));
@@ -94,7 +94,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_remove(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RemoveArguments>();
   Command command(app, "remove", "Take an expert out of the forest and delete its weights");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_option("EXPERT", options->expert, "Name of the expert").required();
@@ -108,7 +108,7 @@ void add_remove(CLI::App& app) {
       "and\n"
       "are marked as tainted by `btm ls` and `btm lineage`. The lineage of a removed expert stays in log.jsonl.\n"
       "`btm grow` doesn't train it again; take its domain out of the plan, or merge it again with `btm merge`.");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_remove(*options); });
 }
 
 }  // namespace btm

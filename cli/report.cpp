@@ -12,7 +12,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct ReportArguments {
   std::string forest, html, output;
   std::vector<std::string> studies;
   bool markdown = false, json = false;
@@ -33,7 +33,7 @@ std::string folder_name(const fs::path& folder) {
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
 }
 
-void write_report(const Options& options, const ForestPaths& paths) {
+void write_report(const ReportArguments& options, const ForestPaths& paths) {
   Results results{read_results(paths.evaluation()), summary_of(paths), read_studies(options.studies)};
   Report report = make_report(folder_name(paths.root), results);
   if (!options.html.empty()) {
@@ -47,7 +47,7 @@ void write_report(const Options& options, const ForestPaths& paths) {
   fmt::print("{}: {} files\n", options.output, files.size());
 }
 
-void print_results(const Options& options, const ForestPaths& paths) {
+void print_results(const ReportArguments& options, const ForestPaths& paths) {
   if (!fs::exists(paths.evaluation())) {
     throw input_error("{}: not evaluated yet; run `btm evaluate {}`", paths.root.string(), paths.root.string());
   }
@@ -59,7 +59,7 @@ void print_results(const Options& options, const ForestPaths& paths) {
   fmt::print("{}", evaluation_table(evaluation, options.markdown ? TableStyle::markdown : table_style(stdout)));
 }
 
-void run(const Options& options) {
+void run_report(const ReportArguments& options) {
   ForestPaths paths{options.forest};
   bool files = !options.html.empty() || !options.output.empty();
   if (!files && !options.studies.empty()) throw input_error("--study: shown with --html or --output only");
@@ -69,7 +69,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_report(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReportArguments>();
   Command command(app, "report", "Show the results of a forest: a table, a page, plots");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   Option markdown = command.add_flag("--markdown", options->markdown, "Print as a Markdown table");
@@ -90,7 +90,7 @@ void add_report(CLI::App& app) {
       "costs\n"
       "(results/forest.json, written anew) and the given studies.\n\n"
       "  btm report runs/demo --html report.html --study runs/studies/seed_share\n");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_report(*options); });
 }
 
 }  // namespace btm

@@ -14,7 +14,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct ShowArguments {
   std::string forest, expert;
   bool json = false;
 };
@@ -122,7 +122,7 @@ void print_text(const Forest& forest, const Found& found) {
   if (!info.recipe.is_null()) fmt::print("{}", indented(to_yaml(info.recipe)));
 }
 
-void run(const Options& options) {
+void run_show(const ShowArguments& options) {
   Forest forest = open_forest(options.forest);
   Found found = find_model(forest, options.expert);
   if (!options.json) return print_text(forest, found);
@@ -141,7 +141,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_show(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ShowArguments>();
   Command command(app, "show", "Show all that is known of one model: lineage, compute, recipe");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command
@@ -150,7 +150,7 @@ void add_show(CLI::App& app) {
           "Name of an expert, also a removed one; seed; or a comparison, as NAME/MODEL if it has several models")
       .required();
   command.add_flag("--json", options->json, "Print as JSON: expert.json with state, folder, perplexity, descendants");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_show(*options); });
 }
 
 }  // namespace btm

@@ -14,13 +14,13 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct StudyArguments {
   std::string file;
   std::vector<std::string> overrides;
   bool json = false;
 };
 
-void run(const Options& options) {
+void show_study(const StudyArguments& options) {
   Study study = load_study(options.file);
   study.set.insert(study.set.end(), options.overrides.begin(), options.overrides.end());
   Json results = run_study(study, grow_options(options.json));
@@ -40,7 +40,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_study(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StudyArguments>();
   Command command(app, "study", "Grow the variants of a plan and compare them: one table a question");
   command.add_option("FILE", options->file, "The study, a YAML file; examples/studies/ has some").required();
   command.add_option("--set", options->overrides, "Override a setting of every variant, as for btm grow")
@@ -51,7 +51,7 @@ void add_study(CLI::App& app) {
       "\nGoes on where it stopped. Variants share the first one's tokenizer, and every model of equal recipe is "
       "trained once.\n\nSettings of a study, with their defaults:\n\n" +
       settings_help<Study>());
-  command.callback([options] { run(*options); });
+  command.callback([options] { show_study(*options); });
 }
 
 }  // namespace btm

@@ -14,7 +14,7 @@
 namespace btm {
 namespace {
 
-struct Options {
+struct VerifyArguments {
   std::string forest;
   int threads = usable_cores();
   bool json = false;
@@ -34,7 +34,7 @@ void print_json(const Verification& result) {
   fmt::print("{}\n", json.dump(2));
 }
 
-void print_text(const Options& options, const Verification& result) {
+void print_text(const VerifyArguments& options, const Verification& result) {
   for (const Finding& finding : result.findings) {
     if (finding.verdict == Verdict::exempt && log_level() != LogLevel::verbose) continue;
     fmt::print("{:<10}  {}: {}{}{}\n", to_word(finding.verdict), finding.file, finding.what,
@@ -47,7 +47,7 @@ void print_text(const Options& options, const Verification& result) {
   fmt::print("\n");
 }
 
-void run(const Options& options) {
+void run_verify(const VerifyArguments& options) {
   const Verification result = verify_forest(options.forest, options.threads, options.json);
   options.json ? print_json(result) : print_text(options, result);
   std::fflush(stdout);
@@ -61,7 +61,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_verify(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<VerifyArguments>();
   Command command(app, "verify", "Check every file of a forest against what was written");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_option("--threads", options->threads, "Files read at once").positive().capture_default_str();
@@ -76,7 +76,7 @@ void add_verify(CLI::App& app) {
       "              (listed with --verbose and --json)\n"
       "and says what to do. Changes nothing, and may run while others work on the forest. Exit code 1 if something is\n"
       "damaged or missing, else 0.");
-  command.callback([options] { run(*options); });
+  command.callback([options] { run_verify(*options); });
 }
 
 }  // namespace btm

@@ -15,7 +15,7 @@
 namespace btm {
 namespace {
 
-constexpr std::size_t kBatchBytes = 1 << 20;
+constexpr std::size_t kWordBatchBytes = 1 << 20;
 
 struct TextHash {
   using is_transparent = void;
@@ -105,7 +105,7 @@ std::vector<WordCount> count_words(const TextSource& texts, int threads) {
     }
     bytes += text.size();
     batch.emplace_back(text);
-    if (bytes < kBatchBytes) return;
+    if (bytes < kWordBatchBytes) return;
     counters.add(std::move(batch));
     batch.clear();
     bytes = 0;

@@ -8,13 +8,13 @@
 namespace btm {
 namespace {
 
-constexpr std::size_t kBlock = 1 << 17;
+constexpr std::size_t kPackedBlock = 1 << 17;
 constexpr int kGzipOnly = 16 + MAX_WBITS;  // zlib.h: 16 more than the window bits means a gzip header
 
 class Gzip : public ByteSource {
  public:
   Gzip(std::unique_ptr<ByteSource> packed, std::string name)
-      : packed_(std::move(packed)), name_(std::move(name)), block_(kBlock, '\0') {
+      : packed_(std::move(packed)), name_(std::move(name)), block_(kPackedBlock, '\0') {
     if (::inflateInit2(&stream_, kGzipOnly) != Z_OK) throw failure("zlib can't be started");
   }
   ~Gzip() override { ::inflateEnd(&stream_); }

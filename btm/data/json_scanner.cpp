@@ -9,7 +9,7 @@ namespace btm {
 namespace {
 
 constexpr int kDeepest = 64;  // nesting beyond this is left to the slow way
-constexpr std::uint32_t kReplacement = 0xfffd;
+constexpr std::uint32_t kReplacementCharacter = 0xfffd;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -171,7 +171,7 @@ class Scanner {
         value = 0x10000 + ((value - 0xd800) << 10) + (low - 0xdc00);
       } else {
         at_ = before;
-        value = kReplacement;
+        value = kReplacementCharacter;
       }
     }
     if (text) append_utf8(value, *text);

@@ -8,7 +8,7 @@
 namespace btm {
 namespace {
 
-constexpr std::size_t kBlock = 1 << 18;
+constexpr std::size_t kReadSize = 1 << 18;
 constexpr std::size_t kLongestRecord = 1 << 30;
 
 }  // namespace
@@ -18,13 +18,13 @@ RecordReader::RecordReader(std::unique_ptr<ByteSource> source, std::string name)
 
 bool RecordReader::fill() {
   if (ended_) return false;
-  if (begin_ > 0 && buffer_.size() - end_ < kBlock) {
+  if (begin_ > 0 && buffer_.size() - end_ < kReadSize) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
   }
-  if (buffer_.size() - end_ < kBlock) buffer_.resize(std::max(end_ + kBlock, 2 * end_));
-  const std::size_t size = source_->read({buffer_.data() + end_, kBlock});
+  if (buffer_.size() - end_ < kReadSize) buffer_.resize(std::max(end_ + kReadSize, 2 * end_));
+  const std::size_t size = source_->read({buffer_.data() + end_, kReadSize});
   end_ += size;
   ended_ = size == 0;
   return !ended_;

@@ -28,7 +28,7 @@ fs::path with_ending(const fs::path& prefix, const char* ending) {
 }
 
 template <class T>
-T load(const char* at) {  // the arrays start at odd addresses
+T read_value(const char* at) {  // the arrays start at odd addresses
   T value;
   std::memcpy(&value, at, sizeof value);
   return value;
@@ -102,12 +102,12 @@ struct TokenStore::Impl {
     const std::string_view bytes = idx.bytes();
     if (bytes.substr(0, kMagic.size()) != kMagic.substr(0, bytes.size())) broken("it is not a Megatron-LM index");
     if (bytes.size() < kHeader) broken("it is truncated");
-    const auto version = load<std::uint64_t>(&bytes[9]);
+    const auto version = read_value<std::uint64_t>(&bytes[9]);
     if (version != kVersion) broken(fmt::format("version {}, expected {}", version, kVersion));
-    const auto type = load<std::uint8_t>(&bytes[17]);
+    const auto type = read_value<std::uint8_t>(&bytes[17]);
     if (type != kInt32 && type != kUint16) broken(fmt::format("dtype code {}, expected 4 or 8 (int32, uint16)", type));
     width = type == kInt32 ? 4 : 2;
-    const auto sequence_count = load<std::uint64_t>(&bytes[18]), document_count = load<std::uint64_t>(&bytes[26]);
+    const auto sequence_count = read_value<std::uint64_t>(&bytes[18]), document_count = read_value<std::uint64_t>(&bytes[26]);
     const std::uint64_t room = bytes.size() - kHeader;
     if (sequence_count > room / 12 || document_count > room / 8 || document_count == 0 ||
         12 * sequence_count + 8 * document_count != room) {
@@ -124,10 +124,10 @@ struct TokenStore::Impl {
   void check_sequences() {
     std::int64_t end = 0;
     for (std::int64_t i = 0; i < sequences; ++i) {
-      const auto length = load<std::int32_t>(lengths + 4 * i);
+      const auto length = read_value<std::int32_t>(lengths + 4 * i);
       if (length < 0) broken(fmt::format("sequence {} has length {}", i, length));
-      if (load<std::int64_t>(pointers + 8 * i) != end * width) {
-        broken(fmt::format("sequence {} starts at byte {}, expected {}", i, load<std::int64_t>(pointers + 8 * i),
+      if (read_value<std::int64_t>(pointers + 8 * i) != end * width) {
+        broken(fmt::format("sequence {} starts at byte {}, expected {}", i, read_value<std::int64_t>(pointers + 8 * i),
                            end * width));
       }
       end += length;
@@ -143,7 +143,7 @@ struct TokenStore::Impl {
   void check_documents() {
     std::int64_t before = 0;
     for (std::int64_t i = 0; i <= documents; ++i) {
-      const auto bound = load<std::int64_t>(bounds + 8 * i);
+      const auto bound = read_value<std::int64_t>(bounds + 8 * i);
       if (bound < before || bound > sequences || (i == 0 && bound != 0) || (i == documents && bound != sequences)) {
         broken(fmt::format("document {} starts at sequence {} of {}", i, bound, sequences));
       }
@@ -156,8 +156,8 @@ struct TokenStore::Impl {
   }
 
   std::int64_t start_of(std::int64_t document) const {  // in tokens
-    const auto sequence = load<std::int64_t>(bounds + 8 * document);
-    return sequence == sequences ? tokens : load<std::int64_t>(pointers + 8 * sequence) / width;
+    const auto sequence = read_value<std::int64_t>(bounds + 8 * document);
+    return sequence == sequences ? tokens : read_value<std::int64_t>(pointers + 8 * sequence) / width;
   }
 
   void copy(std::int64_t start, std::span<TokenId> out) const {
@@ -165,7 +165,7 @@ struct TokenStore::Impl {
     if (width == 4) {
       if (!out.empty()) std::memcpy(out.data(), at, out.size_bytes());
     } else {
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = load<std::uint16_t>(at + 2 * i);
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] = read_value<std::uint16_t>(at + 2 * i);
     }
   }
 

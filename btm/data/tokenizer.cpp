@@ -19,7 +19,7 @@ namespace btm {
 namespace {
 
 constexpr const char* kFile = "tokenizer.json";
-constexpr const char* kConfigFile = "tokenizer_config.json";
+constexpr const char* kTokenizerConfigFile = "tokenizer_config.json";
 
 // What model families call the token between documents, when neither GPT-2's nor the config's name is there.
 constexpr std::array<std::string_view, 4> kEndNames = {"<|end_of_text|>", "</s>", "<eos>", "[EOS]"};
@@ -127,7 +127,7 @@ Tokenizer::~Tokenizer() = default;
 Tokenizer Tokenizer::load(const fs::path& path) {
   const fs::path file = fs::is_directory(path) ? path / kFile : path;
   Tokenizer made = parse(read_file(file), file.string());
-  const fs::path config = file.parent_path() / kConfigFile;
+  const fs::path config = file.parent_path() / kTokenizerConfigFile;
   if (fs::exists(config)) {
     made.impl_->config = read_file(config);
     made.impl_->find_end();
@@ -195,7 +195,7 @@ void Tokenizer::save(const fs::path& dir) const {
   make_folders(dir);
   const std::string end = impl_->end >= 0 ? impl_->file.pieces[static_cast<std::size_t>(impl_->end)] : "";
   write_file(dir / kFile, impl_->json);
-  write_file(dir / kConfigFile, impl_->config.empty() ? make_config(end) : impl_->config);
+  write_file(dir / kTokenizerConfigFile, impl_->config.empty() ? make_config(end) : impl_->config);
 }
 
 std::vector<std::vector<TokenId>> encode_all(const Tokenizer& tokenizer, std::span<const std::string> texts,

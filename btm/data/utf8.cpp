@@ -7,7 +7,7 @@
 namespace btm {
 namespace {
 
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
+constexpr std::string_view kReplacementBytes = "\xef\xbf\xbd";  // U+FFFD
 
 // Length of the maximal subpart at the start of ill-formed bytes: the longest start of some well-formed character,
 // or 1.
@@ -36,7 +36,7 @@ bool repair_utf8(std::string& text) {
   repaired.reserve(text.size() + 64);
   std::string_view rest = text;
   while (invalid != std::string_view::npos) {
-    repaired.append(rest.substr(0, invalid)).append(kReplacement);
+    repaired.append(rest.substr(0, invalid)).append(kReplacementBytes);
     rest.remove_prefix(invalid);
     rest.remove_prefix(maximal_subpart(rest));
     invalid = find_invalid_utf8(rest);

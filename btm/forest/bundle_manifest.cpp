@@ -13,7 +13,6 @@ constexpr int kVersion = 1;
 constexpr int kDeepest = 16;  // levels of JSON; a reader of more would run out of stack
 constexpr std::size_t kMostAncestors = 1000;
 constexpr int kLastCycle = 1'000'000;
-constexpr double kRounding = 1e-6;  // of a sum of weights
 constexpr std::array<const char*, 5> kKeys = {"bundle", "delta", "config", "ancestors", "expert"};
 
 // Checks whose failure is `where`: what.
@@ -43,6 +42,7 @@ class Checker {
   }
 
   void parents(const std::vector<Parent>& parents) const {
+    constexpr double kRounding = 1e-6;
     double sum = 0;
     for (const Parent& parent : parents) {
       name(parent.name);

@@ -10,7 +10,7 @@
 namespace btm {
 namespace {
 
-std::vector<Json> whole_lines(const fs::path& metrics) {
+std::vector<Json> read_updates(const fs::path& metrics) {
   std::vector<Json> updates;
   if (!fs::exists(metrics)) return updates;
   std::istringstream lines(read_file(metrics));
@@ -37,7 +37,7 @@ Json point_of(const std::vector<Json>& updates, std::size_t first, std::size_t l
 
 Json training_curve(const fs::path& metrics) {
   constexpr double kPoints = 100;  // at most, more or less
-  std::vector<Json> updates = whole_lines(metrics);
+  std::vector<Json> updates = read_updates(metrics);
   auto count = static_cast<double>(updates.size());
   double factor = std::pow(count, 1 / kPoints);
   Json curve = Json::array();

@@ -40,7 +40,7 @@ Edit parse_edit(std::string_view line, const std::string& where) {
 }
 
 // Bytes of the log that are whole lines.
-std::size_t whole_lines(std::string_view bytes) {
+std::size_t size_of_whole_lines(std::string_view bytes) {
   return bytes.rfind('\n') + 1;  // npos + 1 is 0
 }
 
@@ -102,7 +102,7 @@ ExpertInfo expert_of(const Edit& merge) {
 std::vector<Edit> read_edits(const fs::path& log) {
   if (!fs::exists(log)) return {};
   std::string bytes = read_file(log);
-  std::string_view rest = std::string_view(bytes).substr(0, whole_lines(bytes));
+  std::string_view rest = std::string_view(bytes).substr(0, size_of_whole_lines(bytes));
   if (rest.size() < bytes.size()) {
     log_warning(fmt::format("{}: the last line was cut off while it was written; it is left out", log.string()));
   }
@@ -118,7 +118,7 @@ std::vector<Edit> read_edits(const fs::path& log) {
 void append_edit(const fs::path& log, const Edit& edit) {
   if (fs::exists(log)) {
     std::string bytes = read_file(log);
-    if (std::size_t whole = whole_lines(bytes); whole < bytes.size()) {
+    if (std::size_t whole = size_of_whole_lines(bytes); whole < bytes.size()) {
       std::error_code status;
       fs::resize_file(log, whole, status);
       if (status) throw input_error("{}: can't be written: {}", log.string(), write_reason(status.value()));

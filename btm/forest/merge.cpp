@@ -16,8 +16,6 @@
 namespace btm {
 namespace {
 
-constexpr double kRounding = 1e-9;  // of a sum of weights
-
 // `info` with its hashes, which are found in the model folder or, if it has them already, checked there.
 ExpertInfo with_hashes(ExpertInfo info, const fs::path& model) {
   auto settle = [&model](std::string& claimed, const std::string& found, const char* what) {
@@ -103,6 +101,7 @@ void settle_parents(const Forest& forest, ExpertInfo& info) {
   }
   if (info.parents.empty()) return;
   if (sum <= 0) throw input_error("{}: the weights of its parents are all 0", info.name);
+  constexpr double kRounding = 1e-9;
   if (std::abs(sum - 1) < kRounding) return;  // as they are, so that the recipe's weights and these stay the same bits
   for (Parent& parent : info.parents) parent.weight /= sum;
 }

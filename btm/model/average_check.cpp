@@ -6,11 +6,11 @@
 
 #include "btm/core/error.h"
 #include "btm/core/settings.h"
+#include "btm/model/config.h"
 
 namespace btm {
 namespace {
 
-constexpr const char* kConfigFile = "config.json";
 constexpr const char* kTokenizerFile = "tokenizer.json";
 
 // Settings of config.json that may differ: where the model came from, how it is stored, how it was trained, and what

@@ -15,7 +15,6 @@
 namespace btm {
 namespace {
 
-constexpr const char* kConfigFile = "config.json";
 constexpr const char* kGenerationFile = "generation_config.json";
 
 // What transformers puts before the names of the body's tensors; checkpoints of the body alone lack it.

@@ -9,9 +9,7 @@
 namespace btm {
 namespace {
 
-constexpr double kWidth = 960, kRowHeight = 24, kHeading = 26, kWidestName = 190;
-constexpr double kRight = 24, kAbove = 20, kBelow = 44, kNameGap = 14, kBaseline = 4;
-constexpr int kTicks = 10;
+constexpr double kRowHeight = 24, kHeading = 26;
 
 std::vector<double> values_of(const DotPlot& plot) {
   std::vector<double> values;
@@ -60,20 +58,22 @@ std::string dot(const DotPlot& plot, const Dots& series, std::size_t row, const 
 }  // namespace
 
 Drawing draw(const DotPlot& plot) {
+  constexpr double kRight = 24, kAbove = 20, kWidestName = 190, kNameGap = 14;
+  constexpr int kTicks = 10;
   std::vector<Key> keys;
   for (const Dots& series : plot.series) keys.push_back({series.name, series.style, series.shown});
-  Block legend = legend_of(keys, kWidth);
+  Block legend = legend_of(keys, kPlotWidth);
   Rows rows = rows_of(plot, legend.height + kAbove);
   double left = 0;
   for (const DotRow& row : plot.rows) left = std::max(left, text_width(row.name));
   left = std::min(left, kWidestName) + kNameGap;
-  Scale scale = scale_over(values_of(plot), plot.value.log, left, kWidth - kRight);
+  Scale scale = scale_over(values_of(plot), plot.value.log, left, kPlotWidth - kRight);
   std::string content =
       legend.content + rows.headings +
       horizontal_axis(scale, ticks_of(scale, kTicks), plot.value.label, legend.height + kAbove, rows.bottom);
   for (std::size_t i = 0; i < plot.rows.size(); ++i) {
-    content += line_between(left, rows.y[i], kWidth - kRight, rows.y[i], "row");
-    content += text_at(left - kNameGap, rows.y[i] + kBaseline, shortened(plot.rows[i].name, kWidestName),
+    content += line_between(left, rows.y[i], kPlotWidth - kRight, rows.y[i], "row");
+    content += text_at(left - kNameGap, rows.y[i] + kHalfCapital, shortened(plot.rows[i].name, kWidestName),
                        "text-anchor=\"end\"");
   }
   for (std::size_t k = plot.series.size(); k-- > 0;) {  // the first on top
@@ -83,7 +83,7 @@ Drawing draw(const DotPlot& plot) {
     }
     content += series_of(keys, k, dots);
   }
-  return {plot.title, kWidth, rows.bottom + kBelow, content};
+  return {plot.title, kPlotWidth, rows.bottom + kBelowPlot, content};
 }
 
 }  // namespace btm

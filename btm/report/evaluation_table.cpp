@@ -16,9 +16,6 @@ namespace btm {
 
 namespace {
 
-constexpr int kWidest = 120;
-constexpr int kGap = 2;  // between columns, as in to_text
-
 // Stand for the start and the end of bold text while the table is laid out: characters of no width.
 constexpr std::string_view kBold = "\u2061", kPlain = "\u2062";
 
@@ -82,7 +79,7 @@ std::string caption_line(const Table& table) {
       line.resize(static_cast<std::size_t>(std::max<int>(start, static_cast<int>(line.size()) + 1)), ' ');
       line += caption;
     }
-    offset += width + kGap;
+    offset += width + kColumnGap;
   }
   return line.empty() ? "" : line + "\n";
 }
@@ -208,15 +205,16 @@ std::string domain_block(const Json& evaluation, std::size_t first, std::size_t 
 
 // Whether every block of so many models is narrow enough.
 bool fits(const Json& evaluation, std::size_t most) {
-  constexpr int kNumber = 8;  // columns that a perplexity takes at most, as a rule
+  constexpr int kWidest = 120;  // of all
+  constexpr int kNumber = 8;    // columns that a perplexity takes at most, as a rule
   const Json& rows = evaluation.at("rows");
   int left = display_width("perplexity");
   for (const auto& [name, domain] : evaluation.at("domains").items()) left = std::max(left, display_width(name));
-  left += kGap + display_width("train");
+  left += kColumnGap + display_width("train");
   int width = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (i % most == 0) width = left;
-    width += kGap + std::max(kNumber, display_width(rows[i].at("model").get<std::string>()));
+    width += kColumnGap + std::max(kNumber, display_width(rows[i].at("model").get<std::string>()));
     if (width > kWidest) return false;
   }
   return true;

@@ -10,37 +10,38 @@
 namespace btm {
 namespace {
 
-constexpr double kWidth = 960, kLeastWidth = 720;               // of all
-constexpr double kNarrowest = 14, kWidest = 84, kTallest = 26;  // of cells
-constexpr double kWidestName = 170, kGap = 8, kHeading = 24, kBaseline = 4;
+constexpr double kWidestLabel = 170, kLabelGap = 8;
 constexpr double kRoomForText = 36;  // cells as wide as this name their value
 constexpr double kUnseen = 0.001;    // values below are left blank
 constexpr double kDegrees = 3.14159265358979 / 180;
 
-struct Layout {
+struct HeatMapLayout {
   double left = 0, top = 0, cell_width = 0, cell_height = 0, bottom = 0, width = 0;
   double angle = 0;  // of the column names
   std::vector<double> y;
 };
 
-Layout lay_out(const HeatMap& plot) {
-  Layout layout;
+HeatMapLayout lay_out(const HeatMap& plot) {
+  constexpr double kNarrowest = 14, kWidest = 84, kTallest = 26;  // of cells
+  constexpr double kGroupHeading = 24;
+  HeatMapLayout layout;
   double widest_row = 0, widest_column = 0;
   for (const DotRow& row : plot.rows) widest_row = std::max(widest_row, text_width(row.name));
   for (const std::string& column : plot.columns) widest_column = std::max(widest_column, text_width(column));
-  layout.left = std::min(widest_row, kWidestName) + kGap;
+  layout.left = std::min(widest_row, kWidestLabel) + kLabelGap;
   auto count = static_cast<double>(plot.columns.size());
-  layout.cell_width = std::clamp((kWidth - layout.left) / (count + 1), kNarrowest, kWidest);
+  layout.cell_width = std::clamp((kPlotWidth - layout.left) / (count + 1), kNarrowest, kWidest);
   layout.cell_height = std::min(layout.cell_width, kTallest);
   layout.angle = widest_column < layout.cell_width - 4 ? 0 : layout.cell_width < 20 ? 90 : 50;
-  double name = std::min(widest_column, kWidestName);
-  layout.top = kGap + std::max(14.0, name * std::sin(layout.angle * kDegrees) + 8);
+  double name = std::min(widest_column, kWidestLabel);
+  layout.top = kLabelGap + std::max(14.0, name * std::sin(layout.angle * kDegrees) + 8);
   double over = name * std::cos(layout.angle * kDegrees);
-  layout.width = std::max(kLeastWidth, layout.left + layout.cell_width * count + (layout.angle > 0 ? over : 0) + kGap);
+  layout.width =
+      std::max(kLeastPlotWidth, layout.left + layout.cell_width * count + (layout.angle > 0 ? over : 0) + kLabelGap);
   layout.bottom = layout.top;
   std::string group;
   for (const DotRow& row : plot.rows) {
-    if (row.group != group) layout.bottom += kHeading;
+    if (row.group != group) layout.bottom += kGroupHeading;
     group = row.group;
     layout.y.push_back(layout.bottom);
     layout.bottom += layout.cell_height;
@@ -58,7 +59,7 @@ std::string rectangle(double x, double y, double width, double height, const std
                      pixels(width), pixels(height), rest);
 }
 
-std::string cells_of(const HeatMap& plot, const Layout& layout) {
+std::string cells_of(const HeatMap& plot, const HeatMapLayout& layout) {
   std::string cells;
   double wide = layout.cell_width - 2, high = layout.cell_height - 2;
   for (std::size_t i = 0; i < plot.rows.size(); ++i) {
@@ -74,33 +75,33 @@ std::string cells_of(const HeatMap& plot, const Layout& layout) {
       if (layout.cell_width < kRoomForText || value < 0.005) continue;
       const char* ink = opacity(value) > 0.6 ? "class=\"number on\" text-anchor=\"middle\""
                                              : "class=\"number\" text-anchor=\"middle\"";
-      cells += text_at(x + wide / 2, y + high / 2 + kBaseline, fmt::format("{:.2f}", value), ink);
+      cells += text_at(x + wide / 2, y + high / 2 + kHalfCapital, fmt::format("{:.2f}", value), ink);
     }
   }
   return cells;
 }
 
-std::string names_of(const HeatMap& plot, const Layout& layout) {
+std::string names_of(const HeatMap& plot, const HeatMapLayout& layout) {
   std::string names, group;
   for (std::size_t i = 0; i < plot.rows.size(); ++i) {
     const DotRow& row = plot.rows[i];
     if (row.group != group) names += text_at(0, layout.y[i] - 8, row.group, "class=\"heading\"");
     group = row.group;
-    names += text_at(layout.left - kGap, layout.y[i] + layout.cell_height / 2 + kBaseline - 1,
-                     shortened(row.name, kWidestName), "text-anchor=\"end\"");
+    names += text_at(layout.left - kLabelGap, layout.y[i] + layout.cell_height / 2 + kHalfCapital - 1,
+                     shortened(row.name, kWidestLabel), "text-anchor=\"end\"");
   }
   for (std::size_t j = 0; j < plot.columns.size(); ++j) {
     double x = layout.left + layout.cell_width * (static_cast<double>(j) + 0.5), y = layout.top - 8;
-    if (layout.angle > 0) x += kBaseline;
+    if (layout.angle > 0) x += kHalfCapital;
     std::string turn = layout.angle > 0
                            ? fmt::format("transform=\"rotate(-{} {} {})\"", layout.angle, pixels(x), pixels(y))
                            : "text-anchor=\"middle\"";
-    names += text_at(x, y, shortened(plot.columns[j], kWidestName), turn);
+    names += text_at(x, y, shortened(plot.columns[j], kWidestLabel), turn);
   }
   return names;
 }
 
-std::string scale_of(const Layout& layout) {
+std::string scale_of(const HeatMapLayout& layout) {
   constexpr double kSample = 44;
   std::string scale;
   double x = layout.left;
@@ -117,7 +118,7 @@ std::string scale_of(const Layout& layout) {
 }  // namespace
 
 Drawing draw(const HeatMap& plot) {
-  Layout layout = lay_out(plot);
+  HeatMapLayout layout = lay_out(plot);
   return {plot.title, layout.width, layout.bottom + 44,
           names_of(plot, layout) + cells_of(plot, layout) + scale_of(layout)};
 }

@@ -10,10 +10,6 @@
 namespace btm {
 namespace {
 
-constexpr double kWidth = 960, kHeight = 360;  // without legend and axes
-constexpr double kRight = 16, kAbove = 30, kBelow = 44, kLegendGap = 6;
-constexpr int kTicksAcross = 10, kTicksUp = 6;
-
 struct Values {
   std::vector<double> x, y;
 };
@@ -32,6 +28,7 @@ Values values_of(const LinePlot& plot) {
 // The values of x themselves where they are few and far enough apart to be written: 1, 2, 4, 8 and not 1, 2, 5.
 std::vector<double> ticks_across(const Scale& scale, std::vector<double> x) {
   constexpr std::size_t kMost = 10;
+  constexpr int kTicks = 10;
   std::sort(x.begin(), x.end());
   x.erase(std::unique(x.begin(), x.end()), x.end());
   bool fit = !x.empty() && x.size() <= kMost;
@@ -39,7 +36,7 @@ std::vector<double> ticks_across(const Scale& scale, std::vector<double> x) {
     double room = (text_width(tick_text(x[i - 1])) + text_width(tick_text(x[i]))) / 2 + 6;
     fit = scale.at(x[i]) - scale.at(x[i - 1]) > room;
   }
-  return fit ? x : ticks_of(scale, kTicksAcross);
+  return fit ? x : ticks_of(scale, kTicks);
 }
 
 std::string described(const Series& series, const LinePlot& plot, const Point& point) {
@@ -70,25 +67,28 @@ std::string draw_series(const Series& series, const LinePlot& plot, const Scale&
 }  // namespace
 
 Drawing draw(const LinePlot& plot) {
+  constexpr double kHeight = 360;  // without legend and axes
+  constexpr double kRight = 16, kAbove = 30, kLegendGap = 6;
+  constexpr int kTicksUp = 6;
   std::vector<Key> keys;
   for (const Series& series : plot.series) {
     Key& key = keys[key_of(keys, {series.group, series.style, true, false})];
     key.mark = key.mark || series.drawn != Drawn::line;
   }
   Values values = values_of(plot);
-  Block legend = legend_of(keys, kWidth);
+  Block legend = legend_of(keys, kPlotWidth);
   double top = legend.height + kLegendGap + kAbove, bottom = top + kHeight;
   Scale y = plot.y.log ? scale_over(values.y, true, bottom, top) : tick_scale(values.y, kTicksUp, bottom, top);
   std::vector<double> up = ticks_of(y, kTicksUp);
   double left = widest_tick(up);
-  Scale x = scale_over(values.x, plot.x.log, left, kWidth - kRight);
-  std::string content = legend.content + vertical_axis(y, up, plot.y.label, left, kWidth - kRight) +
+  Scale x = scale_over(values.x, plot.x.log, left, kPlotWidth - kRight);
+  std::string content = legend.content + vertical_axis(y, up, plot.y.label, left, kPlotWidth - kRight) +
                         horizontal_axis(x, ticks_across(x, values.x), plot.x.label, bottom, bottom);
   for (const Series& series : plot.series) {
     if (series.points.empty()) continue;
     content += series_of(keys, key_of(keys, {series.group}), draw_series(series, plot, x, y));
   }
-  return {plot.title, kWidth, bottom + kBelow, content};
+  return {plot.title, kPlotWidth, bottom + kBelowPlot, content};
 }
 
 }  // namespace btm

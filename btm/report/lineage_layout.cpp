@@ -4,13 +4,13 @@
 #include <numeric>
 
 #include "btm/report/markup.h"
+#include "btm/report/plot_frame.h"
 
 namespace btm {
 namespace {
 
 constexpr double kTop = 34, kBoxHeight = 20, kPitch = 26;  // below the headings; from box to box
-constexpr double kNarrowest = 90, kWidest = 190, kPadding = 20, kPercent = 36;
-constexpr double kNarrowGap = 80, kWideGap = 280, kWidth = 960;  // between columns; of all where there are few
+constexpr double kPadding = 20, kPercent = 36;
 
 std::map<int, std::vector<std::size_t>> boxes_of(const LineagePlot& plot) {
   std::map<int, std::vector<std::size_t>> columns;
@@ -36,6 +36,8 @@ double box_width(const LineageBox& box) {
 }  // namespace
 
 LineageLayout lay_out(const LineagePlot& plot) {
+  constexpr double kNarrowest = 90, kWidest = 190;   // boxes
+  constexpr double kNarrowGap = 80, kWideGap = 280;  // between columns
   LineageLayout layout;
   layout.box_height = kBoxHeight;
   layout.y.resize(plot.boxes.size());
@@ -50,7 +52,7 @@ LineageLayout lay_out(const LineagePlot& plot) {
     widths += layout.columns[cycle].width;
   }
   double gaps = std::max<double>(1, static_cast<double>(columns.size()) - 1);
-  double gap = std::clamp((kWidth - widths) / gaps, kNarrowGap, kWideGap);
+  double gap = std::clamp((kPlotWidth - widths) / gaps, kNarrowGap, kWideGap);
   double height = kPitch * static_cast<double>(tallest), x = 1;
   for (auto& [cycle, boxes] : columns) {
     layout.columns[cycle].x = x;

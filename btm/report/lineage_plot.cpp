@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kThin = 0.7, kThick = 6;        // lines of weight 0 and 1
 constexpr double kFaint = 0.25, kStrong = 0.65;  // their opacities
-constexpr double kTextLeft = 9, kBaseline = 14, kLegend = 46, kLeastWidth = 720;
+constexpr double kTextLeft = 9, kBaseline = 14, kLegend = 46;
 
 std::string ribbon(double x1, double y1, double x2, double y2, double weight, const std::string& attributes,
                    const std::string& text) {
@@ -111,7 +111,7 @@ Drawing draw(const LineagePlot& plot) {
     content += box_of(plot.boxes[i], i, layout.columns.at(plot.boxes[i].cycle), layout.y[i], layout.box_height);
   }
   Legend legend = legend_of(plot, layout.bottom);
-  return {plot.title, std::max({kLeastWidth, layout.width, legend.width}), layout.bottom + kLegend,
+  return {plot.title, std::max({kLeastPlotWidth, layout.width, legend.width}), layout.bottom + kLegend,
           content + legend.content};
 }
 

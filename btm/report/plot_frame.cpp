@@ -11,8 +11,7 @@ namespace {
 
 constexpr int kColours = 8;  // of plot.css
 constexpr double kLegendLine = 22, kKeyText = 20, kKeyGap = 18;
-constexpr double kLabel = 36, kTick = 18, kTickGap = 8,
-                 kBaseline = 4;  // of axes: text below, text left, half a capital
+constexpr double kLabel = 36, kTick = 18, kTickGap = 8;  // of axes: text below, text left
 
 }  // namespace
 
@@ -62,7 +61,7 @@ Block legend_of(const std::vector<Key>& keys, double width) {
         "<g class=\"key {}{}\" data-key=\"{}\"><rect class=\"hit\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
         "rx=\"4\"/>{}{}</g>\n",
         style_class(key.style), key.shown ? "" : " spare", i, pixels(x - 4), pixels(y + 1), pixels(wide + 8),
-        pixels(kLegendLine - 2), sign, text_at(x + kKeyText, middle + kBaseline, key.name));
+        pixels(kLegendLine - 2), sign, text_at(x + kKeyText, middle + kHalfCapital, key.name));
     x += wide + kKeyGap;
   }
   legend.content += "</g>\n";
@@ -76,7 +75,7 @@ std::string horizontal_axis(const Scale& scale, const std::vector<double>& ticks
   std::string axis;
   for (double tick : ticks) {
     axis += line_between(scale.at(tick), top, scale.at(tick), bottom, "grid");
-    for (double y : tall ? std::vector{bottom + kTick, top - kBaseline} : std::vector{bottom + kTick}) {
+    for (double y : tall ? std::vector{bottom + kTick, top - kHalfCapital} : std::vector{bottom + kTick}) {
       axis += text_at(scale.at(tick), y, tick_text(tick), "class=\"tick\" text-anchor=\"middle\"");
     }
   }
@@ -89,9 +88,10 @@ std::string vertical_axis(const Scale& scale, const std::vector<double>& ticks, 
   std::string axis;
   for (double tick : ticks) {
     axis += line_between(left, scale.at(tick), right, scale.at(tick), "grid");
-    axis += text_at(left - kTickGap, scale.at(tick) + kBaseline, tick_text(tick), "class=\"tick\" text-anchor=\"end\"");
+    axis +=
+        text_at(left - kTickGap, scale.at(tick) + kHalfCapital, tick_text(tick), "class=\"tick\" text-anchor=\"end\"");
   }
-  return axis + text_at(0, scale.to - kTickGap - kBaseline, label, "class=\"label\"");
+  return axis + text_at(0, scale.to - kTickGap - kHalfCapital, label, "class=\"label\"");
 }
 
 double widest_tick(const std::vector<double>& ticks) {

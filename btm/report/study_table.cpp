@@ -7,15 +7,15 @@
 namespace btm {
 namespace {
 
-std::string number_text(double value) {
+std::string value_text(double value) {
   return fmt::format("{:.{}f}", value, value < 10 ? 3 : value < 100 ? 2 : 1);
 }
 
 std::string cell_of(const Json& series, const Json& x) {
   for (const Json& point : series["points"]) {
     if (point["x"] != x) continue;
-    std::string text = number_text(point["y"]);
-    return point.contains("spread") ? text + " ± " + number_text(point["spread"]) : text;
+    std::string text = value_text(point["y"]);
+    return point.contains("spread") ? text + " ± " + value_text(point["spread"]) : text;
   }
   return "-";
 }

@@ -8,8 +8,6 @@
 namespace btm {
 namespace {
 
-constexpr const char* kGap = "  ";  // between two columns
-
 std::string padded(const std::string& text, int width, Align align) {
   std::string spaces(static_cast<std::size_t>(std::max(0, width - display_width(text))), ' ');
   return align == Align::left ? text + spaces : spaces + text;
@@ -25,13 +23,13 @@ std::string shown(std::string text, bool markdown) {
   return text;
 }
 
-struct Layout {
+struct TableLayout {
   TextTable table;          // all rows whole, cells as shown
   std::vector<int> widths;  // of the columns
 };
 
-Layout lay_out(const TextTable& table, bool markdown) {
-  Layout layout{table, {}};
+TableLayout lay_out(const TextTable& table, bool markdown) {
+  TableLayout layout{table, {}};
   for (TableColumn& column : layout.table.columns) {
     column.title = shown(column.title, markdown);
     layout.widths.push_back(display_width(column.title));
@@ -47,7 +45,7 @@ Layout lay_out(const TextTable& table, bool markdown) {
   return layout;
 }
 
-std::string rule(const Layout& layout) {
+std::string rule(const TableLayout& layout) {
   std::string line;
   for (std::size_t i = 0; i < layout.widths.size(); ++i) {
     if (i) line += "──";
@@ -56,17 +54,17 @@ std::string rule(const Layout& layout) {
   return line + "\n";
 }
 
-std::string text_line(const Layout& layout, const std::vector<std::string>& cells) {
+std::string text_line(const TableLayout& layout, const std::vector<std::string>& cells) {
   std::string line;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (i) line += kGap;
+    if (i) line.append(kColumnGap, ' ');
     line += padded(cells[i], layout.widths[i], layout.table.columns[i].align);
   }
   line.erase(line.find_last_not_of(' ') + 1);
   return line + "\n";
 }
 
-std::string markdown_line(const Layout& layout, const std::vector<std::string>& cells) {
+std::string markdown_line(const TableLayout& layout, const std::vector<std::string>& cells) {
   std::string line = "|";
   for (std::size_t i = 0; i < cells.size(); ++i) {
     line += fmt::format(" {} |", padded(cells[i], layout.widths[i], layout.table.columns[i].align));
@@ -74,7 +72,7 @@ std::string markdown_line(const Layout& layout, const std::vector<std::string>& 
   return line + "\n";
 }
 
-std::vector<std::string> titles(const Layout& layout) {
+std::vector<std::string> titles(const TableLayout& layout) {
   std::vector<std::string> cells;
   for (const TableColumn& column : layout.table.columns) cells.push_back(column.title);
   return cells;
@@ -98,7 +96,7 @@ int display_width(std::string_view text) {
 }
 
 std::string to_text(const TextTable& table) {
-  Layout layout = lay_out(table, false);
+  TableLayout layout = lay_out(table, false);
   std::string text = text_line(layout, titles(layout)) + rule(layout);
   for (const auto& row : layout.table.rows) text += row.empty() ? rule(layout) : text_line(layout, row);
   return text;
@@ -106,7 +104,7 @@ std::string to_text(const TextTable& table) {
 
 std::string to_markdown(const TextTable& table) {
   constexpr int kShortestRule = 3;  // dashes that all Markdown readers take
-  Layout layout = lay_out(table, true);
+  TableLayout layout = lay_out(table, true);
   for (int& width : layout.widths) width = std::max(width, kShortestRule);
   std::string text = markdown_line(layout, titles(layout)) + "|";
   for (std::size_t i = 0; i < layout.widths.size(); ++i) {

@@ -19,6 +19,7 @@ struct TextTable {
   std::vector<std::vector<std::string>> rows;  // short rows are filled with empty cells; an empty row is a rule
 };
 
+constexpr int kColumnGap = 2;                     // spaces between the columns of to_text
 std::string to_text(const TextTable& table);      // aligned with spaces, a rule under the head; no trailing spaces
 std::string to_markdown(const TextTable& table);  // pipes in cells are escaped, rules left out
 

@@ -26,7 +26,7 @@
 namespace btm {
 namespace {
 
-constexpr int kTokensPerCall = 32768;  // enough rows to fill the largest GPUs
+constexpr int kTokensPerGpuCall = 32768;  // enough rows to fill the largest GPUs
 // What flash attention takes beside our buffers, bytes: for each number of [tokens, width], and for each of a
 // sequence's head where heads are too few for all of the GPU's multiprocessors, which then share them and add up in the
 // end.
@@ -41,7 +41,7 @@ cuda::Transformer::Use use_of(const TrainingSettings& settings) {
 int per_call(const ModelConfig& config, int batch, int ranks, int domains, cuda::Transformer::Use use) {
   const int parts = std::max(ranks, domains), sequences = (batch + parts - 1) / parts;
   const double memory = cuda::activation_memory();
-  int calls = std::max(1, static_cast<int>(std::int64_t(sequences) * config.context / kTokensPerCall));
+  int calls = std::max(1, static_cast<int>(std::int64_t(sequences) * config.context / kTokensPerGpuCall));
   while (true) {
     const int count = (sequences + calls - 1) / calls;
     if (count == 1 || static_cast<double>(cuda::Transformer::bytes(config, count, config.context, use)) <= memory)

@@ -2,25 +2,18 @@
 
 #include <algorithm>
 
+#include "btm/train/call_size.h"
+
 namespace btm {
-namespace {
-
-constexpr int kTokensPerCall = 2048;  // enough rows for the GEMMs, activations still in the L3 cache
-
-int windows_at_once(int length) {
-  return std::max(1, kTokensPerCall / length);
-}
-
-}  // namespace
 
 std::size_t Scorer::bytes(const ModelConfig& config, int length, int threads, Operands operands) {
   const std::size_t replica =
-      Transformer::bytes(config, windows_at_once(length), length, Transformer::Use::scoring, operands);
+      Transformer::bytes(config, sequences_per_call(length), length, Transformer::Use::scoring, operands);
   return static_cast<std::size_t>(threads) * replica;
 }
 
 Scorer::Scorer(const ModelConfig& config, int length, ThreadTeam& team, Operands operands)
-    : length_(length), windows_per_call_(windows_at_once(length)), team_(team) {
+    : length_(length), windows_per_call_(sequences_per_call(length)), team_(team) {
   for (int i = 0; i < team.size(); ++i) {
     replicas_.emplace_back(config, windows_per_call_, length, Transformer::Use::scoring, operands);
   }

@@ -12,8 +12,8 @@ double activation_memory() {
 }
 
 int sequences_at_once(const ModelConfig& config, int length, Transformer::Use use, std::size_t most) {
-  constexpr int kTokensPerCall = 16384;  // of a text as much is left over at its end
-  int sequences = static_cast<int>(std::min<std::size_t>(most, std::max(1, kTokensPerCall / length)));
+  constexpr int kTokens = 16384;  // of a text as much is left over at its end
+  int sequences = static_cast<int>(std::min<std::size_t>(most, std::max(1, kTokens / length)));
   const auto bytes = [&] { return static_cast<double>(Transformer::bytes(config, sequences, length, use)); };
   while (sequences > 1 && bytes() > activation_memory()) sequences /= 2;
   return sequences;

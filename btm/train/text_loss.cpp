@@ -5,14 +5,13 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/train/call_size.h"
 #include "btm/train/learner.h"
 #include "btm/train/score.h"
 #include "btm/train/thread_team.h"
 
 namespace btm {
 namespace {
-
-constexpr std::size_t kTokensPerCall = 2048;  // enough rows for the GEMMs; the activations of more leave the caches
 
 class CpuTextLoss : public TextLoss {
  public:
@@ -21,7 +20,7 @@ class CpuTextLoss : public TextLoss {
       : tokens_(tokens),
         window_(static_cast<std::size_t>(window)),
         windows_(scored_windows(tokens.size(), window)),
-        per_call_(std::max<std::size_t>(1, kTokensPerCall / window_)),
+        per_call_(static_cast<std::size_t>(sequences_per_call(window))),
         team_(std::clamp(place.threads, 1, std::max(1, static_cast<int>(windows_)))),
         scorer_(config, window, team_, operands_of(place.precision)) {
     if (use != Transformer::Use::training) return;

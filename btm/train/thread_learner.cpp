@@ -3,19 +3,17 @@
 #include <algorithm>
 #include <optional>
 
+#include "btm/train/call_size.h"
 #include "btm/train/schedule.h"
 
 namespace btm {
 namespace {
 
-constexpr std::size_t kTokensPerCall =
-    2048;  // enough rows for the GEMMs; the activations of more only leave the caches
-
 // The largest part of a batch, cut into calls of nearly equal size.
-std::size_t per_call(std::size_t sequences, std::size_t length, int threads) {
+std::size_t per_call(std::size_t sequences, int length, int threads) {
   auto n = static_cast<std::size_t>(threads);
   std::size_t part = (sequences + n - 1) / n;
-  std::size_t limit = std::max<std::size_t>(1, kTokensPerCall / length);
+  std::size_t limit = static_cast<std::size_t>(sequences_per_call(length));
   std::size_t calls = (part + limit - 1) / limit;
   return (part + calls - 1) / calls;
 }
@@ -34,8 +32,7 @@ bool packs_weights(const TrainingSettings& settings) {
 std::size_t ThreadLearner::bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences,
                                  int threads, int replicas) {
   const Operands operands = operands_of(settings.precision);
-  const std::size_t calls =
-      per_call(static_cast<std::size_t>(sequences), static_cast<std::size_t>(config.context), replicas);
+  const std::size_t calls = per_call(static_cast<std::size_t>(sequences), config.context, replicas);
   const std::size_t model = static_cast<std::size_t>(parameter_count(config)) * sizeof(float);
   const std::size_t replica =
       model + Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings), operands);
@@ -52,8 +49,7 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
       team_(team),
       ranks_(ranks),
       demix_(demix),
-      sequences_per_call_(
-          per_call(sequences_, static_cast<std::size_t>(model.config.context), team.size() * ranks.size())),
+      sequences_per_call_(per_call(sequences_, model.config.context, team.size() * ranks.size())),
       optimiser_(demix ? demix->slices : parameter_layout(model.config), settings, team),
       scorers_(model.config, team, operands_of(settings.precision)) {
   std::vector<std::optional<Replica>> made(static_cast<std::size_t>(team.size()));

@@ -18,30 +18,32 @@ using test::OnDevice;
 
 constexpr double kTolerance = 0.01;  // of an array's length: of products of 8 bits, rounded to 8 bits in between
 
-struct Case {
+struct AttentionCase {
   AttentionShape shape;
   int sequences;
 };
 
 // On the emulator only what it does in a moment; on a GPU also what cuDNN is for.
-std::vector<Case> cases() {
-  std::vector<Case> all = {{{5, 0, 3, 3, 8}, 2}, {{40, 0, 4, 2, 16}, 3}};
+std::vector<AttentionCase> attention_cases() {
+  std::vector<AttentionCase> all = {{{5, 0, 3, 3, 8}, 2}, {{40, 0, 4, 2, 16}, 3}};
   if (test::emulated()) return all;
-  for (const Case& large : {Case{{1024, 0, 12, 12, 64}, 6}, {{1000, 0, 6, 6, 128}, 6}, {{520, 0, 16, 4, 80}, 12}}) {
+  for (const AttentionCase& large :
+       {AttentionCase{{1024, 0, 12, 12, 64}, 6}, {{1000, 0, 6, 6, 128}, 6}, {{520, 0, 16, 4, 80}, 12}}) {
     EXPECT_TRUE(cuda::worth_cudnn(large.shape, large.sequences));
     all.push_back(large);
   }
   return all;
 }
 
-struct Results {
+struct AttentionResults {
   Floats attended, log_sums, d_qkv;
 };
 
-Results on_cpu(const Case& c, const Floats& qkv, const Floats& d_attended) {
+AttentionResults on_cpu(const AttentionCase& c, const Floats& qkv, const Floats& d_attended) {
   const AttentionShape& s = c.shape;
   const int width = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim, joined = width + 2 * kv;
-  Results r{Floats(d_attended.size()), Floats(std::size_t(c.sequences) * s.heads * s.queries), Floats(qkv.size())};
+  AttentionResults r{Floats(d_attended.size()), Floats(std::size_t(c.sequences) * s.heads * s.queries),
+                     Floats(qkv.size())};
   Buffer workspace(attention_workspace(s));
   for (int i = 0; i < c.sequences; ++i) {
     const std::size_t rows = std::size_t(i) * s.queries;
@@ -57,7 +59,7 @@ Results on_cpu(const Case& c, const Floats& qkv, const Floats& d_attended) {
   return r;
 }
 
-Results on_gpu(const Case& c, cuda::Products& products, const Floats& qkv, const Floats& d_attended) {
+AttentionResults on_gpu(const AttentionCase& c, cuda::Products& products, const Floats& qkv, const Floats& d_attended) {
   const AttentionShape& s = c.shape;
   const int width = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim, rows = c.sequences * s.queries;
   const OnDevice<bf16> g_qkv(as_bf16(qkv)), g_d(as_bf16(d_attended)), g_out(d_attended.size()), g_d_qkv(qkv.size());
@@ -75,18 +77,18 @@ Results on_gpu(const Case& c, cuda::Products& products, const Floats& qkv, const
 
 TEST(CudaAttention, IsTheCpusAndHasTheSameBytesAgain) {
   const std::unique_ptr<cuda::Products> products = cuda::make_products();
-  for (const Case& c : cases()) {
+  for (const AttentionCase& c : attention_cases()) {
     const AttentionShape& s = c.shape;
     SCOPED_TRACE(testing::Message() << c.sequences << " x " << s.queries << ", " << s.heads << " heads of "
                                     << s.head_dim);
     const std::size_t rows = std::size_t(c.sequences) * s.queries;
     const Floats qkv = test::cut(test::random_floats(rows * (s.heads + 2 * s.kv_heads) * s.head_dim, 1, 1));
     const Floats d = test::cut(test::random_floats(rows * s.heads * s.head_dim, 1, 2));
-    const Results expected = on_cpu(c, qkv, d), found = on_gpu(c, *products, qkv, d);
+    const AttentionResults expected = on_cpu(c, qkv, d), found = on_gpu(c, *products, qkv, d);
     expect_alike(found.attended, expected.attended, kTolerance, "attended");
     expect_alike(found.log_sums, expected.log_sums, kTolerance, "log sums");
     expect_alike(found.d_qkv, expected.d_qkv, kTolerance, "gradients");
-    const Results again = on_gpu(c, *products, qkv, d);
+    const AttentionResults again = on_gpu(c, *products, qkv, d);
     EXPECT_EQ(again.attended, found.attended);
     EXPECT_EQ(again.d_qkv, found.d_qkv);
   }

@@ -21,12 +21,12 @@ using test::Floats;
 using test::OnDevice;
 using test::random_floats;
 
-struct Case {
+struct ProductCase {
   int rows, in, out, stride;  // of rows of `out` numbers
 };
 
-std::vector<Case> cases() {
-  std::vector<Case> all = {{3, 8, 16, 24}, {130, 72, 40, 40}};
+std::vector<ProductCase> product_cases() {
+  std::vector<ProductCase> all = {{3, 8, 16, 24}, {130, 72, 40, 40}};
   if (test::emulated()) return all;
   all.push_back({2048, 512, 1032, 1040});
   all.push_back({1000, 1536, 512, 512});
@@ -34,13 +34,14 @@ std::vector<Case> cases() {
   return all;
 }
 
-struct Results {
+struct ProductResults {
   Floats y, dx, dw;
 };
 
 // The weight [in, out], or transposed, and behind it the bias.
-Results on_cpu(const Case& c, const LinearOffsets& l, const Floats& weights, const Floats& x, const Floats& dy) {
-  Results r{Floats(dy.size()), Floats(x.size()), Floats(weights.size(), 1)};
+ProductResults on_cpu(const ProductCase& c, const LinearOffsets& l, const Floats& weights, const Floats& x,
+                      const Floats& dy) {
+  ProductResults r{Floats(dy.size()), Floats(x.size()), Floats(weights.size(), 1)};
   linear_forward(l, {weights.data(), nullptr, Operands::fp32}, c.rows, x.data(), r.y.data());
   for (std::size_t i = 0; i < r.y.size(); ++i) {
     r.y[i] += weights[static_cast<std::size_t>(l.bias) + i % static_cast<std::size_t>(c.out)];
@@ -66,7 +67,8 @@ Floats gathered(const Floats& spread, int width, int stride) {
 }
 
 // By products of its own, which choose anew.
-Results on_gpu(const Case& c, const LinearOffsets& l, const Floats& weights, const Floats& x, const Floats& dy) {
+ProductResults on_gpu(const ProductCase& c, const LinearOffsets& l, const Floats& weights, const Floats& x,
+                      const Floats& dy) {
   const std::unique_ptr<cuda::Products> products = cuda::make_products();
   const OnDevice<bf16> g_weights(as_bf16(weights)), g_x(as_bf16(x)), g_dy(as_bf16(spread(dy, c.out, c.stride))),
       g_y(static_cast<std::size_t>(c.rows) * c.stride), g_dx(x.size());
@@ -79,7 +81,7 @@ Results on_gpu(const Case& c, const LinearOffsets& l, const Floats& weights, con
 }
 
 TEST(CudaProducts, AreTheCpusAndHaveTheSameBytesWhicheverAlgorithmIsChosen) {
-  for (const Case& c : cases()) {
+  for (const ProductCase& c : product_cases()) {
     for (const Op op : {Op::none, Op::transposed}) {
       SCOPED_TRACE(testing::Message() << c.rows << " x " << c.in << " x " << c.out);
       const std::size_t size = static_cast<std::size_t>(c.in) * static_cast<std::size_t>(c.out);
@@ -87,12 +89,12 @@ TEST(CudaProducts, AreTheCpusAndHaveTheSameBytesWhicheverAlgorithmIsChosen) {
       const Floats weights = cut(random_floats(size + static_cast<std::size_t>(c.out), 1, 1));
       const Floats x = cut(random_floats(static_cast<std::size_t>(c.rows) * c.in, 1, 2));
       const Floats dy = cut(random_floats(static_cast<std::size_t>(c.rows) * c.out, 1, 3));
-      const Results expected = on_cpu(c, l, weights, x, dy), found = on_gpu(c, l, weights, x, dy);
+      const ProductResults expected = on_cpu(c, l, weights, x, dy), found = on_gpu(c, l, weights, x, dy);
       const double rounded = 1.0 / 256;  // to 8 bits
       expect_alike(found.y, expected.y, rounded, "y");
       expect_alike(found.dx, expected.dx, rounded, "dx");
       expect_alike(found.dw, expected.dw, 1e-4, "dw");
-      const Results again = on_gpu(c, l, weights, x, dy);
+      const ProductResults again = on_gpu(c, l, weights, x, dy);
       EXPECT_EQ(again.y, found.y);
       EXPECT_EQ(again.dx, found.dx);
       EXPECT_EQ(again.dw, found.dw);

@@ -40,7 +40,7 @@ TextSettings settings_for(const std::vector<std::filesystem::path>& paths) {
   return settings;
 }
 
-Result read_all(const std::vector<std::filesystem::path>& paths, const std::string& delimiter = {}) {
+Result read_domain(const std::vector<std::filesystem::path>& paths, const std::string& delimiter = {}) {
   TextSettings settings = settings_for(paths);
   settings.split_documents_on = delimiter;
   Result result;
@@ -58,7 +58,7 @@ int count(const Result& result, Split split) {
 TEST(Documents, SplitByTheirHashAsPythonComputesIt) {
   test::TemporaryFolder folder;
   const Json cases = test::data_cases();
-  const Result result = read_all({folder.write("a.jsonl", json_lines(numbered(1000)))});
+  const Result result = read_domain({folder.write("a.jsonl", json_lines(numbered(1000)))});
   ASSERT_EQ(result.texts, numbered(1000));
   const std::map<std::string, Split> names = {{"train", Split::train}, {"dev", Split::dev}, {"test", Split::test}};
   for (const Json& item : cases["documents"]) {
@@ -73,7 +73,7 @@ TEST(Documents, AreLeftOutAndCounted) {
   const auto a =
       folder.write("a.jsonl", json_lines({"one", "", "two", "one", " \n\t", "\u3000"}) + "{\"text\": \"z\xff\"}\n");
   const auto b = folder.write("b.txt", "two");
-  const Result result = read_all({b, a});
+  const Result result = read_domain({b, a});
   EXPECT_THAT(result.texts, ElementsAre("one", "two", "z\ufffd"));
   EXPECT_EQ(result.report.name, "d");
   EXPECT_EQ(result.report.files, 2);
@@ -84,8 +84,8 @@ TEST(Documents, AreLeftOutAndCounted) {
 
 TEST(Documents, StayOnTheirSideWhenOthersCome) {
   test::TemporaryFolder folder;
-  const Result few = read_all({folder.write("b.jsonl", json_lines(numbered(400)))});
-  const Result more = read_all({folder.path() / "b.jsonl", folder.write("a.jsonl", json_lines({"new", "newer"}))});
+  const Result few = read_domain({folder.write("b.jsonl", json_lines(numbered(400)))});
+  const Result more = read_domain({folder.path() / "b.jsonl", folder.write("a.jsonl", json_lines({"new", "newer"}))});
   for (const auto& [text, split] : few.splits) EXPECT_EQ(more.splits.at(text), split) << text;
   EXPECT_NE(few.report.text_sha256, more.report.text_sha256);
   EXPECT_NE(few.report.files_sha256, more.report.files_sha256);
@@ -94,9 +94,9 @@ TEST(Documents, StayOnTheirSideWhenOthersCome) {
 TEST(Documents, HaveOneIdentityInAnyOrderOfFiles) {
   test::TemporaryFolder folder;
   std::vector<std::string> texts = numbered(50);
-  const Result first = read_all({folder.write("a.jsonl", json_lines(texts))});
+  const Result first = read_domain({folder.write("a.jsonl", json_lines(texts))});
   std::ranges::reverse(texts);
-  const Result second = read_all({folder.write("b.jsonl", json_lines(texts))});
+  const Result second = read_domain({folder.write("b.jsonl", json_lines(texts))});
   EXPECT_EQ(first.report.text_sha256, second.report.text_sha256);
   EXPECT_EQ(first.splits, second.splits);
 }
@@ -104,7 +104,7 @@ TEST(Documents, HaveOneIdentityInAnyOrderOfFiles) {
 TEST(Documents, FillEverySplitOfASmallDomain) {
   test::TemporaryFolder folder;
   for (int documents = 3; documents <= 60; ++documents) {
-    const Result result = read_all({folder.write("a.jsonl", json_lines(numbered(documents)))});
+    const Result result = read_domain({folder.write("a.jsonl", json_lines(numbered(documents)))});
     EXPECT_EQ(result.texts, numbered(documents));
     const int dev = count(result, Split::dev), test = count(result, Split::test), train = count(result, Split::train);
     EXPECT_EQ(dev + test + train, documents);
@@ -135,7 +135,7 @@ TEST(Splits, AreRangesOfHashes) {
 TEST(Documents, SayThatThereAreNone) {
   test::TemporaryFolder folder;
   const auto a = folder.write("a.txt", " \n\n ");
-  EXPECT_THAT(test::message_of([&] { read_all({a}, "\n"); }),
+  EXPECT_THAT(test::message_of([&] { read_domain({a}, "\n"); }),
               testing::AllOf(HasSubstr("domain d: no document with text in 1 file"), HasSubstr("empty")));
 }
 
@@ -186,7 +186,7 @@ TEST(BalancedSample, TakesAllOfASmallDomainAndCutsALongDocument) {
   domains.emplace_back("small", settings_for({folder.write("a.jsonl", json_lines(texts))}));
   std::size_t documents = 0;
   balanced_sample(domains, 1'000'000)([&](std::string_view) { ++documents; });
-  EXPECT_EQ(static_cast<int>(documents), count(read_all({folder.path() / "a.jsonl"}), Split::train));
+  EXPECT_EQ(static_cast<int>(documents), count(read_domain({folder.path() / "a.jsonl"}), Split::train));
   for (std::string& text : texts) text.resize(5000, 'x');
   folder.write("a.jsonl", json_lines(texts));
   std::vector<std::string> sample;

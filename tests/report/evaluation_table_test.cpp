@@ -7,6 +7,7 @@
 
 #include "btm/core/error.h"
 #include "btm/report/text_table.h"
+#include "tests/report/quality.h"
 
 namespace btm {
 namespace {
@@ -14,25 +15,22 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-Json quality(double perplexity) {
-  return {{"perplexity", perplexity}, {"bits_per_byte", perplexity / 40}};
-}
-
 Json row(const std::string& model, double train, double novel) {
-  Json mean_novel = novel > 0 ? quality(novel) : Json(nullptr);
-  Json domains = {{"python_src", quality(train)}};
-  if (novel > 0) domains["vim_help"] = quality(novel);
-  return {
-      {"model", model},
-      {"settings", Json::object()},
-      {"experts_per_token", model == "ensemble" ? 8.0 : 1.0},
-      {"active_parameters", 433'000},
-      {"memory_bytes", 1'732'000},
-      {"domains", domains},
-      {"mean",
-       {{"train", quality(train)}, {"novel", mean_novel}, {"all", quality(novel > 0 ? (train + novel) / 2 : train)}}},
-      {"training", {{"tokens", 12'000'000}, {"flops", 3.2e13}, {"device_seconds", 95.0}}},
-      {"tokens_per_second", 23'400.0}};
+  Json mean_novel = novel > 0 ? test::quality(novel) : Json(nullptr);
+  Json domains = {{"python_src", test::quality(train)}};
+  if (novel > 0) domains["vim_help"] = test::quality(novel);
+  return {{"model", model},
+          {"settings", Json::object()},
+          {"experts_per_token", model == "ensemble" ? 8.0 : 1.0},
+          {"active_parameters", 433'000},
+          {"memory_bytes", 1'732'000},
+          {"domains", domains},
+          {"mean",
+           {{"train", test::quality(train)},
+            {"novel", mean_novel},
+            {"all", test::quality(novel > 0 ? (train + novel) / 2 : train)}}},
+          {"training", {{"tokens", 12'000'000}, {"flops", 3.2e13}, {"device_seconds", 95.0}}},
+          {"tokens_per_second", 23'400.0}};
 }
 
 Json evaluation(bool novel = true) {

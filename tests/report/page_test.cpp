@@ -5,6 +5,7 @@
 
 #include "btm/core/error.h"
 #include "btm/report/report_files.h"
+#include "tests/report/quality.h"
 
 namespace btm {
 namespace {
@@ -14,19 +15,16 @@ using testing::Not;
 
 constexpr const char* kHostile = "</script><script>alert('x')</script>\"&{{title}}";
 
-Json quality(double perplexity) {
-  return {{"perplexity", perplexity}, {"bits_per_byte", perplexity / 40}};
-}
-
-Json evaluation(const std::string& expert) {
+Json evaluation_of(const std::string& expert) {
   Json rows = Json::array();
   for (auto [model, perplexity] : {std::pair{"seed", 92.69}, {"ensemble", 47.32}, {kHostile, 99.5}}) {
-    rows.push_back({{"model", model},
-                    {"domains", {{expert, quality(perplexity)}}},
-                    {"mean", {{"train", quality(perplexity)}, {"novel", nullptr}, {"all", quality(perplexity)}}},
-                    {"training", {{"tokens", 16'000'000}, {"flops", 4.25e13}, {"device_seconds", 185}}},
-                    {"experts_per_token", 8},
-                    {"tokens_per_second", 23'400}});
+    rows.push_back(
+        {{"model", model},
+         {"domains", {{expert, test::quality(perplexity)}}},
+         {"mean", {{"train", test::quality(perplexity)}, {"novel", nullptr}, {"all", test::quality(perplexity)}}},
+         {"training", {{"tokens", 16'000'000}, {"flops", 4.25e13}, {"device_seconds", 185}}},
+         {"experts_per_token", 8},
+         {"tokens_per_second", 23'400}});
   }
   return {{"domains", {{expert, {{"role", "train"}, {"tokens", 50'000}, {"bytes", 150'000}}}}},
           {"posteriors", {{expert, {{expert, 0.875}, {"other", 0.125}}}}},
@@ -75,7 +73,7 @@ std::string error_of(const Results& results) {
 }
 
 TEST(Page, HasASectionForAllThatIsThere) {
-  std::string page = to_page(make_report("demo", {evaluation("python"), forest("python"), {study()}}));
+  std::string page = to_page(make_report("demo", {evaluation_of("python"), forest("python"), {study()}}));
   for (const char* part : {"Results", "Domains", "Posterior", "Lineage", "Training", "Cost", "Studies", "47.32",
                            "0.875", "3.662", "1.85T", "How many experts"}) {
     EXPECT_THAT(page, HasSubstr(part));
@@ -83,7 +81,7 @@ TEST(Page, HasASectionForAllThatIsThere) {
 }
 
 TEST(Page, LeavesOutWhatIsNotThere) {
-  std::string page = to_page(make_report("demo", {evaluation("python"), nullptr, {}}));
+  std::string page = to_page(make_report("demo", {evaluation_of("python"), nullptr, {}}));
   EXPECT_THAT(page, HasSubstr(">Results<"));
   for (const char* part : {">Lineage<", ">Training<", ">Cost<", ">Studies<"}) EXPECT_THAT(page, Not(HasSubstr(part)));
   page = to_page(make_report("demo", {nullptr, forest("python"), {}}));
@@ -92,7 +90,7 @@ TEST(Page, LeavesOutWhatIsNotThere) {
 }
 
 TEST(Page, TakesTheEnsemblesPriorWhereThereIsNoPosterior) {
-  Json old = evaluation("python");
+  Json old = evaluation_of("python");
   old.erase("posteriors");
   EXPECT_THAT(to_page(make_report("demo", {old, nullptr, {}})), Not(HasSubstr(">Posterior<")));
   old["rows"][1]["domains"]["python"]["prior"] = {{"python", 0.625}};
@@ -102,14 +100,14 @@ TEST(Page, TakesTheEnsemblesPriorWhereThereIsNoPosterior) {
 TEST(Page, NamesCannotBreakOut) {
   Json named = study();
   named["study"] = named["series"][0]["name"] = named["x"]["label"] = kHostile;
-  std::string page = to_page(make_report(kHostile, {evaluation(kHostile), forest(kHostile), {named}}));
+  std::string page = to_page(make_report(kHostile, {evaluation_of(kHostile), forest(kHostile), {named}}));
   EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
   EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert"));
   EXPECT_THAT(page, HasSubstr("&amp;{{title}}"));  // what is put in is not filled in again
 }
 
 TEST(Page, NeedsNoNetwork) {
-  std::string page = to_page(make_report("demo", {evaluation("python"), forest("python"), {study()}}));
+  std::string page = to_page(make_report("demo", {evaluation_of("python"), forest("python"), {study()}}));
   for (std::size_t at; (at = page.find("xmlns=\"http://www.w3.org/2000/svg\"")) != std::string::npos;)
     page.erase(at, 34);
   for (const char* part : {"http:", "https:", "url(", "@import", "src=", "<link"}) {
@@ -133,7 +131,8 @@ TEST(Page, NamesTheFileThatIsNotAsItShouldBe) {
 
 TEST(ReportFiles, AreOnePerPlotAndTable) {
   std::vector<std::string> names;
-  for (const ReportFile& file : report_files(make_report("d", {evaluation("python"), forest("python"), {study()}}))) {
+  for (const ReportFile& file :
+       report_files(make_report("d", {evaluation_of("python"), forest("python"), {study()}}))) {
     names.push_back(file.name);
   }
   EXPECT_THAT(names, testing::IsSupersetOf({"results.csv", "domains.csv", "cost.csv", "posterior.svg", "posterior.csv",

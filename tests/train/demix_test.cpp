@@ -8,22 +8,16 @@
 #include "btm/core/files.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/batch_source.h"
-#include "btm/train/trainer.h"
 #include "tests/train/run_fixture.h"
 
 namespace btm {
 namespace {
 
-void train(const fs::path& run, const TrainingJob& job) {
-  save_job(run, job);
-  run_training(run, {.quiet = true});
-}
-
 TEST(Demix, LeavesAModelPerDomainThatSharesAllButTheFeedForwards) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
   job.demix = true;
-  train(folder / "run", job);
+  test::train(folder / "run", job);
   ASSERT_EQ(job.data.size(), 2u);
   Model first = load_model(folder / "run/model" / job.data[0].domain),
         second = load_model(folder / "run/model" / job.data[1].domain);
@@ -38,9 +32,9 @@ TEST(Demix, OfOneDomainIsThePlainModel) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
   job.data.resize(1);
-  train(folder / "plain", job);
+  test::train(folder / "plain", job);
   job.demix = true;
-  train(folder / "demix", job);
+  test::train(folder / "demix", job);
   EXPECT_EQ(test::read(folder / "plain/model/model.safetensors"),
             test::read(folder / "demix/model" / job.data[0].domain / "model.safetensors"));
 }

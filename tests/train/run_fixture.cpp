@@ -53,6 +53,11 @@ TrainingJob small_job(const TemporaryFolder& folder) {
   return job;
 }
 
+TrainingResult train(const fs::path& run, const TrainingJob& job) {
+  save_job(run, job);
+  return run_training(run, {.quiet = true});
+}
+
 std::vector<Json> read_lines(const fs::path& path) {
   std::vector<Json> lines;
   std::istringstream text(read(path));

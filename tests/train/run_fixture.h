@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "btm/train/job.h"
+#include "btm/train/trainer.h"
 #include "tests/support/temporary_folder.h"
 
 namespace btm::test {
@@ -24,6 +25,9 @@ std::vector<T> read_array(const std::filesystem::path& path) {
   std::copy_n(bytes.data(), values.size() * sizeof(T), reinterpret_cast<char*>(values.data()));
   return values;
 }
+
+// Runs the job in this folder to its end.
+TrainingResult train(const std::filesystem::path& run, const TrainingJob& job);
 
 std::vector<Json> read_lines(const std::filesystem::path& path);
 

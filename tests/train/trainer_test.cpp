@@ -23,14 +23,9 @@ namespace {
 
 using testing::HasSubstr;
 
-TrainingResult train(const fs::path& run, const TrainingJob& job) {
-  save_job(run, job);
-  return run_training(run, {.quiet = true});
-}
-
 void expect_refused(const fs::path& run, const TrainingJob& job, const std::string& message) {
   try {
-    train(run, job);
+    test::train(run, job);
     ADD_FAILURE() << "trained in spite of: " << message;
   } catch (const Error& e) {
     EXPECT_EQ(e.cause(), Cause::input);
@@ -44,7 +39,7 @@ TEST(Trainer, LeavesWhatItPromises) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
   fs::path run = folder / "run";
-  TrainingResult result = train(run, job);
+  TrainingResult result = test::train(run, job);
   EXPECT_EQ(result.updates, 12);
   EXPECT_EQ(result.tokens, 12 * 64);
   EXPECT_DOUBLE_EQ(result.flops, 12 * 64 * 3 * forward_flops_per_token(job.model));
@@ -69,7 +64,7 @@ TEST(Trainer, LeavesWhatItPromises) {
 TEST(Trainer, DevLossIsTheMeanOverDomains) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
-  double found = train(folder / "run", job).dev_loss, expected = 0;
+  double found = test::train(folder / "run", job).dev_loss, expected = 0;
   Model model = load_model(folder / "run/model");
   for (const auto& data : job.data) {
     TokenStore store(fs::path(data.folder) / "dev");
@@ -88,10 +83,10 @@ TEST(Trainer, DevLossIsTheMeanOverDomains) {
 TEST(Trainer, TwoThreadsAgreeWithOne) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
-  train(folder / "one", job);
+  test::train(folder / "one", job);
   job.threads = 2;
-  train(folder / "two", job);
-  train(folder / "again", job);
+  test::train(folder / "two", job);
+  test::train(folder / "again", job);
   std::vector<Json> one = test::read_lines(folder / "one/metrics.jsonl");
   std::vector<Json> two = test::read_lines(folder / "two/metrics.jsonl");
   for (std::size_t i = 0; i < one.size(); ++i) {
@@ -112,7 +107,7 @@ TEST(Trainer, PutsTheTokenizerBesideTheWeights) {
   expect_refused(folder / "small", job, "the tokenizer has 262 tokens, the model only 64");
 
   job.model.vocab_size = 262;
-  train(folder / "run", job);
+  test::train(folder / "run", job);
   for (const char* file : {"tokenizer.json", "tokenizer_config.json"}) {
     EXPECT_EQ(test::read(folder.path() / "run/model" / file), test::read(folder.path() / "tokenizer" / file)) << file;
   }
@@ -123,7 +118,7 @@ TEST(Trainer, PutsTheTokenizerBesideTheWeights) {
 TEST(Trainer, DoneIsDone) {
   test::TemporaryFolder folder;
   fs::path run = folder / "run";
-  TrainingResult first = train(run, test::small_job(folder));
+  TrainingResult first = test::train(run, test::small_job(folder));
   auto written = fs::last_write_time(run / "model/model.safetensors");
   TrainingResult second = run_training(run, {.quiet = true});
   EXPECT_EQ(settings_json(first), settings_json(second));
@@ -133,10 +128,10 @@ TEST(Trainer, DoneIsDone) {
 TEST(Trainer, GoesOnFromTheWeightsGiven) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
-  train(folder / "first", job);
+  test::train(folder / "first", job);
   job.init = (folder / "first/model").string();
   job.init_sha256 = weights_sha256(job.init);
-  train(folder / "second", job);
+  test::train(folder / "second", job);
   double last = test::read_lines(folder / "first/metrics.jsonl").back()["loss"];
   double next = test::read_lines(folder / "second/metrics.jsonl").front()["loss"];
   EXPECT_NEAR(next, last, 0.5);
