@@ -59,9 +59,14 @@ INSTANTIATE_TEST_SUITE_P(Tokenizer, KindTest,
                                            "kept", "before", "runs_of", "empty", "added"),
                          [](const auto& kind) { return std::string(kind.param); });
 
-// The texts of block_text() and is_bulk() in the oracle.
-bool is_bulk(std::uint32_t value) {
+// The texts of block_text(), is_bulk() and is_empty() in the oracle.
+bool is_empty(std::uint32_t value) {
   return (value >= 0x32000 && value < 0xe0000) || value >= 0xe1000;
+}
+
+bool is_bulk(std::uint32_t value) {
+  return (value >= 0x3400 && value < 0xa000) || (value >= 0x17000 && value < 0x18d00) ||
+         (value >= 0x20000 && value < 0x32000) || is_empty(value);
 }
 
 std::string block_text(std::uint32_t first) {
@@ -84,7 +89,7 @@ TEST_P(UnicodeTest, GivesTheIdsOfTokenizersForEveryScalarValue) {
   const bool all = expected.size() == 0x1100;
   std::size_t block = 0;
   for (std::uint32_t first = 0; first < 0x110000; first += 256) {
-    if (!all && is_bulk(first)) continue;
+    if (!all && is_empty(first)) continue;
     ASSERT_LT(block, expected.size());
     EXPECT_EQ(hash_of(tokenizer.encode(block_text(first))), expected[block++]) << std::hex << "U+" << first << "...";
   }
@@ -97,16 +102,19 @@ INSTANTIATE_TEST_SUITE_P(Tokenizer, UnicodeTest, ::testing::Values("gpt2", "llam
 TEST(TokenizerTest, GivesTheIdsOfTokenizersForEveryScalarValueAlone) {
   const Tokenizer tokenizer = Tokenizer::load(case_folder("qwen2"));
   const std::vector<std::string> expected = lines_of(case_folder("qwen2") / "alone.txt");
-  ASSERT_EQ(expected.size(), 0x1100u);
+  std::size_t block = 0;
   for (std::uint32_t first = 0; first < 0x110000; first += 256) {
+    if (is_empty(first)) continue;
+    ASSERT_LT(block, expected.size());
     std::vector<TokenId> ids;
     for (std::uint32_t value = first; value < first + 256; ++value) {
       std::string character;
       if (value < 0xd800 || value >= 0xe000) append_utf8(value, character);
       tokenizer.encode(character, ids);
     }
-    EXPECT_EQ(hash_of(ids), expected[first / 256]) << std::hex << "U+" << first << "...";
+    EXPECT_EQ(hash_of(ids), expected[block++]) << std::hex << "U+" << first << "...";
   }
+  EXPECT_EQ(block, expected.size());
 }
 
 TEST(TokenizerTest, ScannersCutAsTheRegexesDo) {

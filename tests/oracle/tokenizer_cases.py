@@ -2,7 +2,7 @@
 
 FOLDER/NAME/ for each kind of tokenizer: tokenizer.json; texts.bin and ids.bin (per text a 32-bit size, then the bytes
 or ids); unicode.txt, the SHA-256 of the ids for each block of 256 scalar values as block_text() writes it; alone.txt,
-the same for each scalar value as a text of its own. FOLDER/train/: samples and what BpeTrainer makes of them.
+the same for each scalar value, but those of empty planes, as a text of its own. FOLDER/train/: samples and what BpeTrainer makes of them.
 """
 
 import hashlib
@@ -51,9 +51,14 @@ BYTES = PRINTABLE + [byte for byte in range(256) if byte not in PRINTABLE]
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
 
-def is_bulk(value: int) -> bool:
-    """The planes without characters, where a shorter text has to do: 0.9 million scalar values."""
+def is_empty(value: int) -> bool:
+    """The planes without characters: 0.9 million scalar values."""
     return 0x32000 <= value < 0xE0000 or value >= 0xE1000
+
+
+def is_bulk(value: int) -> bool:
+    """Those planes and the ideographs, 0.1 million, where a shorter text has to do."""
+    return 0x3400 <= value < 0xA000 or 0x17000 <= value < 0x18D00 or 0x20000 <= value < 0x32000 or is_empty(value)
 
 
 def block_text(first: int) -> str:
@@ -161,8 +166,7 @@ def added_texts() -> list[str]:
     pieces += [token.content for token in added_tokens()] * 2
     beside = ["\u0301", "\u200d", "\u24b6", "\u2167", "\u00bd", "\u203f", "\U0001f130", "\u0bbe", "\u0600"]
     texts = ["".join(draw.choice(pieces + beside) for _ in range(draw.randint(1, 30))) for _ in range(3000)]
-    assigned = [chr(c) for c in SCALARS if c < 0x32000 or 0xE0000 <= c < 0xE0200]
-    around = [f"-{c}word-word{c}-[MASK]{c}" for c in assigned]
+    around = [f"-{chr(c)}word-word{chr(c)}-[MASK]{chr(c)}" for c in SCALARS if not is_bulk(c) or c % 256 == 0]
     return texts + ["".join(around[i : i + 64]) for i in range(0, len(around), 64)]
 
 
@@ -220,7 +224,7 @@ def hashes(records: list[bytes], group: int) -> str:
 
 def write_unicode(folder: Path, tokenizer: Tokenizer) -> None:
     everything = folder.name in ("gpt2", "qwen2")
-    firsts = [first for first in range(0, 0x110000, 256) if everything or not is_bulk(first)]
+    firsts = [first for first in range(0, 0x110000, 256) if everything or not is_empty(first)]
     lines = []
     for start in range(0, len(firsts), 256):  # in portions, for memory
         blocks = [block_text(first) for first in firsts[start : start + 256]]
@@ -230,8 +234,10 @@ def write_unicode(folder: Path, tokenizer: Tokenizer) -> None:
 
 def write_alone(folder: Path, tokenizer: Tokenizer) -> None:
     lines = []
-    for start in range(0, 0x110000, 0x10000):
-        alone = [chr(c) if not 0xD800 <= c < 0xE000 else "" for c in range(start, start + 0x10000)]
+    for first in range(0, 0x110000, 256):
+        if is_empty(first):
+            continue
+        alone = [chr(c) if not 0xD800 <= c < 0xE000 else "" for c in range(first, first + 256)]
         lines.append(hashes(ids_of(tokenizer, alone), 256))
     (folder / "alone.txt").write_text("".join(lines))
 
