@@ -32,10 +32,6 @@ constexpr int kTokensPerGpuCall = 32768;  // enough rows to fill the largest GPU
 // end.
 constexpr std::size_t kAttentionBytes = 12, kSharedHeadBytes = 4 * 148;
 
-cuda::Transformer::Use use_of(const TrainingSettings& settings) {
-  return settings.recompute ? cuda::Transformer::Use::recomputing : cuda::Transformer::Use::training;
-}
-
 // Sequences of a call, of a rank's share of the batch; of a domain's, if there are `domains` that need calls of their
 // own.
 int per_call(const ModelConfig& config, int batch, int ranks, int domains, cuda::Transformer::Use use) {

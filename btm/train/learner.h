@@ -10,6 +10,7 @@
 #include "btm/core/token.h"
 #include "btm/model/demix.h"
 #include "btm/model/parameters.h"
+#include "btm/model/transformer.h"
 #include "btm/train/device.h"
 #include "btm/train/ranks.h"
 #include "btm/train/settings.h"
@@ -62,6 +63,11 @@ std::size_t call_size(std::size_t at, std::size_t end, std::size_t most, std::sp
 // end.
 inline std::size_t part_begin(std::size_t sequences, int part, int parts) {
   return sequences * static_cast<std::size_t>(part) / static_cast<std::size_t>(parts);
+}
+
+// How the passes of training go.
+inline Transformer::Use use_of(const TrainingSettings& settings) {
+  return settings.recompute ? Transformer::Use::recomputing : Transformer::Use::training;
 }
 
 struct LearnerOptions {

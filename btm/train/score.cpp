@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "btm/train/call_size.h"
+#include "btm/train/sequences_per_call.h"
 
 namespace btm {
 

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "btm/core/error.h"
-#include "btm/train/call_size.h"
 #include "btm/train/learner.h"
 #include "btm/train/score.h"
+#include "btm/train/sequences_per_call.h"
 #include "btm/train/thread_team.h"
 
 namespace btm {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "btm/train/call_size.h"
 #include "btm/train/schedule.h"
+#include "btm/train/sequences_per_call.h"
 
 namespace btm {
 namespace {
@@ -16,10 +16,6 @@ std::size_t per_call(std::size_t sequences, int length, int threads) {
   std::size_t limit = static_cast<std::size_t>(sequences_per_call(length));
   std::size_t calls = (part + limit - 1) / limit;
   return (part + calls - 1) / calls;
-}
-
-Transformer::Use use_of(const TrainingSettings& settings) {
-  return settings.recompute ? Transformer::Use::recomputing : Transformer::Use::training;
 }
 
 // In 4 or 8 bytes a number more: not where memory is short.
