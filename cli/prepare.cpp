@@ -13,7 +13,7 @@
 namespace btm {
 namespace {
 
-struct PrepareOptions {
+struct PrepareArguments {
   TextSettings text;
   std::string tokenizer, output, name;
   std::int64_t least_tokens = 1;
@@ -47,7 +47,7 @@ void print_report(const DomainReport& report, const std::string& folder) {
              report.empty_documents, report.invalid_utf8);
 }
 
-void prepare(PrepareOptions options) {
+void prepare(PrepareArguments options) {
   namespace fs = std::filesystem;
   const fs::path folder = fs::path(options.output) / "";  // so that "tokens/bible" and "tokens/bible/" are the same
   if (options.name.empty()) options.name = folder.parent_path().filename().string();
@@ -66,7 +66,7 @@ void prepare(PrepareOptions options) {
 }  // namespace
 
 void add_prepare(CLI::App& app) {
-  auto options = std::make_shared<PrepareOptions>();
+  auto options = std::make_shared<PrepareArguments>();
   Command command(app, "prepare", "Turn a domain's text into token files for training");
   command.add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json, or the file").required();
   command

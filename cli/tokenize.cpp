@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kBatchBytes = 4 << 20;
 
-struct TokenizeOptions {
+struct TokenizeArguments {
   TextSettings text;
   std::string tokenizer, input = "-";
   int threads = 0;
@@ -42,7 +42,7 @@ void encode_and_print(const Tokenizer& tokenizer, std::vector<std::string>& text
   texts.clear();
 }
 
-void tokenize(const TokenizeOptions& options) {
+void tokenize(const TokenizeArguments& options) {
   const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
   const int threads = options.threads > 0 ? options.threads : usable_cores();
   const bool standard_input = options.input == "-";
@@ -68,7 +68,7 @@ void tokenize(const TokenizeOptions& options) {
 }  // namespace
 
 void add_tokenize(CLI::App& app) {
-  auto options = std::make_shared<TokenizeOptions>();
+  auto options = std::make_shared<TokenizeArguments>();
   Command command(app, "tokenize", "Print the token ids of a text, one JSON line per document");
   command.add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json, or the file").required();
   command

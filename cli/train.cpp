@@ -19,7 +19,7 @@
 namespace btm {
 namespace {
 
-struct TrainOptions {
+struct TrainArguments {
   std::string run, init, tokenizer, tokens, output;
   std::vector<std::string> tokens_from, overrides;
   int threads = 0;
@@ -31,7 +31,7 @@ std::string absolute(const std::string& path) {
 }
 
 // What the options without --set say.
-TrainingJob plain_job(const TrainOptions& options) {
+TrainingJob plain_job(const TrainArguments& options) {
   TrainingJob job;
   fs::path output = fs::path(absolute(options.output)) / "";
   job.name = output.parent_path().filename().string();
@@ -49,7 +49,7 @@ TrainingJob plain_job(const TrainOptions& options) {
 }
 
 // A new run folder out of the options.
-TrainingJob new_job(const TrainOptions& options) {
+TrainingJob new_job(const TrainArguments& options) {
   if (options.tokens_from.empty() || options.tokens.empty()) {
     throw input_error("a new run needs --tokens-from FOLDER and --tokens COUNT (see btm train --help)");
   }
@@ -66,7 +66,7 @@ TrainingJob new_job(const TrainOptions& options) {
 }
 
 // The folder to train, with its run.yaml in place.
-fs::path prepare_run(const TrainOptions& options) {
+fs::path prepare_run(const TrainArguments& options) {
   bool starts_new = !options.output.empty();
   if (starts_new == !options.run.empty()) {
     throw input_error("give either the RUN to go on with or, for a new one, --output RUN (see btm train --help)");
@@ -100,7 +100,7 @@ void remove_unbegun(const fs::path& run) {
   remove_folder(run);
 }
 
-TrainingResult train_prepared(const Ranks& ranks, const TrainOptions& options, const fs::path& run) {
+TrainingResult train_prepared(const Ranks& ranks, const TrainArguments& options, const fs::path& run) {
   try {
     return run_training(run, {options.quiet, options.wait ? FileLock::Busy::wait : FileLock::Busy::refuse}, ranks);
   } catch (const Error& e) {
@@ -110,7 +110,7 @@ TrainingResult train_prepared(const Ranks& ranks, const TrainOptions& options, c
 }
 
 // With several ranks an error of one ends all: the others would wait for it for ever.
-TrainingResult train_with(const Ranks& ranks, const TrainOptions& options, fs::path run) {
+TrainingResult train_with(const Ranks& ranks, const TrainArguments& options, fs::path run) {
   try {
     if (ranks.is_first()) run = prepare_run(options);
     ranks.wait();
@@ -123,7 +123,7 @@ TrainingResult train_with(const Ranks& ranks, const TrainOptions& options, fs::p
   }
 }
 
-void train(const TrainOptions& options) {
+void train(const TrainArguments& options) {
   const Ranks ranks = options.mpi ? Ranks::join() : Ranks();
   const fs::path run = options.output.empty() ? options.run : options.output;
   const TrainingResult result = train_with(ranks, options, run);
@@ -153,7 +153,7 @@ Settings for --set, as in RUN/run.yaml, with their defaults:
 }  // namespace
 
 void add_train(CLI::App& app) {
-  auto options = std::make_shared<TrainOptions>();
+  auto options = std::make_shared<TrainArguments>();
   Command command(app, "train", "Train one model in a run folder, or go on with it");
   command.add_option("RUN", options->run, "Run folder with a run.yaml");
   command.add_option("--output", options->output, "New run folder, made out of the options below");

@@ -14,12 +14,28 @@ YAML::Node parse_yaml(const std::string& text, const std::string& name) {
   }
 }
 
+namespace {
+
+// A copy whose errors name no line: it would be taken for one of the file that the copy is put into.
+YAML::Node without_lines(const YAML::Node& node) {
+  YAML::Node copy(node.Type());
+  if (node.IsScalar()) copy = node.Scalar();
+  if (node.IsSequence()) {
+    for (const auto& item : node) copy.push_back(without_lines(item));
+  } else if (node.IsMap()) {
+    for (const auto& entry : node) copy[entry.first.Scalar()] = without_lines(entry.second);
+  }
+  return copy;
+}
+
+}  // namespace
+
 void apply_override(YAML::Node& root, const std::string& assignment) {
   auto equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
     throw input_error("--set {}: write KEY=VALUE, for example training.batch_tokens=16k", assignment);
   }
-  YAML::Node value = parse_yaml(assignment.substr(equals + 1), "--set " + assignment);
+  YAML::Node value = without_lines(parse_yaml(assignment.substr(equals + 1), "--set " + assignment));
   std::string path = assignment.substr(0, equals);
   YAML::Node node = root;  // a handle: assignments below reach the tree
   std::size_t start = 0;

@@ -286,7 +286,8 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
   hand_training_down(root);
   Plan plan;
   apply_preset(root, plan);
-  read_settings(root, plan, file.string());
+  const std::string name = file.string() + (overrides.empty() ? "" : " with --set");
+  read_settings(root, plan, name);
   try {
     if (plan.forest.empty()) throw input_error("forest is missing: the folder to grow in");
     take_shape_of_checkpoint(root, plan);
@@ -303,7 +304,7 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
     check_launcher(plan.launcher);
     check_trainer(plan);
   } catch (const Error& e) {
-    throw Error(e.cause(), file.string() + ": " + e.what());
+    throw Error(e.cause(), name + ": " + e.what());
   }
   return plan;
 }

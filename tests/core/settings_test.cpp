@@ -89,6 +89,18 @@ TEST(Settings, OverridesReachTheTree) {
   EXPECT_THROW(apply_override(root, "tokens"), Error);
 }
 
+TEST(Settings, OverridesThatAreWrongHaveNoLineInTheFile) {
+  YAML::Node root = parse_yaml("{tokens: 1}", "x");
+  apply_override(root, "tokens=many");
+  Outer s;
+  try {
+    read_settings(root, s, "x with --set");
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), testing::StartsWith("x with --set: tokens: 'many' is not a count"));
+  }
+}
+
 TEST(Settings, OverridesOfWhatIsNotThereAreRefused) {
   const auto refused = [](const char* assignment) {
     YAML::Node root = parse_yaml("{tokens: 1, list: [a, {tokens: 1}]}", "x");
