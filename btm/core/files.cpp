@@ -71,9 +71,12 @@ void sync_files_below(const fs::path& folder) {
   sync_folder(folder);
 }
 
-}  // namespace
+struct OpenFile {
+  int descriptor;  // the caller's, to close
+  std::size_t size;
+};
 
-std::string read_file(const fs::path& path) {
+OpenFile open_to_read(const fs::path& path) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat info {};
   if (descriptor < 0 || ::fstat(descriptor, &info) != 0) {
@@ -81,8 +84,15 @@ std::string read_file(const fs::path& path) {
     if (descriptor >= 0) ::close(descriptor);
     throw input_error("{}: can't be read: {}", path.string(), std::strerror(code));
   }
+  return {descriptor, static_cast<std::size_t>(info.st_size)};
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  const auto [descriptor, size] = open_to_read(path);
   std::string bytes;
-  bytes.reserve(static_cast<std::size_t>(info.st_size));
+  bytes.reserve(size);
   char block[1 << 16];
   ssize_t n;
   while ((n = ::read(descriptor, block, sizeof block)) > 0 || (n < 0 && errno == EINTR)) {
@@ -253,14 +263,8 @@ FileLock::~FileLock() {
 }
 
 MappedFile::MappedFile(const fs::path& path) {
-  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat info {};
-  if (descriptor < 0 || ::fstat(descriptor, &info) != 0) {
-    int code = errno;
-    if (descriptor >= 0) ::close(descriptor);
-    throw input_error("{}: can't be read: {}", path.string(), std::strerror(code));
-  }
-  size_ = static_cast<std::size_t>(info.st_size);
+  const auto [descriptor, size] = open_to_read(path);
+  size_ = size;
   void* address = size_ ? ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor, 0) : nullptr;
   int code = errno;
   ::close(descriptor);
