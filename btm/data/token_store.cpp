@@ -107,7 +107,8 @@ struct TokenStore::Impl {
     const auto type = read_value<std::uint8_t>(&bytes[17]);
     if (type != kInt32 && type != kUint16) broken(fmt::format("dtype code {}, expected 4 or 8 (int32, uint16)", type));
     width = type == kInt32 ? 4 : 2;
-    const auto sequence_count = read_value<std::uint64_t>(&bytes[18]), document_count = read_value<std::uint64_t>(&bytes[26]);
+    const auto sequence_count = read_value<std::uint64_t>(&bytes[18]),
+               document_count = read_value<std::uint64_t>(&bytes[26]);
     const std::uint64_t room = bytes.size() - kHeader;
     if (sequence_count > room / 12 || document_count > room / 8 || document_count == 0 ||
         12 * sequence_count + 8 * document_count != room) {

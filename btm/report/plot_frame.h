@@ -10,7 +10,7 @@ namespace btm {
 
 // Pixels.
 constexpr double kPlotWidth = 960, kLeastPlotWidth = 720;
-constexpr double kBelowPlot = 44;  // for the ticks and the label of a horizontal axis
+constexpr double kBelowPlot = 44;   // for the ticks and the label of a horizontal axis
 constexpr double kHalfCapital = 4;  // from the middle of a line of text to its baseline
 
 std::string style_class(int style);  // "s3", or "s3 d1" after the first round through the colours
