@@ -20,7 +20,7 @@ struct StudyArguments {
   bool json = false;
 };
 
-void show_study(const StudyArguments& options) {
+void grow_study(const StudyArguments& options) {
   Study study = load_study(options.file);
   study.set.insert(study.set.end(), options.overrides.begin(), options.overrides.end());
   Json results = run_study(study, grow_options(options.json));
@@ -51,7 +51,7 @@ void add_study(CLI::App& app) {
       "\nGoes on where it stopped. Variants share the first one's tokenizer, and every model of equal recipe is "
       "trained once.\n\nSettings of a study, with their defaults:\n\n" +
       settings_help<Study>());
-  command.callback([options] { show_study(*options); });
+  command.callback([options] { grow_study(*options); });
 }
 
 }  // namespace btm

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace btm {
 
@@ -16,17 +18,29 @@ YAML::Node parse_yaml(const std::string& text, const std::string& name) {
 
 namespace {
 
-// A copy whose errors name no line: it would be taken for one of the file that the copy is put into.
-YAML::Node without_lines(const YAML::Node& node) {
-  YAML::Node copy(node.Type());
-  if (node.IsScalar()) copy = node.Scalar();
-  if (node.IsSequence()) {
-    for (const auto& item : node) copy.push_back(without_lines(item));
-  } else if (node.IsMap()) {
-    for (const auto& entry : node) copy[entry.first.Scalar()] = without_lines(entry.second);
+// Copies nodes whose errors name no line: it would be taken for one of the file that they are put into. A node with
+// several aliases, one within itself too, stays one.
+class LineRemover {
+ public:
+  YAML::Node copy(const YAML::Node& node) {
+    for (const auto& [original, known] : copies_) {
+      if (original.is(node)) return known;
+    }
+    YAML::Node made(node.Type());
+    copies_.emplace_back(node, made);
+    if (node.IsScalar()) {
+      made = node.Scalar();
+    } else if (node.IsSequence()) {
+      for (const auto& item : node) made.push_back(copy(item));
+    } else if (node.IsMap()) {
+      for (const auto& entry : node) made[entry.first.Scalar()] = copy(entry.second);
+    }
+    return made;
   }
-  return copy;
-}
+
+ private:
+  std::vector<std::pair<YAML::Node, YAML::Node>> copies_;  // of what
+};
 
 }  // namespace
 
@@ -35,7 +49,7 @@ void apply_override(YAML::Node& root, const std::string& assignment) {
   if (equals == std::string::npos || equals == 0) {
     throw input_error("--set {}: write KEY=VALUE, for example training.batch_tokens=16k", assignment);
   }
-  YAML::Node value = without_lines(parse_yaml(assignment.substr(equals + 1), "--set " + assignment));
+  YAML::Node value = LineRemover().copy(parse_yaml(assignment.substr(equals + 1), "--set " + assignment));
   std::string path = assignment.substr(0, equals);
   YAML::Node node = root;  // a handle: assignments below reach the tree
   std::size_t start = 0;

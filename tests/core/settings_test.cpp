@@ -101,6 +101,15 @@ TEST(Settings, OverridesThatAreWrongHaveNoLineInTheFile) {
   }
 }
 
+TEST(Settings, AnOverrideThatHoldsItselfIsAnError) {
+  for (const char* assignment : {"tokens=&x [*x]", "inner=&x {a: *x}"}) {
+    YAML::Node root = parse_yaml("{tokens: 1}", "x");
+    apply_override(root, assignment);
+    Outer s;
+    EXPECT_THROW(read_settings(root, s, "x"), Error) << assignment;
+  }
+}
+
 TEST(Settings, OverridesOfWhatIsNotThereAreRefused) {
   const auto refused = [](const char* assignment) {
     YAML::Node root = parse_yaml("{tokens: 1, list: [a, {tokens: 1}]}", "x");
