@@ -9,12 +9,11 @@ namespace btm {
 namespace {
 
 constexpr std::size_t kReadSize = 1 << 18;
-constexpr std::size_t kLongestRecord = 1 << 30;
 
 }  // namespace
 
-RecordReader::RecordReader(std::unique_ptr<ByteSource> source, std::string name)
-    : source_(std::move(source)), name_(std::move(name)) {}
+RecordReader::RecordReader(std::unique_ptr<ByteSource> source, std::string name, std::size_t longest)
+    : source_(std::move(source)), name_(std::move(name)), longest_(longest) {}
 
 bool RecordReader::fill() {
   if (ended_) return false;
@@ -40,6 +39,12 @@ void RecordReader::skip(std::size_t size) {
   begin_ += size;
 }
 
+void RecordReader::check_length(std::size_t size) const {
+  if (size <= longest_) return;
+  throw input_error("{}: a document of more than 1 GiB; is this the right file, and where do its documents end?",
+                    name_);
+}
+
 bool RecordReader::until(std::string_view delimiter, std::string_view& record) {
   std::size_t searched = 0;
   for (;;) {
@@ -51,13 +56,15 @@ bool RecordReader::until(std::string_view delimiter, std::string_view& record) {
       return true;
     }
     searched = ahead.size() - std::min(ahead.size(), delimiter.size() - 1);
-    if (ahead.size() > kLongestRecord) {
-      throw input_error("{}: a document of more than 1 GiB; is this the right file, and where do its documents end?",
-                        name_);
-    }
+    check_length(ahead.size());
     if (!fill()) break;
   }
-  record = {buffer_.data() + begin_, end_ - begin_};
+  return rest(record);
+}
+
+bool RecordReader::rest(std::string_view& record) {
+  record = peek(longest_ + 1);
+  check_length(record.size());
   begin_ = end_;
   return !record.empty();
 }

@@ -14,7 +14,6 @@ namespace {
 constexpr std::size_t kLongFile = 100'000;         // a plain text file beyond this many bytes is cut into pieces
 constexpr std::size_t kPiece = 20'000;             // bytes; a piece ends at the first line end behind them ...
 constexpr std::size_t kLongestPiece = 2 * kPiece;  // ... or here at the latest
-constexpr std::size_t kLargestDocument = 1 << 30;
 constexpr std::size_t kBinaryProbe = 8192;
 constexpr double kControlShare = 0.1;  // of the probe: more control characters than this are no text
 
@@ -97,16 +96,15 @@ bool TextFile::next_line(std::string& text) {
 
 bool TextFile::next_plain(std::string& text) {
   std::string_view record;
-  if (kind_ == Kind::delimited) {
-    if (!records_.until(delimiter_, record)) return false;
-    text = record;
-  } else {
-    record = records_.peek(kind_ == Kind::pieces ? kLongestPiece : kLargestDocument);
+  if (kind_ == Kind::pieces) {
+    record = records_.peek(kLongestPiece);
     if (record.empty()) return false;
-    if (kind_ == Kind::pieces) record = record.substr(0, piece_end(record));
-    text = record;
-    records_.skip(record.size());
+    record = record.substr(0, piece_end(record));
+    records_.skip(record.size());  // what is seen of it stays until the next call
+  } else if (!(kind_ == Kind::delimited ? records_.until(delimiter_, record) : records_.rest(record))) {
+    return false;
   }
+  text = record;
   if (repair_utf8(text)) ++repaired_;
   return true;
 }

@@ -25,7 +25,7 @@ void visit(TextSettings& s, F&& f) {
 }
 
 struct TextFileOptions {
-  bool cut_long = true;     // false: a plain text file is one document however long it is (up to 1 GiB)
+  bool cut_long = true;     // false: a plain text file is one document however long it is; beyond 1 GiB: an error
   bool json_lines = false;  // true: JSON lines whatever the name
 };
 
@@ -39,7 +39,7 @@ class TextFile {
   TextFile(const std::filesystem::path& path, const TextSettings& settings, TextFileOptions options = {});
 
   // The next document, valid UTF-8; false at the end. Throws Error(input) with file (and line): truncated or corrupt
-  // packing, broken JSON, a JSON line without the field.
+  // packing, broken JSON, a JSON line without the field; a document of more than 1 GiB.
   bool next(std::string& text);
 
   std::int64_t repaired() const { return repaired_; }            // documents in which bytes were replaced by U+FFFD

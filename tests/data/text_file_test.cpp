@@ -5,6 +5,7 @@
 
 #include "btm/data/json_line.h"
 #include "btm/data/json_scanner.h"
+#include "btm/data/record_reader.h"
 #include "btm/data/utf8.h"
 #include "tests/data/data_support.h"
 #include "tests/support/temporary_folder.h"
@@ -147,6 +148,21 @@ TEST(TextFile, CutsLongPlainTextAtLineEnds) {
   EXPECT_EQ(joined, text);
   EXPECT_THAT(documents_of(path, {}, {.cut_long = false}), ElementsAre(text));
   EXPECT_THAT(documents_of(folder.write("short.txt", text.substr(0, 100'000))), testing::SizeIs(1));
+}
+
+TEST(TextFile, RefusesADocumentBeyondTheLimit) {
+  test::TemporaryFolder folder;
+  const auto path = folder.write("a.txt", "12345\n6789\n");
+  const auto read = [&path](std::size_t longest, bool whole) {
+    RecordReader reader(open_source(path), path.string(), longest);
+    std::size_t count = 0;
+    for (std::string_view record; whole ? reader.rest(record) : reader.until("\t", record);) count += record.size();
+    return count;
+  };
+  for (const bool whole : {true, false}) {
+    EXPECT_EQ(read(11, whole), 11u);
+    EXPECT_THAT(test::message_of([&] { read(10, whole); }), HasSubstr("a.txt: a document of more than 1 GiB"));
+  }
 }
 
 TEST(TextFile, CutsEvenALineWithoutEndBetweenCharacters) {
