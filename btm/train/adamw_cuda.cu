@@ -37,11 +37,11 @@ __global__ void root_of_parts(int count, const double* parts, double* norm) {
   if (threadIdx.x == 0) *norm = sqrt(sum);
 }
 
-__global__ void adamw_kernel(AdamwScalars s, float clip, const double* norm, const AdamwBlock* blocks, float* p,
+__global__ void adamw_kernel(AdamwScalars s, double clip, const double* norm, const AdamwBlock* blocks, float* p,
                              bf16* rounded, float* m, float* v, float* g) {
-  const float length = static_cast<float>(*norm);
+  const double length = *norm;  // may be finite where a float isn't
   if (!isfinite(length)) return;
-  const float scale = clip > 0 ? fminf(1.0f, clip / (length + float(kClipEpsilon))) : 1.0f;
+  const float scale = clip > 0 ? static_cast<float>(fmin(1.0, clip / (length + kClipEpsilon))) : 1.0f;
   const AdamwBlock block = blocks[blockIdx.x];
   const float decay = block.decay ? s.decay : 1.0f;
   for (std::size_t i = threadIdx.x * kStep; i < block.size; i += kThreads * kStep) {
@@ -77,7 +77,7 @@ void gradient_norm(cudaStream_t stream, std::size_t size, const float* gradients
   launch(root_of_parts, 1, kThreads, 0, stream, static_cast<int>(blocks), parts, norm);
 }
 
-void adamw_update(cudaStream_t stream, const AdamwScalars& scalars, float clip, const double* norm, int count,
+void adamw_update(cudaStream_t stream, const AdamwScalars& scalars, double clip, const double* norm, int count,
                   const AdamwBlock* blocks, float* p, bf16* rounded, float* m, float* v, float* g) {
   launch(adamw_kernel, count, kThreads, 0, stream, scalars, clip, norm, blocks, p, rounded, m, v, g);
 }

@@ -19,7 +19,7 @@ void gradient_norm(cudaStream_t stream, std::size_t size, const float* gradients
 // Updates the parameters p, their rounded copy and their moments m and v, and clears their gradients g, all flat
 // arrays. The gradients are scaled to the norm `clip` (0: not) where *norm is above it; where it is not finite nothing
 // changes. scalars.decay is for blocks that decay; scalars.gradient_scale is not looked at.
-void adamw_update(cudaStream_t stream, const AdamwScalars& scalars, float clip, const double* norm, int count,
+void adamw_update(cudaStream_t stream, const AdamwScalars& scalars, double clip, const double* norm, int count,
                   const AdamwBlock* blocks, float* p, bf16* rounded, float* m, float* v, float* g);
 
 // rounded [size] = p, to the nearest

@@ -207,10 +207,9 @@ UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const
   cuda::gradient_norm(stream_, size_, gradients_.data(), norm_parts_.data(), scalars_.data() + 1);
   copy(read_.data(), scalars_.data(), 2, cudaMemcpyDeviceToHost);
   read_done_.record(stream_);
-  cuda::adamw_update(stream_, adamw_scalars(settings_, report.learning_rate, update),
-                     static_cast<float>(settings_.clip), scalars_.data() + 1, static_cast<int>(blocks_.size()),
-                     blocks_.data(), parameters_.masters(), parameters_.rounded(), mean_.data(), square_.data(),
-                     gradients_.data());
+  cuda::adamw_update(stream_, adamw_scalars(settings_, report.learning_rate, update), settings_.clip,
+                     scalars_.data() + 1, static_cast<int>(blocks_.size()), blocks_.data(), parameters_.masters(),
+                     parameters_.rounded(), mean_.data(), square_.data(), gradients_.data());
   if (before_change) before_change();
   read_done_.wait();  // not for AdamW: the GPU is still at it when the next update is given to it
   report.loss = read_.data()[0] / static_cast<double>(inputs.size());
@@ -220,7 +219,7 @@ UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const
 
 void CudaLearner::score(int domain, int window, std::span<const TokenId> tokens, std::span<float> log_probs) {
   select(domain);
-  scorer_.score(parameters_.both(), domain, window, tokens, log_probs);
+  scorer_.score(parameters_.both(), demix_ ? domain : 0, window, tokens, log_probs);
 }
 
 // What attention and products take beside our buffers, of `count` sequences.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -298,6 +299,26 @@ TEST(CudaAdamw, IsTheCpus) {
   expect_like(g_v.read(), v, 1e-6, "square");
   expect_like(as_floats(g_rounded.read()), p, kBf16, "rounded");
   EXPECT_EQ(g_g.read(), Floats(size));
+}
+
+TEST(CudaAdamw, ClipsToANormBeyondFloats) {
+  const std::vector<AdamwBlock> blocks = {{0, 4, true}};
+  AdamwScalars s{1, 0.99f, 0.1f, 0.95f, 0.05f, 1e-2f, 1.2f, 1e-8f};
+  Floats p = {1, 2, 3, 4}, m(4), v(4), g = {3e38f, -3e38f, 3e38f, 1e38f};
+  const OnDevice<float> g_p(p), g_m(m), g_v(v), g_g(g);
+  const OnDevice<bf16> g_rounded(std::size_t{4});
+  const OnDevice<double> g_parts(cuda::kNormParts), g_norm(std::size_t{1});
+  const OnDevice<AdamwBlock> g_blocks(blocks);
+  cuda::gradient_norm(kStream, 4, g_g.data(), g_parts.data(), g_norm.data());
+  const double norm = g_norm.read()[0];
+  ASSERT_GT(norm, std::numeric_limits<float>::max());
+  cuda::adamw_update(kStream, s, 1, g_norm.data(), 1, g_blocks.data(), g_p.data(), g_rounded.data(), g_m.data(),
+                     g_v.data(), g_g.data());
+  s.gradient_scale = static_cast<float>(1 / norm);
+  adamw_update(s, p.data(), m.data(), v.data(), g.data(), 4);
+  expect_like(g_p.read(), p, 1e-6, "parameters");
+  expect_like(g_m.read(), m, 1e-6, "mean");
+  EXPECT_EQ(g_g.read(), Floats(4));
 }
 
 TEST(CudaAdamw, LeavesAllAsItIsWhenTheNormIsNotFinite) {
