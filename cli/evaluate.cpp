@@ -41,9 +41,13 @@ struct Planned {
 };
 
 Planned read_plan(const Forest& forest) {
-  if (!fs::exists(forest.paths.plan())) return {{}, evaluation_domains(forest)};
+  Planned planned;
+  if (!fs::exists(forest.paths.plan())) {
+    planned.domains = evaluation_domains(forest);
+    return planned;
+  }
   Plan plan = load_plan(forest.paths.plan(), {});
-  Planned planned{plan.evaluate, {}};
+  planned.settings = plan.evaluate;
   for (const auto& [name, domain] : plan.domains) {
     if (!fs::exists(forest.paths.tokens(name) / "test.idx")) continue;  // not prepared yet
     planned.domains.push_back({name, domain.role == Role::train ? "train" : "novel"});
@@ -62,9 +66,6 @@ void run_evaluate(const EvaluateArguments& options) {
   if (!options.device.empty()) place.device = parse_enum<Device>("--device", options.device);
   if (!options.precision.empty()) place.precision = parse_enum<Precision>("--precision", options.precision);
   check_evaluation(settings);
-  // What `btm grow` evaluated is overwritten: without this mark it evaluates again when asked to.
-  std::error_code ignored;
-  fs::remove(forest.paths.results() / "recipe.json", ignored);
   Json evaluation = evaluate_forest(forest, settings, domains, texts, {place, options.json});
   const fs::path markdown = write_markdown(forest.paths.evaluation(), evaluation);
   if (options.json) {

@@ -7,7 +7,6 @@
 #include "btm/core/error.h"
 #include "btm/core/interrupt.h"
 #include "btm/mixture/average_loss.h"
-#include "btm/mixture/prior.h"
 
 namespace btm {
 
@@ -136,9 +135,11 @@ AverageWeights interpolate(AverageLoss& loss, const std::vector<double>& average
 }  // namespace
 
 AverageWeights average_weights(AverageKind kind, std::span<const Member> experts, const std::optional<Member>& seed,
-                               const Text& sample, const Scores& dev, const AverageFitSettings& settings) {
+                               const Text& sample, const Scores& dev, const AverageFitSettings& settings,
+                               const KnownShares& known) {
   if (settings.budget < 1) throw input_error("the budget is {} models, but must be at least 1", settings.budget);
   const std::size_t count = experts.size();
+  auto shares = [&] { return known ? known() : mixture_shares(dev); };
   switch (kind) {
     case AverageKind::uniform:
       return {uniform_prior(count)};
@@ -147,20 +148,20 @@ AverageWeights average_weights(AverageKind kind, std::span<const Member> experts
     case AverageKind::posterior:
       return {cached_prior(dev, kExactBayes)};
     case AverageKind::em:
-      return {mixture_shares(dev)};
+      return {shares()};
     default:
       break;
   }
   if (kind == AverageKind::interpolated && !seed) throw input_error("the forest has no seed to interpolate with");
-  if (sample.targets() < dev.window) return {mixture_shares(dev)};  // nothing to run a model on
+  if (sample.targets() < dev.window) return {shares()};  // nothing to run a model on
   std::vector<Member> members(experts.begin(), experts.end());
   if (kind == AverageKind::interpolated) members.push_back(*seed);
   using Use = Transformer::Use;
   AverageLoss loss(members, sample, dev.window, settings.place,
                    kind == AverageKind::fitted ? Use::training : Use::scoring);
   if (kind == AverageKind::greedy) return greedy_soup(loss, dev);
-  if (kind == AverageKind::interpolated) return interpolate(loss, mixture_shares(dev), settings.budget);
-  return descend(loss, {mixture_shares(dev), cached_prior(dev, kExactBayes), uniform_prior(count)}, settings.budget);
+  if (kind == AverageKind::interpolated) return interpolate(loss, shares(), settings.budget);
+  return descend(loss, {shares(), cached_prior(dev, kExactBayes), uniform_prior(count)}, settings.budget);
 }
 
 Member weighted_average(const std::string& name, std::span<const Member> experts, const std::optional<Member>& seed,

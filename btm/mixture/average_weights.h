@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "btm/mixture/member.h"
+#include "btm/mixture/prior.h"
 #include "btm/mixture/score_store.h"
 #include "btm/mixture/scores.h"
 #include "btm/train/text_scorer.h"
@@ -49,9 +50,10 @@ struct AverageWeights {
 
 // `dev` are the scores of the experts on `sample`, in whose windows they are. `seed` is used by interpolated, which
 // throws Error(input) without one. A sample of less than one window gives the em weights. A function of its arguments:
-// nothing is drawn at random.
+// nothing is drawn at random. `known` are the shares of `dev`.
 AverageWeights average_weights(AverageKind kind, std::span<const Member> experts, const std::optional<Member>& seed,
-                               const Text& sample, const Scores& dev, const AverageFitSettings& settings);
+                               const Text& sample, const Scores& dev, const AverageFitSettings& settings,
+                               const KnownShares& known = nullptr);
 
 // The members that the weights are of, seed last where it has one.
 Member weighted_average(const std::string& name, std::span<const Member> experts, const std::optional<Member>& seed,

@@ -137,10 +137,9 @@ class Table {
     if (form.generalist == Generalist::none) return members;
     if (form.generalist == Generalist::seed && !seed_) throw input_error("the forest has no seed to mix in");
     for (const DomainTexts& texts : evaluation_.texts) {
-      members.push_back(
-          form.generalist == Generalist::seed
-              ? *seed_
-              : average_member("average", evaluation_.experts, mixture_shares(dev_scores(evaluation_, texts))));
+      members.push_back(form.generalist == Generalist::seed
+                            ? *seed_
+                            : average_member("average", evaluation_.experts, dev_shares(evaluation_, texts)));
     }
     std::vector<ScoringTask> tasks;
     for (std::size_t i = 0; i < members.size(); ++i) {
@@ -157,10 +156,11 @@ class Table {
     std::vector<Json> details;
     Progress progress("weights of " + name, static_cast<double>(evaluation_.texts.size()), quiet_);
     for (std::size_t i = 0; i < evaluation_.texts.size(); ++i) {
-      const Text& dev = evaluation_.texts[i].dev;
-      progress.update(static_cast<double>(i), evaluation_.texts[i].name);
-      AverageWeights weights = average_weights(kind, experts, seed_, dev, dev_scores(evaluation_, evaluation_.texts[i]),
-                                               {settings_.average_budget, evaluation_.place});
+      const DomainTexts& texts = evaluation_.texts[i];
+      progress.update(static_cast<double>(i), texts.name);
+      AverageWeights weights = average_weights(kind, experts, seed_, texts.dev, dev_scores(evaluation_, texts),
+                                               {settings_.average_budget, evaluation_.place},
+                                               [&] { return dev_shares(evaluation_, texts); });
       averages.push_back(weighted_average(name, experts, seed_, weights));
       Json shares = Json::object();
       for (std::size_t j = 0; j < experts.size(); ++j) shares[experts[j].name] = weights.experts[j];
@@ -290,6 +290,8 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
   }
   evaluation.store = &store;
   Json json = Table(forest, settings, std::move(evaluation), options.quiet).build();
+  // What the old table was made from goes first: beside the new one it would tell `btm grow` that nothing has changed.
+  remove_folder(forest.paths.results() / "recipe.json");
   write_sealed_file(forest.paths.evaluation(), json.dump(2) + "\n");
   return json;
 }

@@ -60,9 +60,10 @@ std::vector<EvaluationDomain> evaluation_domains(const Forest& forest);
 
 // Scores every expert, the seed and the comparisons on dev sample and test text of every domain (one model in memory at
 // a time; scores are kept in results/scores/, so only what is new is scored), mixes and averages them, and writes
-// results/evaluation.json, which it also returns (format: docs/formats.md). The rows are the mixtures of the settings
-// and, where there are such models, seed, dense, best_single and oracle. Throws Error(input): no experts, no domains, a
-// domain without text, unknown mixture.
+// results/evaluation.json in place of the old one and of its recipe.json; it also returns it (format: docs/formats.md).
+// The rows are the mixtures of the settings and, where there are such models, seed, dense, best_single and oracle.
+// Throws Error(input), then all is as it was but for scores: no experts, no domains, a domain without text, unknown
+// mixture.
 Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
                      const std::vector<EvaluationDomain>& domains, const std::vector<EvaluationText>& texts,
                      const EvaluateOptions& options);

@@ -34,30 +34,33 @@ Members pointers_to(std::span<const Member> experts) {
 }
 
 // The k experts to run: by the prior of the settings; a uniform one says nothing, so there the cached one chooses.
-std::vector<int> choose_experts(const PriorSettings& settings, const Scores& dev, int k) {
+std::vector<int> choose_experts(const PriorSettings& settings, const Scores& dev, const KnownShares& known, int k) {
   bool fitted = settings.posterior == PriorKind::fitted;
-  return largest(fitted ? fitted_prior(dev) : cached_prior(dev, settings.forgetting.value_or(1)), k);
+  return largest(fitted ? fitted_prior(dev, known) : cached_prior(dev, settings.forgetting.value_or(1)), k);
 }
 
-MixtureWeights weights_of(const Form& form, const Scores& dev) {
-  MixtureWeights weights = choose_weights(form.weights, dev);
+MixtureWeights weights_of(const Form& form, const Scores& dev, const KnownShares& known) {
+  MixtureWeights weights = choose_weights(form.weights, dev, known);
   weights.evidence = form.evidence.value_or(weights.evidence);
   weights.by_token = form.by_token;
   weights.drop_below = form.drop_below;
   return weights;
 }
 
-DomainResult mix_domain(const Evaluation& evaluation, const DomainTexts& texts, const Form& form, Members members) {
+// `known` are the shares of the members' dev scores.
+DomainResult mix_domain(const Evaluation& evaluation, const DomainTexts& texts, const Form& form, Members members,
+                        KnownShares known) {
   double ignored = 0;
   Scores dev = read_scores(evaluation, texts.dev, members, ignored);
   if (form.top_k > 0) {
-    std::vector<int> chosen = choose_experts(form.weights, dev, form.top_k);
+    std::vector<int> chosen = choose_experts(form.weights, dev, known, form.top_k);
     Members kept;
     for (int j : chosen) kept.push_back(members[static_cast<std::size_t>(j)]);
     dev = select_experts(dev, chosen);
     members = kept;
+    known = nullptr;  // of all members
   }
-  MixtureWeights weights = weights_of(form, dev);
+  MixtureWeights weights = weights_of(form, dev, known);
   DomainResult result;
   Scores test = read_scores(evaluation, texts.test, members, result.seconds);
   auto start = std::chrono::steady_clock::now();
@@ -111,17 +114,26 @@ Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts) {
   return read_scores(evaluation, texts.dev, pointers_to(evaluation.experts), seconds);
 }
 
+const std::vector<double>& dev_shares(const Evaluation& evaluation, const DomainTexts& texts) {
+  if (texts.dev_shares.empty()) texts.dev_shares = mixture_shares(dev_scores(evaluation, texts));
+  return texts.dev_shares;
+}
+
 Row mixture_row(const Evaluation& evaluation, std::span<const Member> experts, const std::string& name,
                 const Form& form, std::span<const Member> generalists) {
   Row row{name, settings_of(form), 0, 0, {}};
   row.domains.resize(evaluation.texts.size());
+  const bool all_experts = generalists.empty() && experts.data() == evaluation.experts.data();
   ThreadTeam team(evaluation.place.threads);
   team.run([&](int thread) {
     for (auto i = static_cast<std::size_t>(thread); i < row.domains.size();
          i += static_cast<std::size_t>(evaluation.place.threads)) {
       Members members = pointers_to(experts);
       if (!generalists.empty()) members.push_back(&generalists[i]);
-      row.domains[i] = mix_domain(evaluation, evaluation.texts[i], form, members);
+      const DomainTexts& texts = evaluation.texts[i];
+      KnownShares known;
+      if (all_experts) known = [&] { return dev_shares(evaluation, texts); };
+      row.domains[i] = mix_domain(evaluation, texts, form, members, known);
     }
   });
   double runs = 0, tokens = 0;

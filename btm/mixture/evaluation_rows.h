@@ -24,6 +24,8 @@ struct Evaluation {
 };
 
 Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts);  // of the experts
+// mixture_shares() of these, computed when first asked for. Not to be asked for the same texts by two threads at once.
+const std::vector<double>& dev_shares(const Evaluation& evaluation, const DomainTexts& texts);
 
 struct DomainResult {
   double loss = 0;         // nats, all targets of the test text

@@ -24,6 +24,13 @@ double log_sum_exp(std::span<const double> values) {
   return most + std::log(sum);
 }
 
+// Weights [experts] out of their logarithms but for a constant.
+void normalised(std::span<const double> exponents, std::span<double> out) {
+  double sum = 0;
+  for (std::size_t j = 0; j < exponents.size(); ++j) sum += out[j] = std::exp(exponents[j]);
+  for (double& weight : out) weight /= sum;
+}
+
 // Calls take(t, log-probabilities of token t [experts]) in order, restarting the posterior at each window.
 template <class Take>
 void walk(const Scores& scores, Posterior& posterior, Take take) {
@@ -119,15 +126,13 @@ double Posterior::observe(std::span<const float> log_probs) {
 }
 
 void Posterior::weights(std::span<double> out) const {
-  double sum = 0;
-  for (std::size_t j = 0; j < speaking_.size(); ++j) sum += out[j] = std::exp(speaking_[j]);
-  for (double& weight : out) weight /= sum;
+  normalised(speaking_, out);
 }
 
 void Posterior::restart() {
   if (settings_.updating) {
     std::vector<double> posterior(exponents_.size());
-    weights(posterior);
+    normalised(exponents_, posterior);  // of all, whoever speaks
     for (std::size_t j = 0; j < posterior.size(); ++j) {
       double& prior = settings_.prior[j];
       prior = (1 - kPriorStep) * prior + kPriorStep * posterior[j];

@@ -38,7 +38,8 @@ class Posterior {
   // log p(x_t | x_<t) of the mixture from the experts' own [experts] (those of dropped ones are not looked at); then
   // takes the token into the evidence.
   double observe(std::span<const float> log_probs);
-  void weights(std::span<double> out) const;  // w_j before the next token, [experts]
+  // w_j before the next token, [experts]; with by_token 0 for those that do not speak for it
+  void weights(std::span<double> out) const;
   bool runs(std::size_t expert) const { return below_[expert] < kDropPatience; }  // not dropped in this window
   void restart();                                                                 // a new window: all run again
 

@@ -5,6 +5,8 @@
 #include <limits>
 #include <numeric>
 
+#include "btm/core/interrupt.h"
+
 namespace btm {
 
 namespace {
@@ -50,12 +52,13 @@ double em_step(const std::vector<double>& likelihoods, std::vector<double>& weig
   return log_likelihood / static_cast<double>(tokens);
 }
 
-MixtureWeights fit(const Scores& sample, std::optional<double> forgetting) {
-  MixtureWeights best{fitted_prior(sample), forgetting.value_or(0), 0, false};
+MixtureWeights fit(const Scores& sample, std::optional<double> forgetting, const KnownShares& known) {
+  MixtureWeights best{fitted_prior(sample, known), forgetting.value_or(0), 0, false};
   if (sample.tokens == 0 || sample.count() == 1) return best;
   double best_loss = mixture_loss(sample, best);
   auto attempt = [&](double g) {
     for (double evidence : kEvidenceGrid) {
+      throw_if_interrupted();
       MixtureWeights weights{best.prior, g, evidence, false};
       if (double loss = mixture_loss(sample, weights); loss < best_loss) {
         best_loss = loss;
@@ -118,6 +121,7 @@ std::vector<double> mixture_shares(const Scores& sample) {
   std::vector<double> likelihoods = relative_likelihoods(sample);
   double before = -std::numeric_limits<double>::infinity();
   for (int step = 0; step < kEmSteps; ++step) {
+    throw_if_interrupted();
     double now = em_step(likelihoods, weights);
     if (now - before < kEmTolerance) break;
     before = now;
@@ -125,18 +129,18 @@ std::vector<double> mixture_shares(const Scores& sample) {
   return weights;
 }
 
-std::vector<double> fitted_prior(const Scores& sample) {
-  std::vector<double> weights = mixture_shares(sample);
+std::vector<double> fitted_prior(const Scores& sample, const KnownShares& known) {
+  std::vector<double> weights = known ? known() : mixture_shares(sample);
   for (double& weight : weights)
     weight = (1 - kPriorFloor) * weight + kPriorFloor / static_cast<double>(weights.size());
   return weights;
 }
 
-MixtureWeights choose_weights(const PriorSettings& settings, const Scores& sample) {
+MixtureWeights choose_weights(const PriorSettings& settings, const Scores& sample, const KnownShares& known) {
   double forgetting = settings.forgetting.value_or(1);
   switch (settings.posterior) {
     case PriorKind::fitted:
-      return fit(sample, settings.forgetting);
+      return fit(sample, settings.forgetting, known);
     case PriorKind::cached:
       return {cached_prior(sample, forgetting), forgetting, 1, false};
     case PriorKind::updating:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -48,15 +49,19 @@ std::vector<double> cached_prior(const Scores& sample, double forgetting);
 // from a uniform prior. Uniform for an empty sample.
 std::vector<double> mean_posterior(const Scores& sample);
 
-// Maximum likelihood weights of a fixed mixture, by EM. Uniform for an empty sample.
+// Maximum likelihood weights of a fixed mixture, by EM. Uniform for an empty sample. Throws Error(interrupted), as do
+// those below that fit.
 std::vector<double> mixture_shares(const Scores& sample);
+
+// Gives the mixture_shares() of a sample from where they are kept: EM takes longer than all else that chooses weights.
+using KnownShares = std::function<std::vector<double>()>;
 
 // The same with a share of kPriorFloor spread evenly over the experts, so that none is shut out.
 inline constexpr double kPriorFloor = 0.02;
-std::vector<double> fitted_prior(const Scores& sample);
+std::vector<double> fitted_prior(const Scores& sample, const KnownShares& known = nullptr);
 
 // The weights that the settings give for a domain with this dev sample.
-MixtureWeights choose_weights(const PriorSettings& settings, const Scores& sample);
+MixtureWeights choose_weights(const PriorSettings& settings, const Scores& sample, const KnownShares& known = nullptr);
 
 // Sets all but the k largest to 0; k = 0 keeps all.
 void keep_largest(std::vector<double>& weights, int k);

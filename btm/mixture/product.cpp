@@ -24,9 +24,10 @@ std::vector<float> product_log_probs(std::span<const Member> members, const Text
   std::vector<float> log_probs(windows * length);
   const float share = 1.0f / static_cast<float>(members.size());
   const auto vocab = static_cast<std::size_t>(load_member(members.front()).config.vocab_size);
-  const std::size_t piece = std::clamp<std::size_t>(kPieceFloats / (length * vocab), 1, windows);
-  std::vector<float> sums(piece * length * vocab);
   ThreadTeam team(threads);
+  const std::size_t least = std::min(windows, static_cast<std::size_t>(team.size()));
+  const std::size_t piece = std::clamp(kPieceFloats / (length * vocab), least, windows);
+  std::vector<float> sums(piece * length * vocab);
   for (std::size_t first = 0; first < windows; first += piece) {
     const std::size_t count = std::min(piece, windows - first);
     std::fill(sums.begin(), sums.end(), 0.0f);
@@ -38,6 +39,7 @@ std::vector<float> product_log_probs(std::span<const Member> members, const Text
                           model.config.vocab_size, members.front().name, vocab);
       }
       team.run([&](int thread) {
+        if (static_cast<std::size_t>(thread) >= count) return;
         Transformer transformer(model.config, 1, window, Transformer::Use::scoring);
         std::vector<float> logits(length * vocab);
         for (auto w = static_cast<std::size_t>(thread); w < count; w += static_cast<std::size_t>(team.size())) {

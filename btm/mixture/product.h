@@ -11,7 +11,8 @@ namespace btm {
 
 // Log-probabilities of the text's targets [targets], the context restarting after each window. The normalisation needs
 // every expert's whole distribution, so the text goes through in pieces whose sums of log-probabilities fill some 256
-// MB, with one expert after the other in memory for each. Throws Error(input): vocabularies that differ.
+// MB, or more where that is less than a window for each thread, whose logits take as much again; with one expert after
+// the other in memory for each. Throws Error(input): vocabularies that differ.
 std::vector<float> product_log_probs(std::span<const Member> members, const Text& text, int window, int threads);
 
 }  // namespace btm

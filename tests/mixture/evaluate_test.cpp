@@ -180,6 +180,27 @@ TEST_F(Evaluate, DoesNotDependOnThreadsAndScoresNothingTwice) {
   EXPECT_EQ(first, anew);
 }
 
+TEST_F(Evaluate, AFormIsTheSameAloneAsBesideOthers) {
+  plant(paths_, cases_);
+  const Json all = evaluate(paths_, settings_of(cases_));
+  for (const char* mixture : {"ensemble", "top_2", "top_2_by_token", "average_em"}) {
+    EvaluateSettings settings = settings_of(cases_);
+    settings.mixtures = {mixture};
+    EXPECT_EQ(row_of(evaluate(paths_, settings), mixture)["domains"], row_of(all, mixture)["domains"]) << mixture;
+  }
+}
+
+TEST_F(Evaluate, RemovesWhatTheOldTableWasMadeFromOnlyWithThatTable) {
+  plant(paths_, cases_);
+  make_folders(paths_.results());
+  const fs::path recipe = paths_.results() / "recipe.json", none = folder_ / "none.txt";
+  write_file(recipe, "{}\n");
+  EXPECT_THROW(evaluate(paths_, settings_of(cases_), 1, {{"none", none.string()}}), Error);
+  EXPECT_TRUE(fs::exists(recipe));
+  evaluate(paths_, settings_of(cases_), 1);
+  EXPECT_FALSE(fs::exists(recipe));
+}
+
 // Loss of a domain in a row, nats per token.
 double loss_of(const Json& evaluation, const std::string& model, const std::string& domain) {
   return std::log(row_of(evaluation, model)["domains"][domain]["perplexity"].get<double>());

@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <tuple>
 
 #include "btm/core/error.h"
 #include "tests/mixture/random_scores.h"
@@ -18,37 +21,62 @@ struct Naive {
   std::vector<long double> mixture;  // [tokens]
 };
 
-// w_j(t) out of all tokens of the window before t, every sum made anew.
+using Exact = std::vector<long double>;  // [experts]
+
+void normalise(Exact& w) {
+  const long double sum = std::accumulate(w.begin(), w.end(), 0.0L);
+  for (long double& weight : w) weight /= sum;
+}
+
+// Before token t out of the tokens from `start` on, every sum made anew.
+Exact posterior_of(const Scores& scores, const MixtureWeights& settings, const Exact& prior, std::int64_t start,
+                   std::int64_t t) {
+  Exact w = prior;
+  for (std::size_t j = 0; j < w.size(); ++j) {
+    long double evidence = 0;
+    for (std::int64_t s = start; s < t; ++s) {
+      evidence += std::pow(static_cast<long double>(settings.forgetting), t - 1 - s) * scores.of(j)[s];
+    }
+    w[j] *= std::exp(settings.evidence * evidence);
+  }
+  normalise(w);
+  return w;
+}
+
+void keep_largest_weights(Exact& w, int k) {
+  Exact sorted = w;
+  std::sort(sorted.rbegin(), sorted.rend());
+  for (long double& weight : w) weight = weight >= sorted[k - 1] ? weight : 0;
+  normalise(w);
+}
+
+// w_j(t) out of all tokens of the window before t.
 Naive naive(const Scores& scores, const MixtureWeights& settings) {
   Naive out;
-  std::size_t experts = scores.count();
+  Exact prior(settings.prior.begin(), settings.prior.end());
   for (std::int64_t t = 0; t < scores.tokens; ++t) {
-    std::int64_t start = t / scores.window * scores.window;
-    std::vector<long double> w(experts);
-    long double sum = 0, p = 0;
-    for (std::size_t j = 0; j < experts; ++j) {
-      long double evidence = 0;
-      for (std::int64_t s = start; s < t; ++s) {
-        evidence += std::pow(static_cast<long double>(settings.forgetting), t - 1 - s) * scores.of(j)[s];
-      }
-      w[j] = settings.prior[j] * std::exp(settings.evidence * evidence);
-      sum += w[j];
+    const std::int64_t start = t / scores.window * scores.window;
+    if (settings.updating && t > 0 && t == start) {
+      const Exact last = posterior_of(scores, settings, prior, t - scores.window, t);
+      for (std::size_t j = 0; j < prior.size(); ++j) prior[j] = 0.7L * prior[j] + 0.3L * last[j];
     }
-    for (std::size_t j = 0; j < experts; ++j) {
-      out.weights.push_back(w[j] / sum);
-      p += w[j] / sum * std::exp(static_cast<long double>(scores.of(j)[t]));
-    }
+    Exact w = posterior_of(scores, settings, prior, start, t);
+    if (settings.by_token > 0) keep_largest_weights(w, settings.by_token);
+    long double p = 0;
+    for (std::size_t j = 0; j < w.size(); ++j) p += w[j] * std::exp(static_cast<long double>(scores.of(j)[t]));
+    out.weights.insert(out.weights.end(), w.begin(), w.end());
     out.mixture.push_back(p);
   }
   return out;
 }
 
-class PosteriorFormula : public testing::TestWithParam<std::pair<double, double>> {};
+// Forgetting, evidence, updating, by_token.
+class PosteriorFormula : public testing::TestWithParam<std::tuple<double, double, bool, int>> {};
 
 TEST_P(PosteriorFormula, EqualsTheNaiveOne) {
-  auto [forgetting, evidence] = GetParam();
+  auto [forgetting, evidence, updating, by_token] = GetParam();
   Scores scores = test::random_scores(4, 70, 16, 1);
-  MixtureWeights weights{{0.1, 0.2, 0.3, 0.4}, forgetting, evidence, false};
+  MixtureWeights weights{{0.1, 0.2, 0.3, 0.4}, forgetting, evidence, updating, by_token};
   Naive expected = naive(scores, weights);
   std::vector<double> log_probs = mix(scores, weights), course = posterior_course(scores, weights);
   ASSERT_EQ(log_probs.size(), 70u);
@@ -62,8 +90,14 @@ TEST_P(PosteriorFormula, EqualsTheNaiveOne) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Settings, PosteriorFormula,
-                         testing::Values(std::pair(1.0, 1.0), std::pair(0.0, 1.0), std::pair(0.9, 1.0),
-                                         std::pair(0.5, 0.3), std::pair(1.0, 0.0)));
+                         testing::Values(std::tuple(1.0, 1.0, false, 0), std::tuple(0.0, 1.0, false, 0),
+                                         std::tuple(0.9, 1.0, false, 0), std::tuple(0.5, 0.3, false, 0),
+                                         std::tuple(1.0, 0.0, false, 0)));
+
+// Of so little evidence that each expert has a share in the posterior that moves the prior.
+INSTANTIATE_TEST_SUITE_P(UpdatingAndByToken, PosteriorFormula,
+                         testing::Values(std::tuple(1.0, 0.05, true, 0), std::tuple(1.0, 0.05, false, 2),
+                                         std::tuple(1.0, 0.05, true, 2), std::tuple(0.9, 0.05, true, 1)));
 
 TEST(Posterior, GoesBackToThePriorAtEachWindow) {
   Scores scores = test::random_scores(3, 12, 4, 2);

@@ -110,6 +110,23 @@ TEST(ChooseWeights, TakesTheForgettingFactorAsked) {
   EXPECT_EQ(choose_weights({PriorKind::cached, std::nullopt}, sample).forgetting, 1);
 }
 
+TEST(ChooseWeights, TakesSharesThatAreKnownAndAsksForThemWhereTheyCount) {
+  Scores sample = test::random_scores(3, 400, 32, 8, 0.2);
+  for (PriorKind kind : {PriorKind::fitted, PriorKind::cached, PriorKind::uniform, PriorKind::updating}) {
+    int asked = 0;
+    const MixtureWeights weights = choose_weights({kind, std::nullopt}, sample);
+    const MixtureWeights known = choose_weights({kind, std::nullopt}, sample, [&] {
+      ++asked;
+      return mixture_shares(sample);
+    });
+    EXPECT_EQ(asked, kind == PriorKind::fitted ? 1 : 0);
+    EXPECT_EQ(known.prior, weights.prior);
+    EXPECT_EQ(known.forgetting, weights.forgetting);
+    EXPECT_EQ(known.evidence, weights.evidence);
+  }
+  EXPECT_NE(fitted_prior(sample, [] { return uniform_prior(3); }), fitted_prior(sample));
+}
+
 TEST(Largest, KeepsTheOrderOfTheForestAndBreaksTiesByIt) {
   EXPECT_THAT(largest({0.1, 0.4, 0.2, 0.3}, 2), ElementsAre(1, 3));
   EXPECT_THAT(largest({0.25, 0.25, 0.25, 0.25}, 2), ElementsAre(0, 1));
