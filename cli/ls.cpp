@@ -1,4 +1,5 @@
 // btm ls: the experts of a forest and the runs in progress.
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -116,7 +117,9 @@ void run_ls(const LsArguments& options) {
   }
   if (!forest.removed.empty()) {
     std::vector<std::string> names;
-    for (const ExpertInfo& info : forest.removed) names.push_back(info.name);
+    for (const ExpertInfo& info : forest.removed) {  // one that was removed twice is there with each of its weights
+      if (std::ranges::find(names, info.name) == names.end()) names.push_back(info.name);
+    }
     fmt::print("removed: {}\n", fmt::join(names, ", "));
   }
   if (!runs.empty()) fmt::print("\n{}", run_table(runs));

@@ -1,6 +1,8 @@
 // btm remove: take an expert out of the forest.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -9,6 +11,8 @@
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/lineage.h"
+#include "btm/plan/forecast.h"
+#include "btm/plan/published.h"
 #include "cli/command.h"
 #include "cli/grow_options.h"
 
@@ -63,6 +67,21 @@ void print_json(const std::vector<std::string>& removed, const std::vector<Taint
   fmt::print("{}\n", json.dump(2));
 }
 
+// Told before anything is gone: what would keep `grow` from training them again.
+void check_retraining(const Plan& plan, Forest forest, const RemoveArguments& options,
+                      const std::vector<std::string>& names) {
+  forecast(plan);  // throws what growing the forest as it is would
+  const ExpertInfo* expert = forest.find(options.expert);
+  if (expert && !expert->imported) forest.removed_for_good.push_back(options.expert);
+  std::erase_if(forest.experts,
+                [&names](const ExpertInfo& info) { return std::ranges::find(names, info.name) != names.end(); });
+  try {
+    check_parents(plan, forest);
+  } catch (const Error& e) {
+    throw Error(e.cause(), fmt::format("{} (in {}); nothing was removed", e.what(), forest.paths.plan().string()));
+  }
+}
+
 void run_remove(const RemoveArguments& options) {
   const bool all = options.choice() != Descendants::keep;
   ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
@@ -76,15 +95,21 @@ void run_remove(const RemoveArguments& options) {
     return;
   }
   std::optional<Plan> plan;  // as it was grown last, now without the expert
-  if (options.retrain) plan = load_plan(paths.plan(), {"forest=" + paths.root.string()});
+  if (options.retrain) {
+    plan = load_plan(paths.plan(), {"forest=" + paths.root.string()});
+    check_retraining(*plan, forest, options, names);
+  }
   remove_expert(forest, options.expert, options.choice());
+  if (!options.json) {
+    if (names.empty()) fmt::print("{} was removed before\n", options.expert);
+    for (const std::string& name : names) fmt::print("removed {}\n", name);
+    std::fflush(stdout);
+  }
   if (plan) {
     lock.reset();
     grow(*plan, grow_options(options.json));
   }
   if (options.json) return print_json(names, tainted, all);
-  if (names.empty()) fmt::print("{} was removed before\n", options.expert);
-  for (const std::string& name : names) fmt::print("removed {}\n", name);
   if (!tainted.empty() && !all) {
     fmt::print("to remove what descends from it too: btm remove {} {} --descendants; to train it again: --retrain\n",
                options.forest, options.expert);
@@ -107,7 +132,9 @@ void add_remove(CLI::App& app) {
       "\nLists first the experts whose initial weights came in part from this one. Without --descendants they stay "
       "and\n"
       "are marked as tainted by `btm ls` and `btm lineage`. The lineage of a removed expert stays in log.jsonl.\n"
-      "`btm grow` doesn't train it again; take its domain out of the plan, or merge it again with `btm merge`.");
+      "`btm grow` doesn't train it again, whether the plan's `cycles` name it or not; its domain stays in the plan, "
+      "as\n"
+      "the seed was trained on it. To have it back, merge it again with `btm merge`.");
   command.callback([options] { run_remove(*options); });
 }
 

@@ -11,6 +11,7 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
+#include "btm/data/domain_report.h"
 #include "btm/data/tokenizer.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/trainer.h"
@@ -48,6 +49,21 @@ TrainingJob plain_job(const TrainArguments& options) {
   return job;
 }
 
+// Tokens mean nothing to a model of another tokenizer. What `btm prepare` didn't write has no domain.json.
+void check_tokens_made_by(const TrainingJob& job) {
+  const std::string wanted = Tokenizer::load(job.tokenizer).sha256();
+  const fs::path of_init = fs::path(job.init) / "tokenizer.json";
+  if (!job.init.empty() && fs::exists(of_init) && Tokenizer::load(job.init).sha256() != wanted) {
+    throw input_error("{}: its tokenizer is another than {}; leave out --tokenizer", job.init, job.tokenizer);
+  }
+  for (const TrainingData& data : job.data) {
+    if (!fs::exists(fs::path(data.folder) / kDomainReportFile)) continue;
+    if (load_domain_report(data.folder).tokenizer_sha256 == wanted) continue;
+    throw input_error("{}: its tokens were made by another tokenizer than {}; prepare the text anew (btm prepare)",
+                      data.folder, job.tokenizer);
+  }
+}
+
 // A new run folder out of the options.
 TrainingJob new_job(const TrainArguments& options) {
   if (options.tokens_from.empty() || options.tokens.empty()) {
@@ -60,7 +76,9 @@ TrainingJob new_job(const TrainArguments& options) {
   if (job.tokenizer.empty()) throw input_error("which tokenizer made the tokens? give --tokenizer FOLDER");
   if (job.model.vocab_size == 0) job.model.vocab_size = Tokenizer::load(job.tokenizer).vocab_size();
   job.model = resolve(job.model);
+  if (options.threads > 0) job.threads = options.threads;
   check_job(job);
+  check_tokens_made_by(job);
   if (!job.init.empty()) job.init_sha256 = weights_sha256(job.init);
   return job;
 }
@@ -79,14 +97,17 @@ fs::path prepare_run(const TrainArguments& options) {
         options.run);
   }
   fs::path run = starts_new ? options.output : options.run;
-  if (starts_new && fs::exists(run / "run.yaml")) {
+  const bool is_there = fs::exists(run / "run.yaml");
+  if (starts_new && is_there) {
     throw input_error("{}: a run is there already; go on with: btm train {} (or delete the folder)", run.string(),
                       run.string());
   }
-  TrainingJob job = starts_new ? new_job(options) : load_job(run);
-  bool other_threads = options.threads > 0 && options.threads != job.threads;
-  if (other_threads) job.threads = options.threads;
-  if (starts_new || (other_threads && !load_result(run))) save_job(run, job);
+  if (!starts_new && !is_there) {
+    throw input_error(
+        "{}: no run is there (no run.yaml); make a new one: btm train --output {} --tokens-from FOLDER ...",
+        run.string(), run.string());
+  }
+  if (starts_new) save_job(run, new_job(options));
   return run;
 }
 
@@ -102,7 +123,8 @@ void remove_unbegun(const fs::path& run) {
 
 TrainingResult train_prepared(const Ranks& ranks, const TrainArguments& options, const fs::path& run) {
   try {
-    return run_training(run, {options.quiet, options.wait ? FileLock::Busy::wait : FileLock::Busy::refuse}, ranks);
+    const auto busy = options.wait ? FileLock::Busy::wait : FileLock::Busy::refuse;
+    return run_training(run, {options.quiet, busy, options.threads}, ranks);
   } catch (const Error& e) {
     if (!options.output.empty() && e.cause() == Cause::input && ranks.is_first()) remove_unbegun(run);
     throw;

@@ -156,8 +156,12 @@ Json EnumKind::json(const void* field) const {
 void OptionalKind::read(const YAML::Node& node, void* field, const std::string& where) const {
   if (node.IsScalar() && node.Scalar() == "auto") {
     reset(field);
-  } else {
+    return;
+  }
+  try {
     item_.read(node, emplace(field), where);
+  } catch (const Error& e) {
+    throw Error(e.cause(), fmt::format("{}; auto is possible, too", e.what()));
   }
 }
 

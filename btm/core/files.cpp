@@ -61,6 +61,23 @@ fs::path beside(const fs::path& path) {
   return name;
 }
 
+// Returns where the folder that `to` was lies now, to be removed. Swapped in one step, so that there is a whole folder
+// of that name at every moment; NFS and Lustre can't (EINVAL), there it is away for a moment.
+fs::path replace_folder(const fs::path& from, const fs::path& to) {
+  fs::path old = from;
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) {
+    sync_folder(to.parent_path());
+    return old;
+  }
+  const bool unable = errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+  old = beside(fs::path(to) += ".removed");
+  if (!unable || ::rename(to.c_str(), old.c_str()) != 0) {
+    throw input_error("{}: can't be put in place: {}", to.string(), write_reason(errno));
+  }
+  rename_over(from, to);
+  return old;
+}
+
 void sync_files_below(const fs::path& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     int descriptor = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
@@ -71,6 +88,13 @@ void sync_files_below(const fs::path& folder) {
   sync_folder(folder);
 }
 
+bool names(const fs::path& path, int descriptor) {
+  struct stat there {
+  }, open{};
+  return ::stat(path.c_str(), &there) == 0 && ::fstat(descriptor, &open) == 0 && there.st_ino == open.st_ino &&
+         there.st_dev == open.st_dev;
+}
+
 struct OpenFile {
   int descriptor;  // the caller's, to close
   std::size_t size;
@@ -79,8 +103,9 @@ struct OpenFile {
 OpenFile open_to_read(const fs::path& path) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat info {};
-  if (descriptor < 0 || ::fstat(descriptor, &info) != 0) {
-    int code = errno;
+  const bool open = descriptor >= 0 && ::fstat(descriptor, &info) == 0;
+  if (!open || S_ISDIR(info.st_mode)) {
+    int code = open ? EISDIR : errno;
     if (descriptor >= 0) ::close(descriptor);
     throw input_error("{}: can't be read: {}", path.string(), std::strerror(code));
   }
@@ -155,12 +180,8 @@ FolderWriter::~FolderWriter() {
 
 void FolderWriter::publish() {
   sync_files_below(temporary_);
-  if (fs::exists(target_)) {  // swapped in one step, so that there is a whole folder of that name at every moment
-    if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
-      throw input_error("{}: can't be put in place: {}", target_.string(), write_reason(errno));
-    }
-    sync_folder(target_.parent_path());
-    remove_folder(temporary_);
+  if (fs::exists(target_)) {
+    remove_folder(replace_folder(temporary_, target_));
   } else {
     rename_over(temporary_, target_);
   }
@@ -179,6 +200,7 @@ void append_line(const fs::path& path, std::string_view line) {
   off_t end = ::lseek(descriptor, 0, SEEK_END);
   try {
     write_all(descriptor, fmt::format("{}\n", line), path);
+    if (::fsync(descriptor) != 0) throw write_error(path);  // NFS tells of a full disk here
   } catch (...) {
     if (::ftruncate(descriptor, end) != 0) {
       // The torn line stays; readers of logs drop a last line without its line end.
@@ -186,7 +208,6 @@ void append_line(const fs::path& path, std::string_view line) {
     ::close(descriptor);
     throw;
   }
-  ::fsync(descriptor);
   ::close(descriptor);
 }
 
@@ -233,12 +254,24 @@ void remove_leftovers(const fs::path& folder) {
 }
 
 FileLock::FileLock(const fs::path& path, const std::string& what, Busy busy) {
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw write_error(path);
-  for (bool told = false; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; told = true) {
+  bool told = false;
+  do {  // again where the file was removed while this one waited for it
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) throw write_error(path);
+    take(path, what, busy, told);
+  } while (!names(path, descriptor_));
+  std::string self = fmt::format("{} on {}", ::getpid(), host_name());
+  if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, self.data(), self.size(), 0) < 0) {
+    // The id is only a help for the reader of the message below.
+  }
+}
+
+void FileLock::take(const fs::path& path, const std::string& what, Busy busy, bool& told) {
+  for (; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; told = true) {
     const int code = errno;
     const auto at_work = [&] {
-      const std::string holder = read_file(path);
+      const std::string holder = fs::exists(path) ? read_file(path) : "";
       return fmt::format("{} is already at work (process {}, lock {})", what, holder.empty() ? "unknown" : holder,
                          path.string());
     };
@@ -252,10 +285,10 @@ FileLock::FileLock(const fs::path& path, const std::string& what, Busy busy) {
     if (code != EWOULDBLOCK) throw input_error("{}: can't be locked: {}", path.string(), write_reason(code));
     throw input_error("{}; wait for it or stop it", at_work());
   }
-  std::string self = fmt::format("{} on {}", ::getpid(), host_name());
-  if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, self.data(), self.size(), 0) < 0) {
-    // The id is only a help for the reader of the message above.
-  }
+}
+
+void FileLock::pass_to_children() const {
+  ::fcntl(descriptor_, F_SETFD, 0);
 }
 
 FileLock::~FileLock() {

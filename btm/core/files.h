@@ -33,7 +33,8 @@ class FileWriter {
   std::string buffer_;
 };
 
-// The same for a folder: fill path(), then publish() renames it. An existing folder of that name is replaced.
+// The same for a folder: fill path(), then publish() renames it. An existing folder of that name is replaced, in one
+// step where the file system can.
 class FolderWriter {
  public:
   explicit FolderWriter(fs::path target);
@@ -82,7 +83,11 @@ class FileLock {
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
+  // Processes that are started from now on hold it, too, and what they start: it is free when the last one has ended.
+  void pass_to_children() const;
+
  private:
+  void take(const fs::path& path, const std::string& what, Busy busy, bool& told);
   int descriptor_ = -1;
 };
 

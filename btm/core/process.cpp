@@ -47,6 +47,36 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   return result;
 }
 
+constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGUSR1};
+
+// Holds signals back: one between fork and exec would meet this program's handler in the child, and be lost.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~HeldSignals() { release(); }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+  void release() const { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  // For the child: as after exec, where no handler is left.
+  void release_to_defaults() const {
+    for (const int signal : kStopSignals) {
+      struct sigaction action {};
+      ::sigaction(signal, nullptr, &action);
+      if (action.sa_handler != SIG_IGN) ::signal(signal, SIG_DFL);
+    }
+    release();
+  }
+
+ private:
+  sigset_t before_{};
+};
+
 }  // namespace
 
 pid_t start_process(const std::vector<std::string>& words, const ProcessOptions& options) {
@@ -59,6 +89,7 @@ pid_t start_process(const std::vector<std::string>& words, const ProcessOptions&
     if (!replaced) variables.emplace_back(variable);
   }
   const std::vector<char*> argv = pointers(words), envp = pointers(variables);
+  const HeldSignals held;
   const pid_t parent = ::getpid(), child = ::fork();
   if (child < 0) throw failure("{}: no process could be started", words.front());
   if (child > 0) return child;
@@ -66,6 +97,7 @@ pid_t start_process(const std::vector<std::string>& words, const ProcessOptions&
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(1);
   ::setpgid(0, 0);
+  held.release_to_defaults();
   const int descriptors[] = {options.input, options.output, options.errors};
   for (int i = 0; i < 3; ++i) {
     if (descriptors[i] >= 0) ::dup2(descriptors[i], i);

@@ -16,7 +16,6 @@ namespace btm {
 namespace {
 
 constexpr const char* kEndOfText = "<|endoftext|>";
-constexpr int kSmallest = 256 + 1;  // bytes and kEndOfText
 
 using WordIndex = std::uint32_t;
 
@@ -186,11 +185,14 @@ std::vector<std::pair<TokenId, TokenId>> Learner::merges() const {
 
 }  // namespace
 
+void check_vocab_size(int vocab_size, const std::string& where) {
+  constexpr int kSmallest = 256 + 1;
+  if (vocab_size >= kSmallest) return;
+  throw input_error("{} is {}, but the 256 bytes and {} need {}", where, vocab_size, kEndOfText, kSmallest);
+}
+
 Tokenizer train_bpe(const TextSource& texts, int vocab_size, int threads) {
-  if (vocab_size < kSmallest) {
-    throw input_error("tokenizer: vocab_size is {}, but the 256 bytes and {} need {}", vocab_size, kEndOfText,
-                      kSmallest);
-  }
+  check_vocab_size(vocab_size, "tokenizer.vocab_size");
   const std::vector<WordCount> words = count_words(texts, threads);
   Learner learner(words);
   learner.learn(static_cast<std::size_t>(vocab_size) - 1);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "btm/data/tokenizer.h"
@@ -15,5 +16,8 @@ using TextSource = std::function<void(const std::function<void(std::string_view 
 // text only, not on threads), and `<|endoftext|>` as the last id. Pre-tokenizer: GPT-2's ByteLevel, no prefix space.
 // Throws Error(input) if the text has too few distinct pairs for vocab_size, saying the largest size that it gives.
 Tokenizer train_bpe(const TextSource& texts, int vocab_size, int threads);
+
+// Throws Error(input), with `where` as the setting's name, for one that is too small for any text.
+void check_vocab_size(int vocab_size, const std::string& where);
 
 }  // namespace btm

@@ -24,16 +24,17 @@ void apply_merge(Forest& forest, const Edit& edit, const std::string& where) {
   std::erase_if(forest.removed, [&edit](const ExpertInfo& info) {
     return info.name == edit.expert && info.weights_sha256 == edit.weights_sha256;
   });
-  std::erase(forest.to_retrain, edit.expert);
+  if (edit.edit == "merge") std::erase(forest.removed_for_good, edit.expert);  // an import doesn't train it again
   forest.experts.push_back(expert_of(edit));
 }
 
 void apply_remove(Forest& forest, const Edit& edit, const std::string& where) {
   auto at = named(forest.experts, edit.expert);
   if (at == forest.experts.end()) throw input_error("{}: {} is removed but not in the forest then", where, edit.expert);
+  if (edit.retrain) std::erase(forest.removed_for_good, edit.expert);
+  if (!edit.retrain && !at->imported) forest.removed_for_good.push_back(edit.expert);
   forest.removed.push_back(std::move(*at));
   forest.experts.erase(at);
-  if (edit.retrain) forest.to_retrain.push_back(edit.expert);
 }
 
 // The whole expert.json for an expert of the log.

@@ -21,7 +21,7 @@ struct Forest {
   std::optional<ExpertInfo> seed;                         // nullopt: not trained yet
   std::vector<ExpertInfo> experts;                        // alive
   std::vector<ExpertInfo> removed;                        // in the order of their removal; without `recipe`
-  std::vector<std::string> to_retrain;                    // removed, but only to be trained again
+  std::vector<std::string> removed_for_good;              // names: trained here, removed, not marked for retraining
   const ExpertInfo* find(const std::string& name) const;  // alive; null if there is none
 };
 

@@ -7,13 +7,34 @@
 namespace btm {
 namespace {
 
-// The node with these weights, whatever it is called here; one of that name where several have them. -1: none.
+// Of a child that has its parent's very weights, since nothing was learnt.
+bool is_untrained(const ExpertInfo& info) {
+  return std::ranges::find(info.parents, info.weights_sha256, &Parent::sha256) != info.parents.end();
+}
+
+// One model under two names, such as an expert that was removed and imported again; never a child and its parent.
+bool is_same_model(const ExpertInfo& a, const ExpertInfo& b) {
+  return !a.weights_sha256.empty() && a.weights_sha256 == b.weights_sha256 && !is_untrained(a) && !is_untrained(b);
+}
+
+// The node itself if it is alive, or else a living one of the same model, if there is one.
+int living_or_itself(const Lineage& lineage, int node) {
+  if (lineage.nodes[node].standing == Standing::alive) return node;
+  for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
+    const LineageNode& other = lineage.nodes[i];
+    if (other.standing == Standing::alive && is_same_model(other.info, lineage.nodes[node].info)) return i;
+  }
+  return node;
+}
+
+// The node with these weights, whatever it is called here; where several have them a living one, then one of that name.
+// -1: none.
 int node_with(const Lineage& lineage, const std::string& sha256, const std::string& name) {
   int found = -1;
   for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
     const ExpertInfo& info = lineage.nodes[i].info;
     if (info.weights_sha256 != sha256) continue;
-    if (info.name == name) return i;
+    if (info.name == name) return living_or_itself(lineage, i);
     if (found < 0) found = i;
   }
   return found;
@@ -67,6 +88,17 @@ void make_ids_unique(Lineage& lineage) {
       node.id = fmt::format("{}@{}", node.info.name, node.info.weights_sha256.substr(0, kHashDigits));
     }
   }
+}
+
+// These nodes, and those that are the same models under other names.
+std::vector<int> with_other_names(const Lineage& lineage, std::vector<int> nodes) {
+  const std::size_t named = nodes.size();
+  for (std::size_t n = 0; n < named; ++n) {
+    for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
+      if (is_same_model(lineage.nodes[i].info, lineage.nodes[nodes[n]].info)) nodes.push_back(i);
+    }
+  }
+  return nodes;
 }
 
 // Depth first; `shares` holds -1 where not known yet. A node being visited counts as 0, so a broken log can't loop.
@@ -144,7 +176,7 @@ std::vector<int> nodes_named(const Lineage& lineage, const std::string& name) {
 
 std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name) {
   Lineage lineage = lineage_of(forest);
-  std::vector<double> shares = shares_of(lineage, nodes_named(lineage, name));
+  std::vector<double> shares = shares_of(lineage, with_other_names(lineage, nodes_named(lineage, name)));
   std::vector<Tainted> tainted;
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const LineageNode& node = lineage.nodes[i];

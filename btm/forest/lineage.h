@@ -57,7 +57,9 @@ struct Tainted {
   std::string name;
   double share = 0;  // of its initial weights that came from the expert, along all paths
 };
-std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name);  // the living with share > 0
+// The living with share > 0. Of a model that had other names here too, such as one imported again after its removal,
+// the expert under each of them.
+std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name);
 
 // "0.7 python + 0.3 rust"; "random weights" without parents. With more than `most` of them, the weightiest first and
 // "+ 5 more".

@@ -10,6 +10,7 @@
 #include "btm/forest/forest.h"
 #include "btm/model/demix.h"
 #include "btm/plan/comparisons.h"
+#include "btm/plan/forest_folder.h"
 #include "btm/plan/published.h"
 #include "btm/plan/training.h"
 #include "btm/train/cuda_learner.h"
@@ -82,7 +83,8 @@ class Forecaster {
  private:
   // As growing would, as far as it can be told without reading text.
   void check_fits() const {
-    check_weighted_parents(plan_);
+    require_forest_folder(paths_);
+    check_parents(plan_);
     if (!is_published(paths_.seed())) return;
     ForestBase base{
         paths_, result_.model, sha256_file(paths_.tokenizer() / "tokenizer.json"), {}, plan_.trainer.command};

@@ -15,6 +15,7 @@
 #include "btm/plan/comparisons.h"
 #include "btm/plan/corpus.h"
 #include "btm/plan/event_files.h"
+#include "btm/plan/forest_folder.h"
 #include "btm/plan/jobs.h"
 #include "btm/plan/published.h"
 #include "btm/plan/scoring_place.h"
@@ -35,13 +36,14 @@ class Grower {
         base_{paths_, {}, {}, {}, plan.trainer.command},
         place_{options.program, plan.launcher, options.quiet, options.resubmit},
         training_(base_, neighbours_, place_) {
+    require_forest_folder(paths_);
     make_folders(paths_.root);
   }
 
   GrowOutcome run() {
     FileLock lock(paths_.lock(), fmt::format("another btm on {}", paths_.root.string()));
     clean_up();
-    check_weighted_parents(plan_);
+    check_parents(plan_);
     if (!fs::exists(paths_.plan())) record_plan();
     prepare();
     check_published(plan_, base_);
@@ -139,10 +141,14 @@ class Grower {
 
   bool grow_together(std::size_t first, std::size_t last) {
     std::vector<PendingModel> pending;
-    for (std::size_t i = first; i < last; ++i) add_experts(i, pending);
+    std::size_t all = 0;  // also those that are there
+    for (std::size_t i = first; i < last; ++i) {
+      add_experts(i, pending);
+      all += plan_.cycles[i].experts.size();
+    }
     const std::string title =
         last == first + 1 ? fmt::format("cycle {}", last) : fmt::format("cycles {} to {}", first + 1, last);
-    return training_.train(title, std::move(pending));
+    return training_.train(title, std::move(pending), last == first + 1 ? 0 : all);
   }
 
   void add_experts(std::size_t index, std::vector<PendingModel>& pending) {
@@ -151,7 +157,7 @@ class Grower {
     for (const std::string& name : cycle.experts) {
       if (forest.find(name)) continue;
       if (was_removed(forest, name)) {
-        log_info(fmt::format("{}: was removed from the forest and is not grown again; take it out of the plan", name));
+        log_info(fmt::format("{}: was removed from the forest and is not grown again; take it out of `cycles`", name));
       } else {
         pending.push_back({expert_task(plan_, index, name), {}, "", cycle.after, [&cycle, this](PendingModel& model) {
                              branch(cycle, model);

@@ -14,8 +14,10 @@ const DomainReport& report_of(const std::vector<DomainReport>& reports, const st
   for (const DomainReport& report : reports) {
     if (report.name == domain) return report;
   }
-  throw input_error("domain {}: the forest has no tokens of it; put it into the plan (domains.{}.text)", domain,
-                    domain);
+  throw input_error(
+      "domain {}: models of the forest are trained on it, but the plan doesn't name it; put it back "
+      "(domains.{}.text)",
+      domain, domain);
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ class Launch {
       const auto status = load_status(runs_[i].run);
       if (!status || status->updates <= 0) continue;
       share_[i] = static_cast<double>(status->update) / static_cast<double>(status->updates);
-      if (status->state != "running") continue;
+      if (status->state != "running" || status->update == 0) continue;  // of another trainer nothing is known
       speed += status->tokens_per_second;
       notes.push_back(fmt::format("{} loss {:.3f}", runs_[i].name, status->loss));
     }
@@ -111,8 +111,10 @@ class Launch {
     constexpr std::size_t kShown = 4;  // names that fit a line
     std::size_t more = notes.size() > kShown ? notes.size() - kShown : 0;
     notes.resize(notes.size() - more);
-    progress_.update(total, fmt::format("{} tokens/s  {}{}", format_count(speed), fmt::join(notes, ", "),
-                                        more ? fmt::format(" and {} more", more) : ""));
+    const std::string rest = more ? fmt::format(" and {} more", more) : "";
+    progress_.update(total, notes.empty()
+                                ? ""
+                                : fmt::format("{} tokens/s  {}{}", format_count(speed), fmt::join(notes, ", "), rest));
   }
 
   Workers& workers_;

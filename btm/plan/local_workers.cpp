@@ -12,6 +12,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
+#include "btm/core/log.h"
 #include "btm/core/process.h"
 #include "btm/core/write_error.h"
 
@@ -64,6 +65,7 @@ LocalWorkers::~LocalWorkers() {
 }
 
 void LocalWorkers::start(const std::vector<const LaunchedRun*>& runs) {
+  tell_failures();
   for (const LaunchedRun* run : runs) {
     const std::size_t gpus = least_used_gpus();
     alive_[start(*run, gpus)] = {run, gpus};
@@ -98,6 +100,7 @@ pid_t LocalWorkers::start(const LaunchedRun& run, std::size_t gpus) const {
 
 std::vector<const LaunchedRun*> LocalWorkers::ended() {
   std::vector<const LaunchedRun*> well;
+  const std::size_t before = failures_.size();
   for (auto at = alive_.begin(); at != alive_.end();) {
     int status = 0;
     if (::waitpid(at->first, &status, WNOHANG) != at->first) {
@@ -106,10 +109,26 @@ std::vector<const LaunchedRun*> LocalWorkers::ended() {
     }
     const LaunchedRun* run = at->second.run;
     at = alive_.erase(at);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw worker_error(*run, status);
-    well.push_back(run);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+      well.push_back(run);
+    } else {
+      failures_.push_back(worker_error(*run, status));
+    }
+  }
+  if (!alive_.empty()) {
+    tell_failures();
+  } else if (well.empty() && failures_.size() == before && before > 0) {  // and nothing was started since
+    told_ = std::max(told_, std::size_t{1});
+    tell_failures();
+    throw failures_.front();
   }
   return well;
+}
+
+void LocalWorkers::tell_failures() {
+  for (; told_ < failures_.size(); ++told_) {
+    log_warning(fmt::format("{}; the others go on", failures_[told_].what()));
+  }
 }
 
 }  // namespace btm

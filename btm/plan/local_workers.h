@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "btm/core/error.h"
 #include "btm/plan/gpu_sharing.h"
 #include "btm/plan/workers.h"
 
@@ -32,6 +33,7 @@ class LocalWorkers : public Workers {
   };
   pid_t start(const LaunchedRun& run, std::size_t gpus) const;
   std::size_t least_used_gpus() const;
+  void tell_failures();
 
   std::filesystem::path program_;
   LauncherSettings settings_;
@@ -39,6 +41,8 @@ class LocalWorkers : public Workers {
   std::vector<std::string> gpus_;      // of a worker each, as names for CUDA_VISIBLE_DEVICES; empty: none
   std::optional<GpuSharing> sharing_;  // ends behind the workers
   std::map<pid_t, Worker> alive_;
+  std::vector<Error> failures_;
+  std::size_t told_ = 0;  // of failures_
 };
 
 }  // namespace btm

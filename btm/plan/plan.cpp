@@ -6,6 +6,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/format.h"
+#include "btm/data/bpe_train.h"
 #include "btm/forest/paths.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/comparisons.h"
@@ -255,6 +256,10 @@ void check_branch(const BranchSettings& branch, const std::string& where) {
   for (const auto& [name, weight] : branch.weights) {
     if (!(weight >= 0)) throw input_error("{}.weights.{}: {} is not 0 or more", where, name, weight);
   }
+  const bool none = std::ranges::all_of(branch.weights, [](const auto& each) { return each.second == 0; });
+  if (!branch.weights.empty() && none) {
+    throw input_error("{}.weights: all are 0; at least one must be more than 0", where);
+  }
   if (branch.top_k < 0) throw input_error("{}.top_k is {}, but can't be negative", where, branch.top_k);
   if (branch.sequences < 1) throw input_error("{}.sequences is {}, but must be at least 1", where, branch.sequences);
 }
@@ -292,6 +297,7 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
     if (plan.forest.empty()) throw input_error("forest is missing: the folder to grow in");
     take_shape_of_checkpoint(root, plan);
     ModelConfig config = plan.model.config;
+    if (plan.tokenizer.from.empty()) check_vocab_size(plan.tokenizer.vocab_size, "tokenizer.vocab_size");
     if (config.vocab_size == 0) config.vocab_size = plan.tokenizer.vocab_size;
     resolve(config);  // throws where the shape can't be
     check_training(plan.training, "training");

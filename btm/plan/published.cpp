@@ -13,8 +13,9 @@ Forest forest_so_far(const ForestPaths& paths) {
   return fs::exists(paths.log()) ? open_forest(paths.root) : Forest{paths, {}, {}, {}, {}};
 }
 
-std::string remedy(const Plan& plan, const ExpertInfo& expert) {
+std::string remedy(const Plan& plan, const Forest& forest, const ExpertInfo& expert) {
   if (!expert.imported) return "give the new settings to a domain of another name";
+  if (was_removed(forest, expert.name)) return "take it out of the plan, whose own was removed and is not grown again";
   return fmt::format(
       "import that one under another name (btm remove {} {}; btm import {} FILE --name NAME): the plan trains its "
       "own '{}'",
@@ -42,13 +43,28 @@ void check_domains_of_baselines(const Forest& forest, const ForestBase& base) {
   }
 }
 
+// Whether a cycle that branches by the weights of others has any to choose from when its turn comes.
+bool has_candidates(const Plan& plan, std::size_t index, const Forest& forest) {
+  const CycleSettings& cycle = plan.cycles[index];
+  const BranchSettings& branch = cycle.branch;
+  if (!branch.weights.empty() || branch.from == BranchKind::seed || branch.from == BranchKind::random) return true;
+  const auto counts = [&cycle](const std::string& name) {
+    return cycle.after.empty() || std::ranges::find(cycle.after, name) != cycle.after.end();
+  };
+  for (std::size_t i = 0; i < index; ++i) {
+    for (const std::string& name : plan.cycles[i].experts) {
+      if (counts(name) && (forest.find(name) || !was_removed(forest, name))) return true;
+    }
+  }
+  return std::ranges::any_of(forest.experts, [&counts, index](const ExpertInfo& expert) {
+    return counts(expert.name) && (expert.imported || expert.cycle <= static_cast<int>(index));
+  });
+}
+
 }  // namespace
 
 bool was_removed(const Forest& forest, const std::string& name) {
-  if (std::ranges::find(forest.to_retrain, name) != forest.to_retrain.end()) return false;
-  return std::any_of(forest.removed.begin(), forest.removed.end(), [&name](const ExpertInfo& expert) {
-    return expert.name == name && !expert.imported;  // an import that is gone was never of the plan
-  });
+  return std::ranges::find(forest.removed_for_good, name) != forest.removed_for_good.end();
 }
 
 void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy) {
@@ -58,14 +74,22 @@ void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBa
   throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);
 }
 
-void check_weighted_parents(const Plan& plan) {
-  const Forest forest = forest_so_far({plan.forest});
+void check_parents(const Plan& plan) {
+  check_parents(plan, forest_so_far({plan.forest}));
+}
+
+void check_parents(const Plan& plan, const Forest& forest) {
   std::vector<std::string> known;
   for (const ExpertInfo& expert : forest.experts) known.push_back(expert.name);
   for (std::size_t i = 0; i < plan.cycles.size(); ++i) {
     const CycleSettings& cycle = plan.cycles[i];
     const bool done = std::ranges::all_of(
         cycle.experts, [&forest](const std::string& name) { return forest.find(name) || was_removed(forest, name); });
+    if (!done && !has_candidates(plan, i, forest)) {
+      throw input_error(
+          "cycles[{}].branch: {} needs experts of cycles before, and none is left; set it to seed or random", i,
+          to_word(cycle.branch.from));
+    }
     for (const auto& [name, weight] : cycle.branch.weights) {
       if (done || name == kSeedName || std::ranges::find(known, name) != known.end()) continue;
       const std::string nearest = nearest_word(name, known);
@@ -85,7 +109,7 @@ void check_published(const Plan& plan, const ForestBase& base) {
   for (std::size_t i = 0; i < plan.cycles.size(); ++i) {
     for (const std::string& name : plan.cycles[i].experts) {
       if (const ExpertInfo* expert = forest.find(name))
-        check_unchanged(*expert, expert_task(plan, i, name), base, remedy(plan, *expert));
+        check_unchanged(*expert, expert_task(plan, i, name), base, remedy(plan, forest, *expert));
     }
   }
   if (!plan.compare.empty()) check_domains_of_baselines(forest, base);

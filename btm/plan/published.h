@@ -9,16 +9,19 @@
 
 namespace btm {
 
-// Whether an expert of the plan was removed for good, so that it isn't grown again.
+// Whether an expert of the plan was removed for good, so that it isn't grown again, whatever was imported under its
+// name since.
 bool was_removed(const Forest& forest, const std::string& name);
 
 // Throws Error(input) if the published model is not what the task asks for. Who its parents were was settled when it
 // was branched. `remedy` stands behind "set it back, or".
 void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy);
 
-// Throws Error(input) if branch.weights of an expert to be trained names one that neither the plan nor the forest has.
-// Needs nothing but the forest's log and experts, so that it is told before text is read.
-void check_weighted_parents(const Plan& plan);
+// Throws Error(input) if an expert to be trained has nobody to be branched from: branch.weights names one that neither
+// the plan nor the forest has, or all experts of cycles before are removed. Needs nothing but the forest's log and
+// experts, so that it is told before text is read. `forest`: the plan's, or what would be left of it.
+void check_parents(const Plan& plan);
+void check_parents(const Plan& plan, const Forest& forest);
 
 // Throws Error(input) naming the first of the forest's models that the plan can't go on from: seed or an expert with
 // another recipe, or an expert of a domain that the plan doesn't name, which its baselines would have to train on.

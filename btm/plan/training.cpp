@@ -7,6 +7,7 @@
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/forest.h"
+#include "btm/model/checkpoint.h"
 #include "btm/plan/forecast.h"
 #include "btm/plan/local_workers.h"
 #include "btm/plan/slurm_workers.h"
@@ -30,6 +31,14 @@ std::string description(const std::vector<PendingModel>& models, const ModelConf
                      format_count(static_cast<double>(models.front().task.tokens)), at_once, each);
 }
 
+// A DEMix model is published as one for each domain.
+std::vector<fs::path> model_folders(const fs::path& folder, const ModelTask& task) {
+  if (!task.demix) return {folder};
+  std::vector<fs::path> folders;
+  for (const std::string& domain : task.domains) folders.push_back(folder / domain);
+  return folders;
+}
+
 }  // namespace
 
 fs::path comparison_folder(const ForestPaths& paths, const ModelTask& task) {
@@ -42,11 +51,12 @@ fs::path first_model_folder(const ForestPaths& paths, const ModelTask& task) {
   return task.demix ? folder / task.domains.front() : folder;
 }
 
-bool Training::train(const std::string& title, std::vector<PendingModel> models) {
+bool Training::train(const std::string& title, std::vector<PendingModel> models, std::size_t together) {
   branch_first(models);
   if (models.empty()) return true;
-  const WorkerShare share =
-      share_of(place_.launcher, models.front().task.training.precision, static_cast<int>(models.size()));
+  WorkerShare share = share_of(place_.launcher, models.front().task.training.precision,
+                               static_cast<int>(std::max(models.size(), together)));
+  share.workers = std::min(share.workers, static_cast<int>(models.size()));
   require_room(models, share);
   std::vector<LaunchedRun> runs;
   for (const PendingModel& model : models) {
@@ -120,6 +130,11 @@ void Training::branch_first(std::vector<PendingModel>& models) const {
 bool Training::take_over(const ModelTask& task) const {
   const auto found = neighbours_.find_model(recipe_sha256(recipe_of(task, base_)));
   if (!found) return false;
+  for (const fs::path& model : model_folders(*found, task)) {
+    if (weights_sha256(model) == load_expert(model).weights_sha256) continue;
+    log_warning(fmt::format("{}: damaged, so it isn't taken over", model.string()));
+    return false;
+  }
   const ExpertInfo there = load_expert(task.demix ? *found / task.domains.front() : *found);
   adopt_model(*found, base_.paths.run(run_name(task)));
   publish(task, {there.tokens, there.updates, there.flops, there.device_seconds, there.dev_loss, there.threads,
@@ -135,17 +150,17 @@ void Training::prepare_run(const PendingModel& model, const WorkerShare& share) 
   TrainingJob job = job_of(model.task, base_, model.init, model.init_sha256, share.threads);
   job.gpu_share = share.gpu_share;
   job.device = share.on_gpu ? Device::cuda : place_.launcher.device;  // with so few threads it is not for the CPU
+  std::optional<FileLock> lock;                                       // until run.yaml says what is to be done
   if (fs::exists(run / "run.yaml")) {
-    TrainingJob there = load_job(run);
-    job.threads = there.threads;          // the bytes of the weights depend on it
-    job.gpu_share = there.gpu_share;      // and on this: ATen and cuBLAS look at how many multiprocessors there are
-    there.tensorboard = job.tensorboard;  // the weights don't
-    there.device = job.device;            // a run that changes it says so
-    if (settings_json(there) == settings_json(job)) return save_job(run, job);
-    const FileLock lock(run / "lock", fmt::format("training in {} with other settings", run.string()));
+    const TrainingJob there = load_job(run);
+    job.threads = there.threads;      // the bytes of the weights depend on it
+    job.gpu_share = there.gpu_share;  // and on this: ATen and cuBLAS look at how many multiprocessors there are
+    if (job_sha256(there) == job_sha256(job) && there.trainer == job.trainer) return save_job(run, job);
+    lock.emplace(run / "lock", fmt::format("training in {} with other settings", run.string()));
     log_info(fmt::format("{}: its settings have changed, training starts anew", name));
     for (const auto& entry : fs::directory_iterator(run)) {
-      if (entry.path() != base_.paths.branch(name)) remove_folder(entry.path());
+      const bool kept = entry.path() == base_.paths.branch(name) || entry.path() == run / "lock";
+      if (!kept) remove_folder(entry.path());
     }
     job.threads = share.threads;
     job.gpu_share = share.gpu_share;

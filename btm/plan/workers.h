@@ -27,8 +27,9 @@ class Workers {
   // The runs begin, or wait for their turn in a queue; they outlive the workers.
   virtual void start(const std::vector<const LaunchedRun*>& runs) = 0;
 
-  // Runs that ended well since the last call; returns at once. Throws an Error that names the run, its last line, the
-  // path of its log, with the cause that its exit code tells.
+  // Runs that ended well since the last call; returns at once. One that fails takes nobody with it: when all others
+  // have ended, and none was started since the last call, throws an Error that names the run, its last line, the path
+  // of its log, with the cause that its exit code tells.
   virtual std::vector<const LaunchedRun*> ended() = 0;
 };
 

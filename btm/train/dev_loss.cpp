@@ -26,11 +26,14 @@ DevLoss::DevLoss(const TrainingJob& job) {
     longest = std::max(longest, domain.tokens.size());
   }
   log_probs_.resize(longest);
+  order_.resize(domains_.size());
+  std::iota(order_.begin(), order_.end(), std::size_t{0});
+  std::ranges::stable_sort(order_, std::ranges::greater(), [this](std::size_t i) { return domains_[i].window; });
 }
 
 double DevLoss::measure(const DomainScore& score) {
   double sum = 0;
-  for (std::size_t i = 0; i < domains_.size(); ++i) {
+  for (const std::size_t i : order_) {
     const Domain& domain = domains_[i];
     auto size = scored_windows(domain.tokens.size(), domain.window) * static_cast<std::size_t>(domain.window);
     std::span<float> log_probs(log_probs_.data(), size);

@@ -1,6 +1,7 @@
 // The loss on the dev tokens of each domain, while training goes on.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -31,6 +32,7 @@ class DevLoss {
     int window = 0;
   };
   std::vector<Domain> domains_;
+  std::vector<std::size_t> order_;  // of scoring: by window, each of which may cost buffers of its own
   std::vector<float> log_probs_;
 };
 

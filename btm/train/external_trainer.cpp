@@ -154,10 +154,10 @@ class ExternalRun {
     for (const float value : model.parameters.span()) {
       if (!std::isfinite(value)) throw input_error("{}: the weights are not all finite", output().string());
     }
-    WindowScorers scorers(model.config, team_, operands_of(job_.training.precision));
+    WindowScorer scorer(model.config, team_, operands_of(job_.training.precision));
     TrainingResult result = planned_result(job_);
     result.dev_loss = DevLoss(job_).measure([&](int, int window, auto tokens, auto log_probs) {
-      scorers.of(window).score(model.parameters.data(), tokens, log_probs);
+      scorer.of(window).score(model.parameters.data(), tokens, log_probs);
     });
     result.threads = job_.threads;
     save_final_model(run_, job_, model);

@@ -1,6 +1,7 @@
 #include "btm/train/job.h"
 
 #include <algorithm>
+#include <set>
 
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
@@ -14,6 +15,18 @@ T load_yaml(const fs::path& path) {
   T settings;
   read_settings(parse_yaml(unsealed(read_file(path)), path.string()), settings, path.string());
   return settings;
+}
+
+// Files of the run are named by them.
+void check_domains(const std::vector<TrainingData>& data) {
+  std::set<std::string> seen;
+  for (const TrainingData& each : data) {
+    if (seen.insert(each.domain).second) continue;
+    throw input_error(
+        "data: '{}' is there twice ({}); a domain is called as the last part of its folder's path, so "
+        "give one folder another name",
+        each.domain, each.folder);
+  }
 }
 
 }  // namespace
@@ -72,6 +85,7 @@ void check_job(const TrainingJob& job) {
   if (job.threads < 1) throw input_error("threads is {}, expected at least 1", job.threads);
   if (job.gpu_share < 1 || job.gpu_share > 100) throw input_error("gpu_share is {}, expected 1 to 100", job.gpu_share);
   if (job.data.empty()) throw input_error("data names no domain to train on");
+  check_domains(job.data);
   if (job.part < 0 || job.part >= job.parts) throw input_error("part {} of {}: there is none", job.part, job.parts);
   check_updates(job.tokens, job.training, job.model.context, "");
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,18 +37,27 @@ class Scorer {
   std::vector<Transformer> replicas_;
 };
 
-// Scorers for windows of any length, made when they are first asked for. The team outlives them.
-class WindowScorers {
+// A scorer for windows of any length, one at a time: each holds logits for every thread. Another length than before
+// makes it anew. The team outlives it.
+class WindowScorer {
  public:
-  WindowScorers(const ModelConfig& config, ThreadTeam& team, Operands operands)
+  WindowScorer(const ModelConfig& config, ThreadTeam& team, Operands operands)
       : config_(config), team_(team), operands_(operands) {}
-  Scorer& of(int window) { return scorers_.try_emplace(window, config_, window, team_, operands_).first->second; }
+  Scorer& of(int window) {
+    if (window != window_) {
+      scorer_.reset();  // before the new one takes its memory
+      scorer_.emplace(config_, window, team_, operands_);
+      window_ = window;
+    }
+    return *scorer_;
+  }
 
  private:
   ModelConfig config_;
   ThreadTeam& team_;
   Operands operands_;
-  std::map<int, Scorer> scorers_;
+  int window_ = 0;
+  std::optional<Scorer> scorer_;
 };
 
 std::size_t scored_windows(std::size_t tokens, int length);  // floor((tokens - 1) / length)

@@ -47,7 +47,7 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
       demix_(demix),
       sequences_per_call_(per_call(sequences_, model.config.context, team.size() * ranks.size())),
       optimiser_(demix ? demix->slices : parameter_layout(model.config), settings, team),
-      scorers_(model.config, team, operands_of(settings.precision)) {
+      scorer_(model.config, team, operands_of(settings.precision)) {
   std::vector<std::optional<Replica>> made(static_cast<std::size_t>(team.size()));
   team.run([&](int thread) {  // on its own thread, so that its memory lies near its core
     made[static_cast<std::size_t>(thread)].emplace(
@@ -116,7 +116,7 @@ UpdateReport ThreadLearner::learn(std::span<const TokenId> inputs, std::span<con
 }
 
 void ThreadLearner::score(int domain, int window, std::span<const TokenId> tokens, std::span<float> log_probs) {
-  Scorer& scorer = scorers_.of(window);
+  Scorer& scorer = scorer_.of(window);
   if (demix_) scorer.use(demix_->offsets[static_cast<std::size_t>(domain)]);
   scorer.score(model_.parameters.data(), tokens, log_probs);
 }

@@ -60,7 +60,7 @@ class ThreadLearner : public Learner {
   std::vector<Replica> replicas_;
   std::vector<float*> gradients_;            // of the replicas
   std::optional<GradientSum> gradient_sum_;  // over ranks; none with one rank, where the optimiser sums
-  WindowScorers scorers_;
+  WindowScorer scorer_;
 };
 
 }  // namespace btm

@@ -317,11 +317,17 @@ void note_failure(const fs::path& run) {
   }
 }
 
+void set_threads(const fs::path& run, int threads) {
+  TrainingJob job = load_job(run);
+  if (job.threads == threads) return;
+  job.threads = threads;
+  save_job(run, job);
+}
+
 }  // namespace
 
 TrainingResult run_training(const fs::path& run, const TrainingOptions& options, const Ranks& ranks) {
-  TrainingJob job = load_job(run);
-  check_job(job);
+  load_job(run);  // a clear message if there is none, before a lock is made
   std::optional<FileLock> lock;
   std::optional<TrainingResult> result;
   if (ranks.is_first()) {
@@ -330,9 +336,14 @@ TrainingResult run_training(const fs::path& run, const TrainingOptions& options,
     if (result) {
       remove_folder(run / "checkpoints");
       remove_leftovers(run);
+    } else if (options.threads > 0) {
+      set_threads(run, options.threads);
     }
   }
   if (ranks.broadcast(result ? 1.0 : 0.0) > 0) return result.value_or(TrainingResult{});
+  TrainingJob job = load_job(run);  // not before the lock: whoever held it may have changed it
+  check_job(job);
+  if (lock && !job.trainer.empty()) lock->pass_to_children();  // they may outlive this process
   try {
     if (job.trainer.empty()) return Training(run, std::move(job), options.quiet || !ranks.is_first(), ranks).work();
     return run_external_trainer(run, std::move(job));

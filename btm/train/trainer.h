@@ -18,10 +18,12 @@ namespace btm {
 //   RUN/result.json   last: its presence says that the run is done
 // Done already: returns at once. Throws Error(interrupted) after a checkpoint on SIGINT or SIGTERM, Error(input) for
 // data or weights that don't match the job, a full disk (the last good checkpoint stays usable), non-finite loss.
-// A job with a `trainer` is given to that (see external_trainer.h) and has no checkpoints of its own.
+// A job with a `trainer` is given to that (see external_trainer.h) and has no checkpoints of its own; what it started
+// keeps the folder locked until it ends, though this process be killed.
 struct TrainingOptions {
   bool quiet = false;
   FileLock::Busy busy = FileLock::Busy::refuse;  // another process is training in the folder: refuse, or wait and go on
+  int threads = 0;                               // more than 0: run.yaml's are these from now on, if there is work left
 };
 
 // With several ranks all of them call this; the first alone writes, and gives the result. A run may go on with another

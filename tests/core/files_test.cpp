@@ -1,10 +1,30 @@
 #include "btm/core/files.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
+#include <optional>
+#include <thread>
+
 #include "btm/core/error.h"
+#include "btm/core/process.h"
 #include "tests/support/temporary_folder.h"
+
+namespace {
+bool g_swaps = true;
+}  // namespace
+
+// In place of the C library's: a file system that can't swap two names, such as NFS or Lustre.
+extern "C" int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) noexcept {
+  if (g_swaps) return static_cast<int>(::syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
+  errno = EINVAL;
+  return -1;
+}
 
 namespace btm {
 namespace {
@@ -53,6 +73,19 @@ TEST(Files, FolderReplacesFolder) {
   EXPECT_EQ(entries(folder.path()), 1);
 }
 
+TEST(Files, FolderReplacesFolderWhereTheyCantBeSwapped) {
+  test::TemporaryFolder folder;
+  g_swaps = false;
+  for (const char* text : {"old", "new"}) {
+    FolderWriter target(folder / "d");
+    write_file(target.path() / "f", text);
+    target.publish();
+  }
+  g_swaps = true;
+  EXPECT_EQ(read_file(folder / "d" / "f"), "new");
+  EXPECT_EQ(entries(folder.path()), 1);
+}
+
 TEST(Files, RemovesWholeFoldersAndFiles) {
   test::TemporaryFolder folder;
   folder.write("model/below/weights", "1");
@@ -65,6 +98,34 @@ TEST(Files, LockRefusesASecondHolder) {
   test::TemporaryFolder folder;
   FileLock lock(folder / "lock", "btm grow");
   EXPECT_THROW(FileLock(folder / "lock", "btm grow"), Error);
+}
+
+TEST(Files, WhoWaitedForALockThatWasRemovedTakesTheNewOne) {
+  test::TemporaryFolder folder;
+  std::optional<FileLock> first(std::in_place, folder / "lock", "btm grow");
+  std::thread waiter([&folder] {
+    FileLock lock(folder / "lock", "btm grow", FileLock::Busy::wait);
+    EXPECT_THROW(FileLock(folder / "lock", "btm grow"), Error);
+  });
+  while (read_file(folder / "lock").empty()) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // it has opened the file
+  fs::remove(folder / "lock");
+  first.reset();
+  waiter.join();
+}
+
+TEST(Files, ALockIsHeldByWhatWasStartedUnderIt) {
+  test::TemporaryFolder folder;
+  pid_t child = 0;
+  {
+    const FileLock lock(folder / "lock", "btm train");
+    lock.pass_to_children();
+    child = start_process({"sleep", "60"}, {});
+  }
+  EXPECT_THROW(FileLock(folder / "lock", "btm train"), Error);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  FileLock(folder / "lock", "btm train");
 }
 
 TEST(Files, AFolderThatCantBeMadeIsNotTakenForSomeoneElses) {

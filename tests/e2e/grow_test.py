@@ -94,7 +94,8 @@ class Grow(ForestCase):
             code = worker.wait(60)
             if kill != signal.SIGKILL:
                 self.assertIn(code, (0, 130, -kill))  # the last: before the program had begun
-        btm("grow", self.plan)
+        # What has no effect on weights may be another one meanwhile.
+        self.assertNotIn("starts anew", btm("grow", self.plan, "--set", "training.checkpoint_minutes=7").stderr)
         disturbed = self.weights()
         events = self.event_files()
         self.forest = self.folder / "undisturbed"
@@ -105,6 +106,7 @@ class Grow(ForestCase):
         """Its worker still saves: it holds the run's lock, and writes to the log."""
         run = self.forest / "runs/seed"
         run.mkdir(parents=True)
+        (self.forest / "lock").touch()
         with (run / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             grow = subprocess.Popen([BTM, "grow", self.plan], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -130,6 +132,7 @@ class Grow(ForestCase):
         for name in ("seed.1.tmp", "experts/cpp.1.tmp", "tokens/cpp.1.tmp", "comparisons/random_split/part_1.1.tmp"):
             (self.forest / name).mkdir(parents=True)
             (self.forest / name / "model.safetensors").write_bytes(b"torn")
+        (self.forest / "lock").touch()
         btm("grow", self.plan)
         self.assertEqual(list(self.forest.glob("**/*.tmp")), [])
 
@@ -172,6 +175,16 @@ class Grow(ForestCase):
         self.forest = self.folder / "other"
         self.assertEqual(self.weights(), before)
 
+    def test_who_comes_late_has_the_threads_of_its_group(self):
+        self.edit_plan("  numpy:", f"  c: {{text: {self.folder}/c.jsonl.gz}}\n  numpy:")
+        self.edit_plan("seed: {tokens: 30k, domains: all", "seed: {tokens: 30k, domains: [python, cpp]")
+        two_cores = {"preexec_fn": lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])}
+        btm("grow", self.plan, "--set", "compare=[]", **two_cores)
+        self.edit_plan("branch: {from: seed}}", "branch: {from: seed}}\n  - {experts: [c], after: [python, cpp], tokens: 20k, branch: uniform}")
+        btm("grow", self.plan, "--set", "compare=[]", **two_cores)
+        threads = {name: json.loads((self.forest / f"experts/{name}/expert.json").read_text())["threads"] for name in ("cpp", "c")}
+        self.assertEqual(threads, {"cpp": 1, "c": 1})
+
     def test_changed_setting_of_something_published_is_refused(self):
         btm("grow", self.plan)
         before = self.weights()
@@ -195,9 +208,15 @@ class Grow(ForestCase):
 
     def test_removed_expert_is_not_grown_again(self):
         btm("grow", self.plan)
+        bundle = self.folder / "cpp.btm"
+        btm("export", self.forest, "cpp", "--output", bundle)
         btm("remove", self.forest, "cpp", "--yes")
         self.assertNotIn("experts/cpp", self.weights())
         self.assertEqual(self.event_files(), {"seed", "python", "dense"})
+        self.assertIn("was removed", btm("grow", self.plan).stderr)
+        self.assertNotIn("experts/cpp", self.weights())
+        btm("import", self.forest, bundle)
+        btm("remove", self.forest, "cpp", "--yes")
         self.assertIn("was removed", btm("grow", self.plan).stderr)
         self.assertNotIn("experts/cpp", self.weights())
 

@@ -90,6 +90,24 @@ class TrainerTest(ForestCase):
         self.set_command("cp {init}/* {output}")  # another recipe: the run starts anew
         btm("grow", self.plan, "--set", "cycles=[]", "--set", "compare=[]")
 
+    def test_a_trainer_that_outlives_a_killed_worker_keeps_the_run_locked(self):
+        started, over = self.folder / "started", self.folder / "over"
+        self.addCleanup(lambda: self.folder.exists() and over.touch())
+        self.set_command(f"touch {{output}}/kept; (touch {started}; while [ ! -e {over} ]; do sleep 0.1; done); true")
+        process = subprocess.Popen([BTM, "grow", str(self.plan)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while not started.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        holder = (self.forest / "runs/seed/lock").read_text().split()[0]
+        os.kill(int(holder), signal.SIGKILL)  # its shell is told to end with it, what that one started is not
+        self.assertEqual(process.wait(timeout=60), 1)
+        self.fail("cp {init}/* {output}", "already at work", "runs/seed/lock")
+        over.touch()
+        end = time.monotonic() + 60
+        while subprocess.run(["flock", "-n", self.forest / "runs/seed/lock", "true"]).returncode and time.monotonic() < end:
+            time.sleep(0.1)
+        btm("grow", self.plan, "--set", "cycles=[]", "--set", "compare=[]")
+
 
 if __name__ == "__main__":
     os.environ.setdefault("HF_HUB_OFFLINE", "1")

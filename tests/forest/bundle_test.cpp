@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "btm/core/files.h"
@@ -23,7 +24,9 @@ using test::expert_info;
 using test::grow_expert;
 using test::input_message;
 using test::write_run;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // All files below a folder with their bytes.
 std::map<std::string, std::string> contents(const fs::path& folder) {
@@ -60,6 +63,11 @@ struct Parts {
   }
   void write(const fs::path& path) const { seal(path, header.dump(), data); }
 };
+
+double taint_of(const Forest& forest, const std::string& name) {
+  const Lineage lineage = lineage_of(forest);
+  return lineage.nodes.at(static_cast<std::size_t>(nodes_named(lineage, name).at(0))).taint;
+}
 
 // Two forests of one seed. theirs: a from the seed; in some tests b too, c from both, d from c.
 struct Bundles : ::testing::Test {
@@ -243,8 +251,56 @@ TEST_F(Bundles, WhatCannotBeTrainedHereIsNotMarkedForIt) {
   remove_expert(open_forest(ours.root), "a", Descendants::retrain);
   const Forest forest = open_forest(ours.root);
   EXPECT_EQ(forest.removed.size(), 2u);
-  EXPECT_TRUE(forest.to_retrain.empty());
+  EXPECT_TRUE(std::ranges::none_of(read_edits(ours.log()), &Edit::retrain));
   EXPECT_TRUE(fs::exists(ours.run("d")));
+}
+
+TEST_F(Bundles, ImportsNeitherUndoTheRemovalOfATrainedOneNorAreOneThemselves) {
+  const auto removed_for_good = [this] { return open_forest(ours.root).removed_for_good; };
+  const auto remove = [this](const char* name, Descendants descendants) {
+    remove_expert(open_forest(ours.root), name, descendants);
+  };
+  grow_descendants();
+  in(out("b"));
+  remove("b", Descendants::keep);
+  EXPECT_THAT(removed_for_good(), IsEmpty());
+  grow_expert(ours, "a", 1, {{"seed", 1, ""}});
+  remove("a", Descendants::keep);
+  for (const char* name : {"a", "b"}) {  // the same weights, and others under that name
+    in(out(name), "a");
+    EXPECT_THAT(removed_for_good(), ElementsAre("a"));
+    remove("a", Descendants::keep);
+    EXPECT_THAT(removed_for_good(), ElementsAre("a"));
+  }
+  grow_expert(ours, "a", 1, {{"seed", 1, ""}});
+  EXPECT_THAT(removed_for_good(), IsEmpty());
+  grow_expert(ours, "e", 2, {{"a", 1, ""}});
+  remove("a", Descendants::retrain);
+  EXPECT_THAT(removed_for_good(), ElementsAre("a"));  // but not e
+}
+
+TEST_F(Bundles, ImportedAgainUnderAnotherNameItIsTheSameModel) {
+  grow_expert(ours, "a", 1, {{"seed", 1, ""}});
+  grow_expert(ours, "b", 1, {{"seed", 1, ""}});
+  grow_expert(ours, "bi", 2, {{"a", 0.5, ""}, {"b", 0.5, ""}});
+  remove_expert(open_forest(ours.root), "a", Descendants::keep);
+  const auto taint = [this] { return taint_of(open_forest(ours.root), "bi"); };
+  EXPECT_DOUBLE_EQ(taint(), 0.5);
+  in(out("a"), "again");
+  EXPECT_DOUBLE_EQ(taint(), 0);
+  for (const char* name : {"a", "again"}) {
+    const std::vector<Tainted> tainted = tainted_by(open_forest(ours.root), name);
+    ASSERT_EQ(tainted.size(), 1u) << name;
+    EXPECT_EQ(tainted[0].name, "bi");
+    EXPECT_DOUBLE_EQ(tainted[0].share, 0.5);
+  }
+  EXPECT_THAT(removal_of(open_forest(ours.root), "again", true), ElementsAre("bi", "again"));
+  EXPECT_THAT(removal_of(open_forest(ours.root), "a", true), ElementsAre("bi"));
+  remove_expert(open_forest(ours.root), "again", Descendants::keep);
+  EXPECT_DOUBLE_EQ(taint(), 0.5);
+  for (const char* name : {"a", "again"}) {
+    EXPECT_THAT(removal_of(open_forest(ours.root), name, true), ElementsAre("bi")) << name;
+  }
 }
 
 TEST_F(Bundles, PassedOnItKeepsItsLineage) {

@@ -110,6 +110,22 @@ TEST(Lineage, NameUsedTwiceIsTwoNodes) {
   EXPECT_EQ(tainted[0].name, "d");
 }
 
+// What learnt nothing has its parent's weights, and is its child all the same.
+TEST(Lineage, UntrainedChildIsNotItsParent) {
+  Forest forest;
+  forest.seed = node("seed", 0, {});
+  const std::string hash = forest.seed->weights_sha256;
+  for (const auto& [name, parent] : {std::pair("a", "seed"), {"b", "a"}, {"c", "b"}}) {
+    forest.experts.push_back(node(name, 1, {{parent, 1, hash}}));
+    forest.experts.back().weights_sha256 = hash;
+  }
+  EXPECT_EQ(tainted_by(forest, "b").size(), 1u);  // c
+  forest.removed = {forest.experts[0]};
+  forest.experts.erase(forest.experts.begin());
+  EXPECT_EQ(tainted_by(forest, "a").size(), 2u);
+  EXPECT_DOUBLE_EQ(lineage_of(forest).nodes[1].taint, 1);  // of b
+}
+
 TEST(Lineage, LogThatGoesInCirclesEnds) {
   Forest forest;
   forest.experts = {node("a", 1, {{"b", 1, ""}}), node("b", 1, {{"a", 1, ""}})};

@@ -88,20 +88,34 @@ TEST(Launcher, DoesNotStartWhatThePreparationFindsDone) {
   EXPECT_TRUE(std::filesystem::exists(folder / "run2" / "output"));
 }
 
-TEST(Launcher, FailureNamesTheRunItsLastLineAndItsLogAndStopsTheOthers) {
+TEST(Launcher, FailureNamesTheRunItsLastLineAndItsLogWhenTheOthersAreDone) {
   test::TemporaryFolder folder;
   LocalWorkers workers = workers_of(folder,
-                                    "case $run in *run0) sleep 0.2; echo first; echo 'btm: no such data' >&2; echo "
-                                    "------; exit 2;; *) exec sleep 60;; esac",
+                                    "case $run in *run0) echo first; echo 'btm: no such data' >&2; echo "
+                                    "------; exit 2;; *) sleep 0.3;; esac",
                                     2);
-  auto start = std::chrono::steady_clock::now();
+  std::vector<LaunchedRun> runs = runs_of(folder, 5);
+  runs[4].after = {"run0"};
+  std::set<std::string> done;
   try {
-    launch(workers, "test", runs_of(folder, 2), {}, kQuiet);
+    launch(workers, "test", runs, {.done = [&](const LaunchedRun& run) { done.insert(run.name); }}, kQuiet);
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.cause(), Cause::input);
     EXPECT_THAT(e.what(), testing::AllOf(testing::HasSubstr("run0"), testing::HasSubstr("no such data"),
                                          testing::HasSubstr("log.txt")));
+  }
+  EXPECT_EQ(done, (std::set<std::string>{"run1", "run2", "run3"})) << "all but the one that waits for it";
+}
+
+TEST(Launcher, StopsTheOthersWhenTheCallerFails) {
+  test::TemporaryFolder folder;
+  const auto start = std::chrono::steady_clock::now();
+  {
+    LocalWorkers workers = workers_of(folder, "case $run in *run0) ;; *) exec sleep 60;; esac", 2);
+    EXPECT_THROW(launch(workers, "test", runs_of(folder, 2),
+                        {.done = [](const LaunchedRun&) { throw failure("the disk is full"); }}, kQuiet),
+                 Error);
   }
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << "the other worker was waited for";
 }

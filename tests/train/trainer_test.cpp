@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "btm/core/error.h"
@@ -177,6 +180,40 @@ TEST(Trainer, OneAtATime) {
   save_job(folder / "run", job);
   FileLock lock(folder / "run/lock", "this test");
   expect_refused(folder / "run", job, "already at work");
+}
+
+TEST(Trainer, TakesTheJobAsItIsWhenItsTurnComes) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  save_job(folder / "run", job);
+  std::optional<FileLock> lock(std::in_place, folder / "run/lock", "this test");
+  TrainingResult result;
+  std::thread waiter([&] { result = run_training(folder / "run", {.quiet = true, .busy = FileLock::Busy::wait}); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  job.tokens /= 2;
+  save_job(folder / "run", job);
+  lock.reset();
+  waiter.join();
+  EXPECT_EQ(result.tokens, planned_result(job).tokens);
+}
+
+TEST(Trainer, OtherThreadsAreWrittenByWhoeverTrains) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  save_job(folder / "run", job);
+  {
+    FileLock lock(folder / "run/lock", "this test");
+    EXPECT_THROW(run_training(folder / "run", {.quiet = true, .threads = job.threads + 1}), Error);
+  }
+  EXPECT_EQ(load_job(folder / "run").threads, job.threads);
+  EXPECT_EQ(run_training(folder / "run", {.quiet = true, .threads = job.threads + 1}).threads, job.threads + 1);
+}
+
+TEST(Trainer, DomainsOfOneNameAreRefused) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.data.push_back(job.data.front());
+  expect_refused(folder / "run", job, "twice");
 }
 
 TEST(Trainer, NeedsARunYaml) {
