@@ -9,13 +9,15 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
-#include "btm/forest/paths.h"
+#include "btm/forest/comparisons.h"
 #include "btm/mixture/average_weights.h"
 #include "btm/mixture/domain_sample.h"
+#include "btm/plan/branch.h"
 #include "btm/plan/scoring_place.h"
 #include "cli/command.h"
 #include "cli/enum_option.h"
 #include "cli/named_weight.h"
+#include "cli/nearest_model.h"
 
 namespace btm {
 namespace {
@@ -37,30 +39,50 @@ NamedWeight parse_source(const std::string& text) {
 }
 
 std::vector<std::string> model_names(const ForestPaths& paths) {
-  std::vector<std::string> names{"seed"};
-  for (const fs::path& folder : {paths.experts(), paths.comparisons()}) {
-    std::error_code none;
-    for (const auto& entry : fs::directory_iterator(folder, none)) names.push_back(entry.path().filename().string());
+  std::vector<std::string> names{kSeedName};
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(paths.experts(), none)) {
+    names.push_back(entry.path().filename().string());
+  }
+  for (const PublishedComparison& comparison : published_comparisons(paths)) {
+    for (const ComparisonModel& model : comparison.models) names.push_back(model.name);
   }
   return names;
+}
+
+// The folder of the forest's model of that name; empty if there is none.
+fs::path find_model(const ForestPaths& paths, const std::string& name) {
+  const bool plain = !name.empty() && name.find('/') == std::string::npos && name.front() != '.';
+  for (const fs::path& folder : {paths.seed(), paths.expert(name)}) {
+    if (plain && folder.filename() == name && fs::is_directory(folder)) return folder;
+  }
+  for (const PublishedComparison& comparison : published_comparisons(paths)) {
+    for (const ComparisonModel& model : comparison.models) {
+      if (model.name == name) return model.folder;
+    }
+  }
+  return {};
+}
+
+// A model that btm trained knows its hash wherever it lies.
+WeightedFolder published_source(const fs::path& folder, const std::string& name, const std::string& remedy) {
+  const std::string sha256 = load_expert(folder).weights_sha256;
+  require_intact(folder, sha256, remedy);
+  return {folder, 1, name, sha256};
 }
 
 // A model of the forest by its name, else a folder.
 WeightedFolder find_source(const std::string& name, const std::string& forest) {
   if (!forest.empty()) {
     ForestPaths paths{forest};
-    bool plain = !name.empty() && name.find('/') == std::string::npos && name.front() != '.';
-    for (const fs::path& folder : {paths.seed(), paths.expert(name), paths.comparison(name)}) {
-      if (plain && folder.filename() == name && fs::is_directory(folder)) {
-        return {folder, 1, folder.lexically_relative(paths.root).string(), load_expert(folder).weights_sha256};
-      }
+    if (const fs::path folder = find_model(paths, name); !folder.empty()) {
+      return published_source(folder, folder.lexically_relative(paths.root).string(), verify_advice(paths));
     }
   }
-  // A model that btm trained knows its hash wherever it lies.
-  if (is_published(name)) return {name, 1, {}, load_expert(name).weights_sha256};
+  if (is_published(name)) return published_source(name, {}, "restore it from a copy");
   if (fs::is_directory(name)) return {name, 1};
   if (forest.empty()) throw input_error("{}: no such folder; to name experts of a forest, add --forest FOREST", name);
-  std::string near = nearest_word(name, model_names(ForestPaths{forest}));
+  std::string near = nearest_model(name, model_names(ForestPaths{forest}));
   throw input_error("{}: neither a model of {} nor a folder{}", name, forest,
                     near.empty() ? "" : fmt::format("; did you mean {}?", near));
 }
@@ -96,6 +118,9 @@ void check_output(const AverageArguments& options) {
 // The experts of the forest, or those named, with weights chosen on the dev sample of a domain.
 std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
   auto kind = parse_enum<AverageKind>("--weights", options.weights);
+  if (kind == AverageKind::uniform && (!options.domain.empty() || options.budget || options.top_k > 0)) {
+    throw input_error("--weights uniform takes all experts alike: leave out --domain, --budget and --top-k");
+  }
   if (options.forest.empty())
     throw input_error("--weights {} chooses among experts: add --forest FOREST", options.weights);
   Forest forest = open_forest(options.forest);
@@ -119,11 +144,12 @@ std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
   if (options.top_k < 0) throw input_error("--top-k is {}, but can't be negative", options.top_k);
   keep_largest(weights.experts, options.top_k);
   if (weights.evaluations > 0) {
-    log_info(fmt::format("{} models tried: {:.4f} nats per token on the dev sample of {}", weights.evaluations,
-                         weights.loss, options.domain));
+    log_info(fmt::format("{} models tried: {:.4f} nats per token on the dev sample of {}{}", weights.evaluations,
+                         weights.loss, options.domain, options.top_k > 0 ? ", with all experts" : ""));
   }
   Member average = weighted_average("average", experts, seed, weights);
   for (WeightedFolder& source : average.sources) {
+    require_intact(source.folder, source.sha256, verify_advice(forest.paths));
     source.name = source.folder.lexically_relative(forest.paths.root).string();
   }
   return average.sources;
@@ -171,20 +197,25 @@ void add_average(CLI::App& app) {
                      "Model folders (config.json, safetensors), or with --forest the names of its models; each with "
                      "=WEIGHT, or none for equal weights; with --weights: experts to choose from (default: all)");
   command.add_option("-o,--output", options->output, "The folder to write; it appears whole or not at all").required();
-  command.add_option("--forest", options->forest, "Where names of models (seed, experts, comparisons) are looked up");
+  command.add_option("--forest", options->forest, "Where names of models (seed, experts, comparisons) are looked up")
+      .not_empty();
   command
       .add_option("--weights", options->weights,
                   "Choose the weights of the forest's experts: uniform; for a --domain, from its dev sample: argmax, "
                   "posterior (the paper's), em, fitted, greedy, interpolated (with the seed)")
-      .type_name("KIND");
-  command.add_option("--domain", options->domain, "Domain of the forest that the average is for").type_name("NAME");
+      .type_name("KIND")
+      .not_empty();
+  command.add_option("--domain", options->domain, "Domain of the forest that the average is for")
+      .type_name("NAME")
+      .not_empty();
   command.add_option("--top-k", options->top_k, "Keep the K largest of the weights chosen").type_name("K");
   command.add_option("--budget", options->budget, "Models that fitted and interpolated try at most")
       .default_str(std::to_string(AverageFitSettings().budget));
   command
       .add_option("--shard-size", options->shard_size,
                   "Split the weights into files of at most this, e.g. 5G (default: one file)")
-      .type_name("BYTES");
+      .type_name("BYTES")
+      .not_empty();
   command.add_flag("--force", options->force, "Replace an earlier average of that name");
   command.add_flag("--json", options->json, "Print the result as one line of JSON");
   command.footer(

@@ -10,6 +10,12 @@ namespace btm {
 
 Option& Option::required() {
   option_->required();
+  return not_empty();  // an empty folder would be the one that the program was started in
+}
+
+Option& Option::not_empty() {
+  const auto check = [](const std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); };
+  option_->check(CLI::Validator(check, ""));
   return *this;
 }
 

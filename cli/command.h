@@ -17,7 +17,8 @@ class Option {
  public:
   explicit Option(CLI::Option& option) : option_(&option) {}
 
-  Option& required();
+  Option& required();                             // and not empty
+  Option& not_empty();                            // a value that is no text is refused, not taken for none
   Option& type_name(const std::string& name);     // what the help calls its value
   Option& group(const std::string& heading);      // under which the help lists it
   Option& capture_default_str();                  // the help shows the value that the variable has now ...

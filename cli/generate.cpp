@@ -31,33 +31,65 @@ struct GenerateArguments {
   SettingOptions settings;
 };
 
+struct Prompts {
+  std::vector<std::string> texts;
+  std::vector<std::string> places;  // of each, as messages begin with it: "p.txt:3: "; empty: the command line
+};
+
+bool is_json_lines(const std::string& file) {
+  return file.find(".jsonl") != file.npos || file.find(".ndjson") != file.npos;
+}
+
+// Where in the file its prompt of that number is; the lines of a .jsonl file that are blank are none.
+std::string place_of(const std::string& file, std::size_t number) {
+  return is_json_lines(file) ? fmt::format("{}, prompt {}: ", file, number) : fmt::format("{}:{}: ", file, number);
+}
+
 // The prompts of the command line, and of the file.
-std::vector<std::string> read_prompts(const GenerateArguments& options) {
-  std::vector<std::string> prompts;
+Prompts read_prompts(const GenerateArguments& options) {
+  Prompts prompts;
   for (const std::string& prompt : options.prompts) {
-    prompts.push_back(prompt == "-" ? read_file("/dev/stdin") : prompt);
+    prompts.texts.push_back(prompt == "-" ? read_file("/dev/stdin") : prompt);
+    prompts.places.emplace_back();
   }
   if (!options.file.empty()) {
     TextSettings lines;
     lines.split_documents_on = "\n";  // JSON lines are lines anyway
     TextFile file(options.file, lines);
-    for (std::string text; file.next(text);) prompts.push_back(text);
+    std::size_t number = 0;
+    for (std::string text; file.next(text);) {
+      if (text.ends_with('\r') && !is_json_lines(options.file)) text.pop_back();  // lines of Windows
+      prompts.texts.push_back(text);
+      prompts.places.push_back(place_of(options.file, ++number));
+    }
   }
-  if (prompts.empty()) throw input_error("no prompt: give --prompt TEXT or --prompts FILE");
-  for (std::string& prompt : prompts) {
+  if (prompts.texts.empty()) throw input_error("no prompt: give --prompt TEXT or --prompts FILE");
+  for (std::string& prompt : prompts.texts) {
     if (repair_utf8(prompt)) log_warning("a prompt is not valid UTF-8; what is not was replaced by U+FFFD");
   }
   return prompts;
+}
+
+// All of them, before the first one is shown.
+void check_prompts(const Ensemble& ensemble, const Tokenizer& tokenizer, const Prompts& prompts) {
+  for (std::size_t i = 0; i < prompts.texts.size(); ++i) {
+    try {
+      encode_prompt(ensemble, tokenizer, prompts.texts[i]);
+    } catch (const Error& e) {
+      throw Error(e.cause(), prompts.places[i] + e.what());
+    }
+  }
 }
 
 void run_generate(const GenerateArguments& options) {
   GenerateSettings settings;
   options.settings.read(settings, "generate");
   settings.stop = options.stop;
-  check(settings.sampler);
+  check(settings);
   if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
   if (options.batch < 1) throw input_error("--batch is {}, but must be at least 1", options.batch);
-  std::vector<std::string> prompts = read_prompts(options);
+  const Prompts given = read_prompts(options);
+  const std::vector<std::string>& prompts = given.texts;
   GenerateChoiceOptions what = options.choice;
   what.threads = options.threads;
   what.quiet = options.display.json;
@@ -66,22 +98,24 @@ void run_generate(const GenerateArguments& options) {
   running.sequences = static_cast<int>(std::min<std::size_t>(prompts.size(), static_cast<std::size_t>(options.batch)));
   running.threads = options.threads;
   running.memory = options.memory.empty() ? 0 : parse_count(options.memory);
+  if (running.memory < 0) throw input_error("--memory is {}, but can't be negative", options.memory);
   running.precision = parse_enum<GenerationPrecision>("--precision", options.precision);
   Ensemble ensemble(choice.members, choice.weights, running);
+  check_prompts(ensemble, choice.tokenizer, given);
   GenerateDisplay display(options.display, choice, prompts);
   auto start = std::chrono::steady_clock::now();
-  auto results = generate(ensemble, choice.tokenizer, prompts, settings,
-                          [&](std::size_t, std::string_view text, int expert) { display.add(text, expert); });
+  auto results = generate(
+      ensemble, choice.tokenizer, prompts, settings,
+      [&](std::size_t, std::string_view text, int expert) { display.add(text, expert); },
+      [&](std::size_t i, const Generation& out) { display.take(i, out); });
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  display.finish(results);
-  std::size_t tokens = 0, read = 0;
-  for (const Generation& out : results) tokens += out.tokens.size(), read += out.prompt.size() + out.tokens.size() - 1;
-  std::string experts =
-      ensemble.experts() == 1
-          ? ""
-          : fmt::format(", {:.3g} of {} experts a token",
-                        static_cast<double>(ensemble.runs()) / static_cast<double>(std::max<std::size_t>(1, read)),
-                        ensemble.experts());
+  std::size_t tokens = 0;
+  for (const Generation& out : results) tokens += out.tokens.size();
+  std::string experts = ensemble.experts() == 1
+                            ? ""
+                            : fmt::format(", {:.3g} of {} experts a token",
+                                          static_cast<double>(ensemble.runs()) / static_cast<double>(ensemble.read()),
+                                          ensemble.experts());
   log_info(fmt::format(
       "{}: {} tokens, {} tokens/s{}{}", choice.name, tokens,
       format_count(static_cast<double>(tokens) / std::max(seconds, 1e-9)), experts,
@@ -101,7 +135,8 @@ void add_generate(CLI::App& app) {
   command
       .add_option("--prompts", options->file,
                   "File of prompts, one a line: plain text, or .jsonl with a \"text\" field")
-      .type_name("FILE");
+      .type_name("FILE")
+      .not_empty();
   command.add_flag("--show-experts", options->display.show_experts,
                    "Show which expert drove each token: by colour on a terminal, else in a list");
   command.add_option("--stop", options->stop, "End before this text; may be given several times")
@@ -113,7 +148,8 @@ void add_generate(CLI::App& app) {
   command
       .add_option("--memory", options->memory,
                   "Bytes for weights and caches, e.g. 2G: experts beyond are read from disk for every token")
-      .type_name("BYTES");
+      .type_name("BYTES")
+      .not_empty();
   command
       .add_option("--precision", options->precision,
                   "Weights as fp32, bf16 or int8: narrower is faster and takes less memory; auto: as the checkpoint is")

@@ -12,6 +12,7 @@
 #include "btm/mixture/text_posterior.h"
 #include "btm/plan/scoring_place.h"
 #include "cli/named_weight.h"
+#include "cli/nearest_model.h"
 
 namespace btm {
 namespace {
@@ -32,7 +33,7 @@ const Member& find_model(const std::vector<Member>& models, const std::string& n
     if (model.name == name) return model;
     known.push_back(model.name);
   }
-  std::string near = nearest_word(name, known);
+  std::string near = nearest_model(name, known);
   throw input_error(
       "{}: no expert of {}{}", name, forest.paths.root.string(),
       near.empty() ? fmt::format("; there are {}", fmt::join(known, ", ")) : fmt::format("; did you mean {}?", near));
@@ -79,13 +80,18 @@ void keep_top_experts(GenerateChoice& choice, const Forest& forest, const Genera
 
 GenerateChoice choose_ensemble(const Forest& forest, const GenerateChoiceOptions& options,
                                const std::vector<std::string>& prompts) {
-  GenerateChoice choice{"ensemble", {}, {}, Tokenizer::load(forest.paths.tokenizer())};
-  choice.members = expert_members(forest);
+  Tokenizer tokenizer = Tokenizer::load(forest.paths.tokenizer());
+  GenerateChoice choice{"ensemble", expert_members(forest), {}, std::move(tokenizer)};
   if (options.with_seed) {
     if (!forest.seed) throw input_error("{} has no seed", forest.paths.root.string());
     choice.members.push_back(*seed_member(forest));
   }
-  choice.weights = weights_for(forest, choice.members, options.mixture.prior(), options.mixture.sample(),
+  const PriorSettings prior = options.mixture.prior();
+  if (prior.posterior == PriorKind::updating) {
+    throw input_error(
+        "--prior updating is carried on along a text that is there: it is for btm posterior and evaluate");
+  }
+  choice.weights = weights_for(forest, choice.members, prior, options.mixture.sample(),
                                scoring_place(forest, options.threads), options.quiet);
   if (options.top_experts < 0) throw input_error("--top-experts is {}, but can't be negative", options.top_experts);
   if (options.top_experts > 0) keep_top_experts(choice, forest, options, prompts);
@@ -93,33 +99,48 @@ GenerateChoice choose_ensemble(const Forest& forest, const GenerateChoiceOptions
   return choice;
 }
 
+GenerateChoice alone(const Member& member, const fs::path& tokenizer_folder) {
+  // Before the rest: g++ 12 destroys members in nested braces twice when one after them throws.
+  Tokenizer tokenizer = Tokenizer::load(tokenizer_folder);
+  return {member.name, {member}, {{1.0}}, std::move(tokenizer)};
+}
+
 }  // namespace
 
 GenerateChoice choose(const GenerateChoiceOptions& options, const std::vector<std::string>& prompts) {
   fs::path folder = options.source;
+  const bool one = !options.expert.empty() || !options.average.empty();
+  const bool weighs =
+      options.mixture.given() || options.with_seed || options.top_experts != 0 || options.drop_below != 0;
   if (fs::exists(folder / "config.json")) {
-    if (!options.expert.empty() || !options.average.empty() || options.mixture.given() || options.with_seed ||
-        options.top_experts != 0 || options.drop_below != 0) {
+    if (one || weighs) {
       throw input_error(
           "{} is one model: what chooses or weighs experts (--expert, --average, --domain ...) is for a forest",
           folder.string());
     }
-    return {folder.string(), {single_member(folder.string(), folder, "")}, {{1.0}}, Tokenizer::load(folder)};
+    return alone(single_member(folder.string(), folder, ""), folder);
   }
   Forest forest = open_forest(folder);
-  if (options.expert.empty() && options.average.empty()) return choose_ensemble(forest, options, prompts);
+  if (!one) return choose_ensemble(forest, options, prompts);
+  if (weighs) {
+    throw input_error(
+        "{} is one model: what weighs experts (--domain, --prior, --with-seed, --top-experts ...) is for the ensemble",
+        options.expert.empty() ? "--average " + options.average : "--expert " + options.expert);
+  }
   auto models = models_of(forest);
   Member member = options.average.empty() ? find_model(models, options.expert, forest)
                                           : parse_average(options.average, models, forest);
-  return {member.name, {member}, {{1.0}}, Tokenizer::load(forest.paths.tokenizer())};
+  return alone(member, forest.paths.tokenizer());
 }
 
 void GenerateChoiceOptions::add(Command& command) {
   command.add_option("SOURCE", source, "Folder of a forest, or of one model (Hugging Face layout)").required();
-  Option chosen =
-      command.add_option("--expert", expert, "One expert of the forest (or seed, dense) alone").type_name("NAME");
+  Option chosen = command.add_option("--expert", expert, "One expert of the forest (or seed, dense) alone")
+                      .type_name("NAME")
+                      .not_empty();
   command.add_option("--average", average, "An average of experts: all, or NAME[=WEIGHT],...")
       .type_name("NAMES")
+      .not_empty()
       .excludes(chosen);
   mixture.add(command);
   command

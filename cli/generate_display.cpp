@@ -1,7 +1,10 @@
 #include "cli/generate_display.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
+#include "btm/core/error.h"
 #include "btm/core/progress.h"
 #include "btm/core/settings.h"
 #include "btm/report/text_table.h"
@@ -10,8 +13,10 @@ namespace btm {
 namespace {
 
 void show(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  const bool whole = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!whole || std::fflush(stdout) != 0) {
+    throw failure("standard output can't be written: {}", std::strerror(errno));  // nobody sees what would come
+  }
 }
 
 Json to_json(const GenerateChoice& choice, const std::string& prompt, const Generation& out,
@@ -39,7 +44,8 @@ GenerateDisplay::GenerateDisplay(const GenerateDisplayOptions& options, const Ge
       choice_(choice),
       prompts_(prompts),
       streams_(!options.json && prompts.size() == 1),
-      colours_(options.show_experts && !options.json && is_terminal(stdout)) {
+      colours_(options.show_experts && !options.json && is_terminal(stdout)),
+      ended_(prompts.size()) {
   if (colours_) {
     for (std::size_t j = 0; j < choice.members.size(); ++j) {
       show(fmt::format("{}{}{}", j ? "  " : "", colour(j) + choice.members[j].name, kPlain));
@@ -53,19 +59,19 @@ void GenerateDisplay::add(std::string_view text, int expert) {
   if (streams_) show(painted(std::string(text), expert));
 }
 
-void GenerateDisplay::finish(const std::vector<Generation>& results) {
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    if (options_.json) {
-      fmt::print("{}\n", to_json(choice_, prompts_[i], results[i], options_).dump());
-      continue;
-    }
-    if (!streams_) {
-      begin(i);
-      show(results[i].text);
-    }
-    show(i + 1 < results.size() ? "\n\n" : "\n");
-    if (options_.show_experts && !colours_) list_experts(results[i]);
+void GenerateDisplay::take(std::size_t index, const Generation& out) {
+  ended_[index] = &out;
+  for (; shown_ < ended_.size() && ended_[shown_]; ++shown_) show_whole(shown_, *ended_[shown_]);
+}
+
+void GenerateDisplay::show_whole(std::size_t index, const Generation& out) {
+  if (options_.json) return show(to_json(choice_, prompts_[index], out, options_).dump() + "\n");
+  if (!streams_) {
+    begin(index);
+    show(out.text);
   }
+  show(index + 1 < ended_.size() ? "\n\n" : "\n");
+  if (options_.show_experts && !colours_) list_experts(out);
 }
 
 void GenerateDisplay::begin(std::size_t prompt) {

@@ -14,15 +14,17 @@ struct GenerateDisplayOptions {
   bool json = false, only_new = false, show_experts = false;
 };
 
-// Shows the text of a single prompt while it grows, that of several when all are done. Keeps references.
+// Shows the text of a single prompt while it grows, that of several in their order, each when it and those before it
+// are done. Keeps references. Throws Error(failed) when standard output takes no more.
 class GenerateDisplay {
  public:
   GenerateDisplay(const GenerateDisplayOptions& options, const GenerateChoice& choice,
                   const std::vector<std::string>& prompts);
   void add(std::string_view text, int expert);
-  void finish(const std::vector<Generation>& results);
+  void take(std::size_t index, const Generation& out);  // which has ended, and stays where it is
 
  private:
+  void show_whole(std::size_t index, const Generation& out);
   void begin(std::size_t prompt);
   std::string painted(std::string text, int expert) const;
   void list_experts(const Generation& out) const;
@@ -31,6 +33,8 @@ class GenerateDisplay {
   const GenerateChoice& choice_;
   const std::vector<std::string>& prompts_;
   bool streams_, colours_;
+  std::vector<const Generation*> ended_;  // [prompts]
+  std::size_t shown_ = 0;
 };
 
 }  // namespace btm

@@ -39,17 +39,6 @@ void require_known_command(CLI::App& app, int argc, char** argv) {
                          nearest.empty() ? "" : fmt::format("did you mean '{}'? ", nearest));
 }
 
-// Of all commands: an empty folder would be the one that the program was started in.
-void refuse_empty_words(CLI::App& app) {
-  const CLI::Validator not_empty(
-      [](const std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); }, "");
-  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
-    for (CLI::Option* option : command->get_options()) {
-      if (option->get_required()) option->check(not_empty);
-    }
-  }
-}
-
 int run(int argc, char** argv) {
   using namespace btm;
   CLI::App app{"Branch-Train-Merge: grow a forest of expert language models, mix them, take them away as one.", "btm"};
@@ -70,7 +59,6 @@ int run(int argc, char** argv) {
     add(app);
   }
   require_known_command(app, argc, argv);
-  refuse_empty_words(app);
   try {
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout)) {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "btm/core/files.h"
+#include "btm/core/format.h"
 #include "btm/core/hash.h"
 #include "btm/forest/lineage.h"
 #include "btm/model/average.h"
@@ -107,6 +108,27 @@ Json branch_of(const std::vector<Parent>& parents) {
   return settings_json(branch);
 }
 
+// Those that the run was trained on, or those given, of which the forest has tokens: a slip of the pen would be an
+// expert of a domain that no plan can have.
+std::vector<std::string> domains_of(const MergeArguments& options, const ForestPaths& paths, const TrainingJob& job) {
+  std::vector<std::string> trained_on, known;
+  for (const TrainingData& data : job.data) trained_on.push_back(data.domain);
+  if (options.domains.empty()) return trained_on;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(paths.tokens(""), none)) {
+    known.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(known);
+  known.insert(known.end(), trained_on.begin(), trained_on.end());
+  for (const std::string& domain : options.domains) {
+    if (std::ranges::find(known, domain) != known.end()) continue;
+    const std::string near = nearest_word(domain, known);
+    throw input_error("--domain {}: {} has no tokens of that domain; {}", domain, paths.root.string(),
+                      near.empty() ? "make them with btm prepare" : fmt::format("did you mean '{}'?", near));
+  }
+  return options.domains;
+}
+
 ExpertInfo expert_of_run(const MergeArguments& options, const Forest& forest) {
   fs::path run = options.run;
   TrainingJob job = load_job(run);
@@ -129,7 +151,7 @@ ExpertInfo expert_of_run(const MergeArguments& options, const Forest& forest) {
     base.domains.back().train_sha256 = data.train_sha256;
   }
   ExpertInfo info = info_of(task, base, *result);
-  if (!options.domains.empty()) info.domains = options.domains;
+  info.domains = domains_of(options, forest.paths, job);
   return info;
 }
 
@@ -158,7 +180,7 @@ void add_merge(CLI::App& app) {
   Command command(app, "merge", "Publish a finished run as an expert of the forest");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_option("RUN", options->run, "Folder of the run, as btm train left it").required();
-  command.add_option("--name", options->name, "Of the expert; default: the run's");
+  command.add_option("--name", options->name, "Of the expert; default: the run's").not_empty();
   command.add_option("--domain", options->domains, "It is the expert of these; default: those it was trained on");
   command.add_option("--cycle", options->cycle, "Default: one after its youngest parent").positive();
   command
@@ -168,9 +190,9 @@ void add_merge(CLI::App& app) {
   command.add_flag("--json", options->json, "Print its expert.json");
   command.footer(
       "\nThe same run merged again changes nothing. An expert of that name with another recipe, another tokenizer or\n"
-      "another shape is an error.\n\n"
+      "another shape is an error. A run starts from the folder that `btm branch` prints.\n\n"
       "  btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby\n"
-      "  btm train runs/ruby\n"
+      "  btm train --output runs/ruby --init init/ruby --tokens-from runs/demo/tokens/ruby --tokens 500k\n"
       "  btm merge runs/demo runs/ruby --name ruby");
   command.callback([options] { run_merge(*options); });
 }

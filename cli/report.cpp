@@ -76,10 +76,12 @@ void add_report(CLI::App& app) {
   Option json = command.add_flag("--json", options->json, "Print results/evaluation.json").excludes(markdown);
   command.add_option("--html", options->html, "Write one page with all tables and plots; it needs no other file")
       .type_name("FILE")
+      .not_empty()
       .excludes(markdown)
       .excludes(json);
   command.add_option("-o,--output", options->output, "Write every plot as SVG and CSV, every table as CSV")
       .type_name("DIR")
+      .not_empty()
       .excludes(markdown)
       .excludes(json);
   command.add_option("--study", options->studies, "Folder of a study (btm study) to show beside; several times")

@@ -10,6 +10,7 @@
 #include "btm/forest/edit_log.h"
 #include "btm/forest/lineage.h"
 #include "cli/command.h"
+#include "cli/nearest_model.h"
 
 namespace btm {
 namespace {
@@ -28,11 +29,13 @@ struct Found {
   std::vector<std::string> names;
   if (forest.seed) names.push_back(kSeedName);
   for (const ExpertInfo& info : forest.experts) names.push_back(info.name);
-  for (const ExpertInfo& info : forest.removed) names.push_back(info.name);
+  for (const ExpertInfo& info : forest.removed) {  // one of that name may live, or have been removed before
+    if (std::ranges::find(names, info.name) == names.end()) names.push_back(info.name);
+  }
   for (const PublishedComparison& comparison : published_comparisons(forest.paths)) {
     for (const ComparisonModel& model : comparison.models) names.push_back(model.name);
   }
-  std::string nearest = nearest_word(name, names);
+  std::string nearest = nearest_model(name, names);
   throw input_error("{}: no model '{}'; {}", forest.paths.root.string(), name,
                     !nearest.empty() ? fmt::format("did you mean '{}'?", nearest)
                     : names.empty()  ? std::string("the forest has none yet")

@@ -162,12 +162,14 @@ void Ensemble::read(int sequence, std::span<const TokenId> tokens, std::span<flo
     expert.decoder->reset(sequence);
     const std::size_t targets = log_probs.size() / experts_.size();
     auto own = log_probs.subspan(j * targets, targets);
-    std::ranges::copy(expert.decoder->append(tokens, sequence, own), logits(expert, sequence));
+    const std::span<const float> next = expert.decoder->append(tokens, sequence, own);
+    std::copy_n(next.data(), next.size(), logits(expert, sequence));
   });
   for (std::size_t j = 0; j < experts_.size(); ++j) {
     if (state.posterior.runs(j)) runs_ += static_cast<std::int64_t>(tokens.size());
   }
   state.length = static_cast<int>(tokens.size());
+  read_ += state.length;
 }
 
 // Takes the token that the experts' logits were for into the posterior.
@@ -200,9 +202,11 @@ void Ensemble::step(std::span<const int> sequences, std::span<const TokenId> tok
     std::span<const float> rows = expert.decoder->step(running, next);
     for (std::size_t i = 0; i < running.size(); ++i) {
       auto width = static_cast<std::size_t>(vocab_);
-      std::ranges::copy(rows.subspan(i * width, width), logits(expert, running[i]));
+      // Of pointers: libstdc++ 12's ranges::copy out of const floats is a loop over single ones.
+      std::copy_n(rows.data() + i * width, width, logits(expert, running[i]));
     }
   });
+  read_ += static_cast<std::int64_t>(tokens.size());
   runs_ += std::accumulate(runs.begin(), runs.end(), std::int64_t{0});
   for (int sequence : sequences) mix(sequence);
 }
@@ -215,8 +219,9 @@ void Ensemble::mix(int sequence) {
   std::span<float> scores = state.scores.span();
   std::ranges::fill(scores, 0.0f);
   for (std::size_t j = 0; j < weights.size(); ++j) {
-    if (weights[j] <= 0) continue;
-    add_probabilities(vocab_, logits(experts_[j], sequence), static_cast<float>(weights[j]), scores.data());
+    const auto weight = static_cast<float>(weights[j]);
+    if (weight <= 0) continue;
+    add_probabilities(vocab_, logits(experts_[j], sequence), weight, scores.data());
   }
   take_logs(vocab_, scores.data());
 }

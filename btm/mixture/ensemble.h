@@ -57,11 +57,15 @@ class Ensemble {
   // The posterior goes on.
   void reread(int sequence, std::span<const TokenId> tokens);
 
+  // The token into the posterior alone, of a text that ends with it: step() and reread() do so, too.
+  void observe(int sequence, TokenId token);
+
   int length(int sequence) const { return states_[static_cast<std::size_t>(sequence)].length; }
   // Of the next token [vocab]: log-probabilities of the mixture, or the logits of a single model. Until the next call.
   std::span<const float> scores(int sequence) const;
   void weights(int sequence, std::span<double> out) const;  // the posterior before the next token, [experts]
-  std::int64_t runs() const { return runs_; }               // tokens that experts have run so far, summed over experts
+  std::int64_t read() const { return read_; }               // tokens so far, the ones that were read again, too
+  std::int64_t runs() const { return runs_; }               // the same, each as often as experts have run it
 
  private:
   struct Expert {
@@ -84,7 +88,6 @@ class Ensemble {
   template <class Work>
   void for_each_expert(Work&& work);
   void read(int sequence, std::span<const TokenId> tokens, std::span<float> log_probs);
-  void observe(int sequence, TokenId token);
   void mix(int sequence);
   float* logits(Expert& expert, int sequence) const;
 
@@ -93,7 +96,7 @@ class Ensemble {
   std::vector<Expert> experts_;
   std::vector<State> states_;  // [sequences]
   std::size_t resident_ = 0;
-  std::int64_t runs_ = 0;
+  std::int64_t read_ = 0, runs_ = 0;
   ThreadTeam team_;
 };
 

@@ -9,7 +9,10 @@
 
 namespace btm {
 
-namespace {
+void check(const GenerateSettings& settings) {
+  if (settings.tokens < 1) throw input_error("tokens is {}, but must be at least 1", settings.tokens);
+  check(settings.sampler);
+}
 
 std::vector<TokenId> encode_prompt(const Ensemble& ensemble, const Tokenizer& tokenizer, const std::string& prompt) {
   if (prompt.empty()) throw input_error("the prompt is empty; give some text to go on from");
@@ -25,6 +28,8 @@ std::vector<TokenId> encode_prompt(const Ensemble& ensemble, const Tokenizer& to
   return tokens;
 }
 
+namespace {
+
 SamplerSettings with_seed(SamplerSettings settings, std::size_t index) {
   settings.random_seed += static_cast<std::int64_t>(index);
   return settings;
@@ -39,6 +44,7 @@ class Course {
         sequence_(sequence),
         tokenizer_(tokenizer),
         settings_(settings),
+        index_(index),
         result_(result),
         sampler_(with_seed(settings.sampler, index)),
         history_(result.prompt),
@@ -51,6 +57,7 @@ class Course {
   }
 
   int sequence() const { return sequence_; }
+  std::size_t index() const { return index_; }
   TokenId last() const { return history_.back(); }
 
   // Draws the next token; false when the text has ended.
@@ -63,9 +70,11 @@ class Course {
     result_.tokens.push_back({token, static_cast<int>(best - weights_.begin()), *best});
     // A vocabulary padded to a round size has ids that stand for no text.
     bool has_text = token < tokenizer_.vocab_size();
-    if (stream_.add(has_text ? tokenizer_.decode(std::span(&token, 1)) : "")) return end("stop");
-    if (static_cast<std::int64_t>(result_.tokens.size()) == settings_.tokens) return end("tokens");
-    return true;
+    const bool stops = stream_.add(has_text ? tokenizer_.decode(std::span(&token, 1)) : "");
+    if (!stops && static_cast<std::int64_t>(result_.tokens.size()) < settings_.tokens) return true;
+    ensemble_.observe(sequence_, token);
+    ensemble_.weights(sequence_, weights_);
+    return end(stops ? "stop" : "tokens");
   }
 
   // Makes room for the last token by reading the later half again, the token with it; false if there is room.
@@ -88,10 +97,11 @@ class Course {
   int sequence_;
   const Tokenizer& tokenizer_;
   const GenerateSettings& settings_;
+  std::size_t index_;
   Generation& result_;
   Sampler sampler_;
   std::vector<TokenId> history_;
-  std::vector<double> weights_;  // [experts], before the newest token
+  std::vector<double> weights_;  // [experts], before the newest token; at the end after it
   TextStream stream_;
 };
 
@@ -99,8 +109,8 @@ class Course {
 
 std::vector<Generation> generate(Ensemble& ensemble, const Tokenizer& tokenizer,
                                  const std::vector<std::string>& prompts, const GenerateSettings& settings,
-                                 const EmitText& emit) {
-  if (settings.tokens < 1) throw input_error("tokens is {}, but must be at least 1", settings.tokens);
+                                 const EmitText& emit, const TakeGeneration& done) {
+  check(settings);
   std::vector<Generation> results(prompts.size());
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     results[i].prompt = encode_prompt(ensemble, tokenizer, prompts[i]);
@@ -109,14 +119,15 @@ std::vector<Generation> generate(Ensemble& ensemble, const Tokenizer& tokenizer,
   std::vector<int> free;                         // sequences of the ensemble
   for (int i = ensemble.sequences() - 1; i >= 0; --i) free.push_back(i);
   for (std::size_t next = 0; next < prompts.size() || !courses.empty();) {
-    throw_if_interrupted();
+    if (interrupted()) throw Error(Cause::interrupted, "interrupted; prompts that were not done have no text");
     for (; next < prompts.size() && !free.empty(); ++next) {
       courses.push_back(
           std::make_unique<Course>(ensemble, free.back(), tokenizer, settings, next, results[next], emit));
       free.pop_back();
     }
-    std::erase_if(courses, [&free](const std::unique_ptr<Course>& course) {
+    std::erase_if(courses, [&](const std::unique_ptr<Course>& course) {
       if (course->draw()) return false;
+      if (done) done(course->index(), results[course->index()]);
       free.push_back(course->sequence());
       return true;
     });

@@ -23,6 +23,8 @@ void visit(GenerateSettings& s, F&& f) {
   visit(s.sampler, f);
 }
 
+void check(const GenerateSettings& settings);  // throws Error(input) for values out of range
+
 struct GeneratedToken {
   TokenId id;
   int expert;     // of the largest weight when it was drawn
@@ -40,12 +42,20 @@ struct Generation {
 // Takes a piece of the text of prompt `index`; `expert` drove the token that completed it.
 using EmitText = std::function<void(std::size_t index, std::string_view text, int expert)>;
 
+// Takes what prompt `index` got, when it has ended.
+using TakeGeneration = std::function<void(std::size_t index, const Generation& out)>;
+
+// Throws Error(input) for a prompt that can't be gone on from: empty, longer than the context, of tokens that the
+// models don't have.
+std::vector<TokenId> encode_prompt(const Ensemble& ensemble, const Tokenizer& tokenizer, const std::string& prompt);
+
 // One generation for each prompt, as many at once as the ensemble has sequences. Prompt i is sampled with random_seed +
-// i, so what it gets doesn't depend on the other prompts. Hands the text to `emit` as it grows. When the context is
-// full, its later half is read again as the new context. Throws Error(input): empty prompt, prompt longer than the
-// context, settings out of range; Error(interrupted) on a signal.
+// i, so what it gets doesn't depend on the other prompts. Hands the text to `emit` as it grows,
+// and what a prompt got to `done` as soon as it has ended. When the context is full, its later half is read again as
+// the new context. Throws what check() and encode_prompt() throw, before it emits anything; Error(interrupted) on a
+// signal.
 std::vector<Generation> generate(Ensemble& ensemble, const Tokenizer& tokenizer,
                                  const std::vector<std::string>& prompts, const GenerateSettings& settings,
-                                 const EmitText& emit);
+                                 const EmitText& emit, const TakeGeneration& done = nullptr);
 
 }  // namespace btm

@@ -30,7 +30,7 @@ std::optional<Member> seed_member(const Forest& forest) {
 Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights) {
   double sum = std::accumulate(weights.begin(), weights.end(), 0.0), kept = 0;
   for (double weight : weights) kept += weight < kLeastShare * sum ? 0 : weight;
-  if (!(kept > 0)) throw input_error("the weights of the average {} sum to {}", name, sum);
+  if (!(kept > 0)) throw input_error("{}: its weights sum to {}; at least one must be more than 0", name, sum);
   Member average{name, {}, {}};
   std::string identity = "average";
   for (std::size_t j = 0; j < members.size(); ++j) {

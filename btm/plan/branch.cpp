@@ -48,16 +48,18 @@ void normalise(std::vector<Parent>& parents) {
   for (Parent& parent : parents) parent.weight /= sum;
 }
 
-// The lineage says of what is branched that it comes from weights of this hash.
-void require_intact(const ForestPaths& paths, const Parent& parent) {
-  const std::string found = weights_sha256(folder_of(paths, parent.name));
-  if (found == parent.sha256) return;
-  throw input_error("{}: damaged, its weights have SHA-256 {} instead of {}; `btm verify {}` says what can be done",
-                    folder_of(paths, parent.name).string(), found.substr(0, 12), parent.sha256.substr(0, 12),
-                    paths.root.string());
+}  // namespace
+
+void require_intact(const std::filesystem::path& folder, const std::string& sha256, const std::string& remedy) {
+  const std::string found = weights_sha256(folder);
+  if (found == sha256) return;
+  throw input_error("{}: damaged, its weights have SHA-256 {} instead of {}; {}", folder.string(), found.substr(0, 12),
+                    sha256.substr(0, 12), remedy);
 }
 
-}  // namespace
+std::string verify_advice(const ForestPaths& paths) {
+  return fmt::format("`btm verify {}` says what can be done", paths.root.string());
+}
 
 std::vector<Parent> branch_parents(const BranchSettings& settings, const Forest& forest,
                                    const std::vector<const ExpertInfo*>& candidates, const std::string& domain,
@@ -85,7 +87,9 @@ std::filesystem::path branch_weights(const std::vector<Parent>& parents, const F
   if (parents.empty()) return {};
   require_replaceable(output, kAverageRecord, "average");
   if (parents.size() == 1) return folder_of(paths, parents.front().name);
-  for (const Parent& parent : parents) require_intact(paths, parent);
+  for (const Parent& parent : parents) {
+    require_intact(folder_of(paths, parent.name), parent.sha256, verify_advice(paths));
+  }
   std::vector<WeightedFolder> sources;
   sources.reserve(parents.size());
   for (const Parent& parent : parents)

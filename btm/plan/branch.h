@@ -18,6 +18,11 @@ std::vector<Parent> branch_parents(const BranchSettings& settings, const Forest&
                                    const std::vector<const ExpertInfo*>& candidates, const std::string& domain,
                                    const ScoringPlace& place);
 
+// Throws Error(input) that ends with the remedy if the weights in the folder don't have this hash: what is made of them
+// is said to come from weights of it.
+void require_intact(const std::filesystem::path& folder, const std::string& sha256, const std::string& remedy);
+std::string verify_advice(const ForestPaths& paths);  // the remedy in a forest
+
 // The folder with the initial weights: the parent's own where there is one, else their average written to `output`.
 std::filesystem::path branch_weights(const std::vector<Parent>& parents, const ForestPaths& paths,
                                      const std::filesystem::path& output);

@@ -7,8 +7,10 @@
 #include <set>
 
 #include "btm/core/files.h"
+#include "btm/core/format.h"
 #include "btm/core/log.h"
-#include "btm/forest/paths.h"
+#include "btm/forest/comparisons.h"
+#include "btm/plan/comparisons.h"
 #include "btm/plan/plan.h"
 
 namespace btm {
@@ -151,6 +153,83 @@ std::vector<Task> tasks_of(const Study& study) {
   return tasks;
 }
 
+// Rows that the results of a plan can have.
+std::vector<std::string> rows_of(const Plan& plan) {
+  std::vector<std::string> rows{kSeedName};
+  for (const ComparisonSettings& comparison : plan.compare) rows.push_back(comparison_name(comparison));
+  for (const PublishedComparison& there : published_comparisons({plan.forest})) rows.push_back(there.name);
+  rows.insert(rows.end(), plan.evaluate.mixtures.begin(), plan.evaluate.mixtures.end());
+  rows.insert(rows.end(), {"best_single", "oracle"});
+  return rows;
+}
+
+// Single domains and means over several that they can have.
+std::vector<std::string> shown_domains(const Plan& plan) {
+  std::vector<std::string> shown{"train", "all"};
+  if (!domains_of_role(plan, Role::novel).empty()) shown.insert(shown.begin() + 1, "novel");
+  for (const auto& [name, domain] : plan.domains) shown.push_back(name);
+  return shown;
+}
+
+struct Shown {
+  std::vector<std::string> rows, domains;
+};
+
+void require_known(const std::string& word, const std::vector<std::string>& known, const std::string& where) {
+  if (std::ranges::find(known, word) != known.end()) return;
+  std::vector<std::string> once;
+  for (const std::string& each : known) {
+    if (std::ranges::find(once, each) == once.end()) once.push_back(each);
+  }
+  const std::string nearest = nearest_word(word, once);
+  throw input_error("{}: '{}' is not one of {}{}", where, word, fmt::join(once, ", "),
+                    nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+}
+
+// What a variant names itself is in its own results; what the series name, in those of some variant.
+void check_series(const Study& study, const std::vector<Task>& tasks, const std::vector<Plan>& plans) {
+  Shown shared;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const Shown own{rows_of(plans[i]), shown_domains(plans[i])};
+    for (const StudyVariant* variant : tasks[i].variants) {
+      auto check = [&](const std::string& word, const char* key, const std::vector<std::string>& known,
+                       std::vector<std::string>& all) {
+        if (word.empty()) {
+          all.insert(all.end(), known.begin(), known.end());
+        } else {
+          require_known(word, known, fmt::format("study {}, variant {}: {}", study.study, variant->name, key));
+        }
+      };
+      check(variant->row, "row", own.rows, shared.rows);
+      check(variant->domains, "domains", own.domains, shared.domains);
+    }
+  }
+  for (std::size_t i = 0; i < study.series.size(); ++i) {
+    const std::string where = fmt::format("study {}: series[{}]", study.study, i);
+    const StudySeries& series = study.series[i];
+    if (!shared.rows.empty()) require_known(series.row, shared.rows, where + ".row");
+    if (!shared.domains.empty()) require_known(series.domains, shared.domains, where + ".domains");
+    require_known(series.measure, {"perplexity", "bits_per_byte"}, where + ".measure");
+  }
+}
+
+// The plan of each task. All are read before any is grown: a mistake in the last one shows at once.
+std::vector<Plan> load_plans(const Study& study, const std::vector<Task>& tasks) {
+  std::vector<Plan> plans;
+  for (const Task& task : tasks) {
+    try {
+      plans.push_back(load_plan(study.plan, task.set));
+      if (plans.back().cycles.empty()) {
+        throw input_error("{}: there are no cycles, so no results to compare; add some", study.plan);
+      }
+    } catch (const Error& e) {
+      throw Error(e.cause(),
+                  fmt::format("study {}, variant {}: {}", study.study, task.variants.front()->name, e.what()));
+    }
+  }
+  return plans;
+}
+
 // The other forests that are there of this study and of those beside it.
 std::vector<fs::path> forests_beside(const Study& study, const fs::path& own) {
   std::vector<fs::path> forests;
@@ -192,15 +271,8 @@ Study load_study(const fs::path& file) {
 
 Json run_study(const Study& study, const GrowOptions& options) {
   std::vector<Task> tasks = tasks_of(study);
-  std::vector<Plan> plans;  // all are read before any is grown: a mistake in the last one shows at once
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    try {
-      plans.push_back(load_plan(study.plan, tasks[i].set));
-    } catch (const Error& e) {
-      throw Error(e.cause(),
-                  fmt::format("study {}, variant {}: {}", study.study, tasks[i].variants.front()->name, e.what()));
-    }
-  }
+  const std::vector<Plan> plans = load_plans(study, tasks);
+  check_series(study, tasks, plans);
   std::vector<Grown> grown;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     log_info(fmt::format("study {}: forest {} ({} of {})", study.study, tasks[i].forest.filename().string(), i + 1,
@@ -208,6 +280,7 @@ Json run_study(const Study& study, const GrowOptions& options) {
     GrowOptions own = options;
     own.neighbours = forests_beside(study, plans[i].forest);
     const Json evaluation = grow(plans[i], own).evaluation;
+    if (evaluation.is_null()) throw input_error("{}: it has no experts to evaluate", tasks[i].forest.string());
     for (const StudyVariant* variant : tasks[i].variants) grown.push_back({variant->name, tasks[i].forest, evaluation});
   }
   Json results = results_of(study, grown);

@@ -62,6 +62,8 @@ class Errors(ForestCase):
     def test_branches_that_cannot_be(self):
         self.grow_refused(["cycles[0].branch.top_k", "-1"], "cycles.0.branch.top_k=-1")
         self.grow_refused(["cycles[0].branch.sequences", "0"], "cycles.0.branch.sequences=0")
+        self.refused("grow", self.plan, "--dry-run", "--set", "cycles.0.branch={weights: {seed: 0}}", says="cycles[0].branch.weights: all are 0")
+        self.refused("grow", self.plan, "--dry-run", "--set", "tokenizer.vocab_size=100", says=["tokenizer.vocab_size is 100", "257"])
 
     def test_a_parent_that_nobody_has_is_told_before_any_work(self):
         cycles = "cycles=[{experts: [python], tokens: 20k}, {experts: [cpp], tokens: 20k, branch: {weights: {pyton: 1}}}]"
@@ -195,7 +197,9 @@ class Errors(ForestCase):
         btm("prepare", "--tokenizer", self.forest / "tokenizer", "--text", self.folder / "c.jsonl.gz", "--output", self.forest / "tokens/c")
         btm("train", "--output", run, "--init", self.forest / "seed", "--tokens-from", self.forest / "tokens/c", "--tokens", "10k",
             "--set", "training.batch_tokens=512", "--quiet")
-        btm("merge", self.forest, run)
+        self.refused("merge", self.forest, run, "--domain", "pyton", says=["--domain pyton", "did you mean 'python'?"])
+        self.assertFalse((self.forest / "experts/c").exists())
+        btm("merge", self.forest, run, "--domain", "c")
         btm("grow", self.plan, "--set", "compare=[]")
         self.grow_refused(["compare", "'c'", "domains.c.text"])
         btm("grow", self.plan, "--set", f"domains.c.text={self.folder}/c.jsonl.gz")
@@ -211,6 +215,10 @@ class Errors(ForestCase):
         init = self.folder / "init"
         self.refused("branch", self.forest, "python", "--from", "uniform", "--output", init, says=["experts/cpp", "btm verify"])
         self.assertFalse(init.exists())
+        for sources in (["--forest", self.forest, "python", "cpp"], [path.parent, self.forest / "experts/python"],
+                        ["--forest", self.forest, "--weights", "uniform"]):
+            self.refused("average", *sources, "--output", init, says=["experts/cpp", "damaged"])
+            self.assertFalse(init.exists())
 
     def test_results_that_are_none_are_made_anew(self):
         btm("grow", self.plan, "--set", "compare=[]")
@@ -234,11 +242,36 @@ class Errors(ForestCase):
         self.refused("remove", self.forest, "cpp", "--retrain", says="forest.yaml")
         self.assertTrue((self.forest / "experts/cpp/model.safetensors").exists())
 
+    def test_nothing_is_removed_whose_children_would_have_no_parent(self):
+        self.edit_plan("  - {experts: [python, cpp], tokens: 20k, branch: {from: seed}}",
+                       "  - {experts: [python], tokens: 20k}\n  - {experts: [cpp], tokens: 20k, branch: posterior}")
+        btm("grow", self.plan, "--set", "compare=[]")
+        self.refused("remove", self.forest, "python", "--retrain", "-y", says=["cycles[1].branch", "posterior", "nothing was removed"])
+        for name in ("python", "cpp"):
+            self.assertTrue((self.forest / f"experts/{name}/model.safetensors").exists())
+        self.assertIn("nothing to do", btm("grow", self.plan, "--set", "compare=[]").stderr)
+
+    def test_folders_that_are_no_forests_are_left_alone(self):
+        own = self.forest / "tokenizer"
+        own.mkdir(parents=True)
+        (own / "tokenizer.json").write_text("mine")
+        for dry in ([], ["--dry-run"]):
+            self.refused("grow", self.plan, *dry, says=[str(own), "forest"])
+        self.assertEqual([path.name for path in self.forest.rglob("*")], ["tokenizer", "tokenizer.json"])
+        self.assertEqual((own / "tokenizer.json").read_text(), "mine")
+
     def test_expert_of_another_tokenizer_or_shape(self):
         btm("grow", self.plan)
         for name, override in (("other", "tokenizer.sample_bytes=50k"), ("wide", "model.width=48")):
             other = self.folder / name
             btm("grow", self.plan, "--set", f"forest={other}", "--set", override, "--set", "compare=[]")
+            if name == "other":
+                new = self.folder / "new"
+                self.refused("train", "--output", new, "--init", self.forest / "seed", "--tokens-from", other / "tokens/cpp",
+                             "--tokens", "10k", says=[str(other / "tokens/cpp"), "another tokenizer"])
+                self.refused("train", "--output", new, "--init", self.forest / "seed", "--tokenizer", other / "tokenizer",
+                             "--tokens-from", other / "tokens/cpp", "--tokens", "10k", says=[str(self.forest / "seed"), "tokenizer"])
+                self.assertFalse(new.exists())
             run = self.folder / f"run-{name}"
             (run / "model").mkdir(parents=True)
             for file in (other / "experts/cpp").iterdir():
@@ -251,6 +284,12 @@ class Errors(ForestCase):
     def test_unknown_expert_names_the_nearest(self):
         btm("grow", self.plan)
         self.refused("show", self.forest, "pyton", says="python")
+        for option in (["--domain", "cpp"], ["--with-seed"], ["--top-experts", "1"], ["--drop-below", "0.1"]):
+            for one in ("--expert", "--average"):
+                self.refused("generate", self.forest, one, "cpp", "--prompt", "a", *option, says=[f"{one} cpp", "one model"])
+        self.refused("generate", self.forest, "--prompt", "a", "--prior", "updating", says=["--prior updating", "btm posterior"])
+        self.refused("average", "--forest", self.forest, "--weights", "uniform", "--top-k", "1", "--output", self.folder / "mean",
+                     says=["uniform", "--top-k"])
 
     # ---- the disk
 

@@ -2,6 +2,7 @@
 import json
 import math
 import pathlib
+import shutil
 import unittest
 
 import torch
@@ -133,6 +134,9 @@ class Models(ForestCase):
             (["generate", self.forest, "--prompt", "x", "--domain", "nmpy"], "did you mean numpy"),
             (["generate", self.forest, "--prompt", "x", "--memory", "1k"], "--memory"),
             (["generate", self.forest, "--prompt", "x", "--drop-below", "2"], "drop_below"),
+            (["generate", self.forest, "--prompt", "x", "--average", "python=0"], "average: its weights sum to 0"),
+            (["generate", self.forest, "--prompt", "x", "--average", ""], "--average: must not be empty"),
+            (["report", self.forest, "--html", ""], "--html: must not be empty"),
             (["average", "--forest", self.forest, "--weights", "fited", "--output", self.folder / "o"], "did you mean fitted"),
             (["average", "--forest", self.forest, "--weights", "em", "--output", self.folder / "o"], "--domain"),
             (["average", "--forest", self.forest, "python=-1", "cpp=1", "--output", self.folder / "o"], "-1"),
@@ -144,6 +148,36 @@ class Models(ForestCase):
                 self.assertIn(says, message)
                 self.assertTrue(message.startswith("btm: "), message)
         self.assertFalse((self.folder / "o").exists())
+
+    def test_prompts_are_checked_before_any_is_shown(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        lines, json_lines = self.folder / "p.txt", self.folder / "p.jsonl"
+        lines.write_text("x\n\ny\n")
+        json_lines.write_text('{"text": "x"}\n\n{"text": "' + "word " * 99 + '"}\n')
+        for words, says in (
+            (["--prompts", lines], "p.txt:2: the prompt is empty"),
+            (["--prompts", json_lines], "p.jsonl, prompt 2: the prompt has"),
+            (["--prompt", "x", "--tokens", "0"], "tokens is 0"),
+        ):
+            with self.subTest(words=words):
+                done = btm("generate", self.forest, *words, code=2)
+                self.assertIn(says, done.stderr)
+                self.assertEqual(done.stdout, "")
+        tokenizer = self.forest / "experts/cpp/tokenizer.json"
+        tokenizer.unlink()  # it may share its bytes with others by a hard link
+        tokenizer.write_text("bad")
+        self.assertIn("tokenizer.json", btm("generate", tokenizer.parent, "--prompt", "x", code=2).stderr)
+
+    def test_models_of_a_comparison_of_several_are_found_by_name(self):
+        btm("grow", self.plan)
+        for name in ("python", "cpp"):
+            shutil.copytree(self.forest / "comparisons/dense", self.forest / "comparisons/demix" / name)
+        for words in (["show", self.forest, "demix"], ["generate", self.forest, "--prompt", "x", "--expert", "demix"],
+                      ["average", "--forest", self.forest, "demix", "--output", self.folder / "o"]):
+            self.assertRegex(btm(*words, code=2).stderr, "did you mean '?demix/cpp")
+        btm("average", "--forest", self.forest, "demix/python=1", "python=1", "--output", self.folder / "o")
+        record = json.loads((self.folder / "o/average.json").read_text())
+        self.assertEqual([source["folder"] for source in record["sources"]], ["comparisons/demix/python", "experts/python"])
 
 
 if __name__ == "__main__":

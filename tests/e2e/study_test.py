@@ -1,6 +1,7 @@
 """btm study: variants of a plan that share what has an equal recipe."""
 import json
 import os
+import pathlib
 import unittest
 
 from support import ForestCase, btm
@@ -55,10 +56,7 @@ class Study(ForestCase):
 
     def test_shares_with_the_study_beside_it(self):
         btm("study", self.study)
-        other = self.folder / "other.yaml"
-        other.write_text(STUDY.format(folder=self.folder).replace("/study", "/other")
-                         .replace("  - {name: none, x: 0, set: [seed.tokens=0, cycles.0.tokens=35k]}\n", ""))
-        btm("study", other)
+        btm("study", self.other_study())
         for file in ("seed/model.safetensors", "experts/python/model.safetensors", "tokens/cpp/train.bin"):
             self.assertTrue(os.path.samefile(self.folder / "study/some" / file, self.folder / "other/some" / file), file)
         self.assertTrue(os.path.samefile(self.folder / "study/none/tokenizer/tokenizer.json",
@@ -68,6 +66,25 @@ class Study(ForestCase):
         self.assertEqual(scores[0], scores[1])
         self.assertTrue(os.path.samefile(self.folder / "study/some/results/scores" / scores[0][0],
                                          self.folder / "other/some/results/scores" / scores[0][0]))
+
+    def other_study(self):
+        """Beside the first, of some of its variants."""
+        other = self.folder / "other.yaml"
+        other.write_text(STUDY.format(folder=self.folder).replace("/study", "/other")
+                         .replace("  - {name: none, x: 0, set: [seed.tokens=0, cycles.0.tokens=35k]}\n", ""))
+        return other
+
+    def test_a_damaged_model_is_not_taken_over(self):
+        btm("study", self.study)
+        weights = pathlib.Path("some/experts/cpp/model.safetensors")
+        whole = (self.folder / "study" / weights).read_bytes()
+        with (self.folder / "study" / weights).open("r+b") as file:  # in all forests that share it
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([whole[-1] ^ 1]))
+        error = btm("study", self.other_study()).stderr
+        self.assertIn(f"{weights.parent.name}: damaged, so it isn't taken over", error)
+        self.assertFalse(os.path.samefile(self.folder / "study" / weights, self.folder / "other" / weights))
+        btm("verify", self.folder / "other/some")
 
     def test_random_seeds_give_a_spread(self):
         self.study.write_text(self.study.read_text().replace("variants:", "random_seeds: [1, 2]\nvariants:"))
@@ -81,10 +98,28 @@ class Study(ForestCase):
         self.assertIn("more_experts", message)
         self.assertFalse((self.folder / "study").exists())
 
-    def test_a_row_that_no_variant_has_is_named(self):
-        self.study.write_text(self.study.read_text().replace("average_uniform", "average_unform"))
+    def test_what_no_results_can_have_is_told_before_any_is_grown(self):
+        right = self.study.read_text()
+        for old, new, says in (
+            ("row: average_uniform", "row: average_unform", "series[1].row: 'average_unform'|did you mean 'average_uniform'?"),
+            ("domains: numpy", "domains: nmpy", "series[2].domains: 'nmpy'|did you mean 'numpy'?"),
+            ("bits_per_byte", "bits", "series[2].measure: 'bits'|perplexity, bits_per_byte"),
+            ("x: 43", "x: 43, row: dense", "variant some: row: 'dense'|seed, ensemble"),  # compare is empty
+            ('set: ["compare=[]"]', 'set: ["compare=[]", "cycles=[]"]\n', "variant none: |cycles"),
+        ):
+            with self.subTest(new=new):
+                self.assertIn(old, right)
+                self.study.write_text(right.replace(old, new).replace(", cycles.0.tokens=35k", "" if "cycles=[]" in new else ", cycles.0.tokens=35k"))
+                error = btm("study", self.study, code=2).stderr
+                for word in says.split("|"):
+                    self.assertIn(word, error)
+                self.assertFalse((self.folder / "study").exists())
+
+    def test_a_row_that_no_variant_turns_out_to_have_is_named(self):
+        self.edit_plan("top_1,", "top_1, top_4,")  # with two experts it is the ensemble
+        self.study.write_text(self.study.read_text().replace("average_uniform", "top_4"))
         error = btm("study", self.study, code=2).stderr
-        for word in ("average_unform", "ensemble", "average_uniform"):
+        for word in ("top_4", "ensemble", "average_uniform"):
             self.assertIn(word, error)
         self.assertTrue((self.folder / "study/some/results/evaluation.json").exists(), "what was grown stays")
 

@@ -150,6 +150,7 @@ TEST_F(Commands, MergeReadsTheSourcesOfAnAverage) {
     return WeightedFolder{model, weight, {}, load_expert(model).weights_sha256};
   };
   average_checkpoints({source(paths.seed(), 1), source(paths.expert("python"), 3)}, init);
+  for (const char* domain : {"x", "y"}) make_folders(paths.tokens(domain));
   btm({"merge", root, run("ruby", init), "--name", "gem", "--domain", "x", "--domain", "y", "--cycle", "7"});
   ExpertInfo info = load_expert(paths.expert("gem"));
   ASSERT_EQ(info.parents.size(), 2u);

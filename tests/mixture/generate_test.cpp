@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
@@ -131,6 +132,16 @@ TEST(Generate, RefusesPromptsThatCannotBe) {
   EXPECT_THROW(generate_one("gpt2", "nub", greedy(0)), Error);
 }
 
+TEST(Generate, AllPromptsAreCheckedBeforeAnythingIsEmitted) {
+  Ensemble ensemble({member("gpt2")}, {{1.0}}, {});
+  const Tokenizer tokenizer = tokenizer_of("gpt2");
+  EXPECT_EQ(encode_prompt(ensemble, tokenizer, "nub"), tokenizer.encode("nub"));
+  std::string emitted;
+  const auto emit = [&](std::size_t, std::string_view text, int) { emitted += text; };
+  EXPECT_THROW(generate(ensemble, tokenizer, {"nub", ""}, greedy(5), emit), Error);
+  EXPECT_EQ(emitted, "");
+}
+
 // ---- the ensemble
 
 std::vector<Member> experts() {
@@ -172,7 +183,12 @@ TEST(EnsembleGeneration, PromptsOfABatchGrowAsIfAlone) {
   settings.tokens = 50;  // past the context, too
   Tokenizer tokenizer = tokenizer_of("expert_0");
   Ensemble together(experts(), weights_of(prompts[0]["runs"][1]), {.sequences = 3, .threads = 2});
-  auto batch = generate(together, tokenizer, texts, settings, ignore);
+  std::vector<std::size_t> ended;
+  auto batch = generate(together, tokenizer, texts, settings, ignore, [&](std::size_t i, const Generation& out) {
+    EXPECT_FALSE(out.reason.empty());
+    ended.push_back(i);
+  });
+  EXPECT_EQ(std::set<std::size_t>(ended.begin(), ended.end()).size(), texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
     Ensemble alone(experts(), weights_of(prompts[0]["runs"][1]), {});
     GenerateSettings own = settings;
@@ -182,6 +198,22 @@ TEST(EnsembleGeneration, PromptsOfABatchGrowAsIfAlone) {
     EXPECT_EQ(ids(batch[i]), ids(out)) << i;
   }
   EXPECT_NE(batch.front().text, batch.back().text);  // the same prompt, another place in the random sequence
+}
+
+TEST(EnsembleGeneration, TellsThePosteriorAfterTheLastToken) {
+  Json c = cases()["ensemble"]["prompts"][1];
+  const MixtureWeights weights = weights_of(c["runs"][0]);
+  Ensemble ensemble(experts(), weights, {});
+  for (const int tokens : {1, 5}) {
+    Generation out = generate(ensemble, tokenizer_of("expert_0"), {c["prompt"]}, greedy(tokens), ignore).front();
+    std::vector<TokenId> whole = out.prompt;
+    for (const TokenId id : ids(out)) whole.push_back(id);
+    Ensemble again(experts(), weights, {});
+    again.begin(0, whole);
+    std::vector<double> expected(again.experts());
+    again.weights(0, expected);
+    for (std::size_t j = 0; j < expected.size(); ++j) EXPECT_NEAR(out.posterior[j], expected[j], 1e-5) << tokens;
+  }
 }
 
 TEST(EnsembleGeneration, WithLittleMemoryTheTextIsTheSame) {
