@@ -74,7 +74,12 @@ fs::path replace_folder(const fs::path& from, const fs::path& to) {
   if (!unable || ::rename(to.c_str(), old.c_str()) != 0) {
     throw input_error("{}: can't be put in place: {}", to.string(), write_reason(errno));
   }
-  rename_over(from, to);
+  try {
+    rename_over(from, to);
+  } catch (const Error&) {
+    ::rename(old.c_str(), to.c_str());  // as it was
+    throw;
+  }
   return old;
 }
 

@@ -119,7 +119,7 @@ std::vector<Generation> generate(Ensemble& ensemble, const Tokenizer& tokenizer,
   std::vector<int> free;                         // sequences of the ensemble
   for (int i = ensemble.sequences() - 1; i >= 0; --i) free.push_back(i);
   for (std::size_t next = 0; next < prompts.size() || !courses.empty();) {
-    if (interrupted()) throw Error(Cause::interrupted, "interrupted; prompts that were not done have no text");
+    if (interrupted()) throw Error(Cause::interrupted, "interrupted before all text was generated");
     for (; next < prompts.size() && !free.empty(); ++next) {
       courses.push_back(
           std::make_unique<Course>(ensemble, free.back(), tokenizer, settings, next, results[next], emit));
