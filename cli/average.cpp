@@ -38,30 +38,18 @@ NamedWeight parse_source(const std::string& text) {
   return fs::exists(text) ? NamedWeight{text, {}} : parse_named_weight(text);
 }
 
-std::vector<std::string> model_names(const ForestPaths& paths) {
-  std::vector<std::string> names{kSeedName};
+// The folders of the forest's models, by name.
+std::vector<std::pair<std::string, fs::path>> models_in(const ForestPaths& paths) {
+  std::vector<std::pair<std::string, fs::path>> models;
+  if (fs::is_directory(paths.seed())) models.emplace_back(kSeedName, paths.seed());
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(paths.experts(), none)) {
-    names.push_back(entry.path().filename().string());
+    models.emplace_back(entry.path().filename().string(), entry.path());
   }
   for (const PublishedComparison& comparison : published_comparisons(paths)) {
-    for (const ComparisonModel& model : comparison.models) names.push_back(model.name);
+    for (const ComparisonModel& model : comparison.models) models.emplace_back(model.name, model.folder);
   }
-  return names;
-}
-
-// The folder of the forest's model of that name; empty if there is none.
-fs::path find_model(const ForestPaths& paths, const std::string& name) {
-  const bool plain = !name.empty() && name.find('/') == std::string::npos && name.front() != '.';
-  for (const fs::path& folder : {paths.seed(), paths.expert(name)}) {
-    if (plain && folder.filename() == name && fs::is_directory(folder)) return folder;
-  }
-  for (const PublishedComparison& comparison : published_comparisons(paths)) {
-    for (const ComparisonModel& model : comparison.models) {
-      if (model.name == name) return model.folder;
-    }
-  }
-  return {};
+  return models;
 }
 
 // A model that btm trained knows its hash wherever it lies.
@@ -73,16 +61,20 @@ WeightedFolder published_source(const fs::path& folder, const std::string& name,
 
 // A model of the forest by its name, else a folder.
 WeightedFolder find_source(const std::string& name, const std::string& forest) {
+  std::vector<std::string> known;
   if (!forest.empty()) {
-    ForestPaths paths{forest};
-    if (const fs::path folder = find_model(paths, name); !folder.empty()) {
-      return published_source(folder, folder.lexically_relative(paths.root).string(), verify_advice(paths));
+    const ForestPaths paths{forest};
+    for (const auto& [model, folder] : models_in(paths)) {
+      if (model == name) {
+        return published_source(folder, folder.lexically_relative(paths.root).string(), verify_advice(paths));
+      }
+      known.push_back(model);
     }
   }
   if (is_published(name)) return published_source(name, {}, "restore it from a copy");
   if (fs::is_directory(name)) return {name, 1};
   if (forest.empty()) throw input_error("{}: no such folder; to name experts of a forest, add --forest FOREST", name);
-  std::string near = nearest_model(name, model_names(ForestPaths{forest}));
+  std::string near = nearest_model(name, known);
   throw input_error("{}: neither a model of {} nor a folder{}", name, forest,
                     near.empty() ? "" : fmt::format("; did you mean {}?", near));
 }

@@ -36,10 +36,6 @@ struct Prompts {
   std::vector<std::string> places;  // of each, as messages begin with it: "p.txt:3: "; empty: the command line
 };
 
-bool is_json_lines(const std::string& file) {
-  return file.find(".jsonl") != file.npos || file.find(".ndjson") != file.npos;
-}
-
 // Where in the file its prompt of that number is; the lines of a .jsonl file that are blank are none.
 std::string place_of(const std::string& file, std::size_t number) {
   return is_json_lines(file) ? fmt::format("{}, prompt {}: ", file, number) : fmt::format("{}:{}: ", file, number);

@@ -1,13 +1,11 @@
 #include "cli/generate_display.h"
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 
-#include "btm/core/error.h"
 #include "btm/core/progress.h"
 #include "btm/core/settings.h"
 #include "btm/report/text_table.h"
+#include "cli/output_error.h"
 
 namespace btm {
 namespace {
@@ -15,7 +13,7 @@ namespace {
 void show(std::string_view text) {
   const bool whole = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (!whole || std::fflush(stdout) != 0) {
-    throw failure("standard output can't be written: {}", std::strerror(errno));  // nobody sees what would come
+    throw output_error();  // nobody sees what would come
   }
 }
 

@@ -3,9 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <string>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "btm/core/log.h"
 #include "btm/version.h"
 #include "cli/command.h"
+#include "cli/output_error.h"
 
 namespace {
 
@@ -62,7 +61,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-      throw failure("standard output can't be written: {}", std::strerror(errno));
+      throw output_error();
     }
     return 0;
   } catch (const CLI::Success& e) {

@@ -52,8 +52,9 @@ TrainingJob plain_job(const TrainArguments& options) {
 // Tokens mean nothing to a model of another tokenizer. What `btm prepare` didn't write has no domain.json.
 void check_tokens_made_by(const TrainingJob& job) {
   const std::string wanted = Tokenizer::load(job.tokenizer).sha256();
-  const fs::path of_init = fs::path(job.init) / "tokenizer.json";
-  if (!job.init.empty() && fs::exists(of_init) && Tokenizer::load(job.init).sha256() != wanted) {
+  const bool other_folder = !job.init.empty() && job.init != job.tokenizer;
+  if (other_folder && fs::exists(fs::path(job.init) / "tokenizer.json") &&
+      Tokenizer::load(job.init).sha256() != wanted) {
     throw input_error("{}: its tokenizer is another than {}; leave out --tokenizer", job.init, job.tokenizer);
   }
   for (const TrainingData& data : job.data) {

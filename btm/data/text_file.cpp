@@ -21,11 +21,6 @@ bool ends_with_one_of(const std::string& name, std::initializer_list<std::string
   return std::ranges::any_of(endings, [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-bool is_json_lines(std::filesystem::path path) {
-  if (ends_with_one_of(path.string(), {".gz", ".zst"})) path.replace_extension();
-  return ends_with_one_of(path.string(), {".jsonl", ".ndjson"});
-}
-
 void refuse_binary(std::string_view head, const std::string& name) {
   if (head.starts_with("\xff\xfe") || head.starts_with("\xfe\xff")) {
     throw input_error("{}: UTF-16 text; turn it into UTF-8 with: iconv -f UTF-16 -t UTF-8", name);
@@ -56,6 +51,11 @@ std::size_t piece_end(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_json_lines(std::filesystem::path path) {
+  if (ends_with_one_of(path.string(), {".gz", ".zst"})) path.replace_extension();
+  return ends_with_one_of(path.string(), {".jsonl", ".ndjson"});
+}
 
 TextFile::TextFile(const std::filesystem::path& path, const TextSettings& settings, TextFileOptions options)
     : records_(open_source(path), path.string()), delimiter_(settings.split_documents_on), field_(settings.text_field) {

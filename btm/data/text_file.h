@@ -33,6 +33,9 @@ struct TextFileOptions {
 // plain text: one document, or several if split_documents_on is set. A plain text file of more than 100,000 bytes
 // without that setting is cut at line ends into pieces of about 20,000 bytes, so that a book in one file has documents
 // to train on and to measure with.
+// By its name: each line is a JSON object.
+bool is_json_lines(std::filesystem::path path);
+
 class TextFile {
  public:
   // Throws Error(input): unreadable, or binary.

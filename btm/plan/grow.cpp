@@ -178,18 +178,6 @@ class Grower {
     }
   }
 
-  // Whom an expert may be branched from: a function of the plan, not of who happens to be there yet. Imported experts
-  // count as there before any cycle.
-  static std::vector<const ExpertInfo*> candidates(const CycleSettings& cycle, int number, const Forest& forest) {
-    std::vector<const ExpertInfo*> found;
-    for (const ExpertInfo& expert : forest.experts) {
-      const bool named = std::ranges::find(cycle.after, expert.name) != cycle.after.end();
-      const bool before = expert.imported || expert.cycle < number;
-      if (cycle.after.empty() ? before : named) found.push_back(&expert);
-    }
-    return found;
-  }
-
   // ---- comparisons
 
   // All together: none waits for another.

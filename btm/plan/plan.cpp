@@ -159,10 +159,8 @@ void check_parents(const Plan& plan, std::size_t index, const std::string& where
                       nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
   }
   const BranchSettings& branch = cycle.branch;
-  const bool needs_experts =
-      branch.weights.empty() && branch.from != BranchKind::seed && branch.from != BranchKind::random;
   const bool has_experts = cycle.after.empty() ? index > 0 : cycle.after != std::vector<std::string>{kSeedName};
-  if (needs_experts && !has_experts) {
+  if (chooses_experts(branch) && !has_experts) {
     throw input_error("{}.branch: {} no experts to branch from; use seed or random", where,
                       index == 0 ? "the first cycle has" : "the cycle waits for the seed alone, so it has");
   }
@@ -250,6 +248,10 @@ void check_launcher(const LauncherSettings& s) {
 
 void read_scalar(BranchSettings& s, const std::string& word) {
   kind_of<BranchKind>().read(YAML::Node(word), &s.from, "branch");
+}
+
+bool chooses_experts(const BranchSettings& branch) {
+  return branch.weights.empty() && branch.from != BranchKind::seed && branch.from != BranchKind::random;
 }
 
 void check_branch(const BranchSettings& branch, const std::string& where) {

@@ -96,6 +96,7 @@ void visit(BranchSettings& s, F&& f) {
 void read_scalar(BranchSettings& s, const std::string& word);
 // Throws Error(input) that begins with `where` for numbers that can't be.
 void check_branch(const BranchSettings& branch, const std::string& where);
+bool chooses_experts(const BranchSettings& branch);  // among those that are there: it needs some
 
 struct CycleSettings {
   std::vector<std::string> experts;

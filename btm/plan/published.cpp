@@ -46,22 +46,27 @@ void check_domains_of_baselines(const Forest& forest, const ForestBase& base) {
 // Whether a cycle that branches by the weights of others has any to choose from when its turn comes.
 bool has_candidates(const Plan& plan, std::size_t index, const Forest& forest) {
   const CycleSettings& cycle = plan.cycles[index];
-  const BranchSettings& branch = cycle.branch;
-  if (!branch.weights.empty() || branch.from == BranchKind::seed || branch.from == BranchKind::random) return true;
-  const auto counts = [&cycle](const std::string& name) {
-    return cycle.after.empty() || std::ranges::find(cycle.after, name) != cycle.after.end();
-  };
-  for (std::size_t i = 0; i < index; ++i) {
+  if (!chooses_experts(cycle.branch)) return true;
+  for (std::size_t i = 0; i < index; ++i) {  // those to come
     for (const std::string& name : plan.cycles[i].experts) {
-      if (counts(name) && (forest.find(name) || !was_removed(forest, name))) return true;
+      const bool counts = cycle.after.empty() || std::ranges::find(cycle.after, name) != cycle.after.end();
+      if (counts && !was_removed(forest, name)) return true;
     }
   }
-  return std::ranges::any_of(forest.experts, [&counts, index](const ExpertInfo& expert) {
-    return counts(expert.name) && (expert.imported || expert.cycle <= static_cast<int>(index));
-  });
+  return !candidates(cycle, static_cast<int>(index) + 1, forest).empty();
 }
 
 }  // namespace
+
+std::vector<const ExpertInfo*> candidates(const CycleSettings& cycle, int number, const Forest& forest) {
+  std::vector<const ExpertInfo*> found;
+  for (const ExpertInfo& expert : forest.experts) {
+    const bool named = std::ranges::find(cycle.after, expert.name) != cycle.after.end();
+    const bool before = expert.imported || expert.cycle < number;
+    if (cycle.after.empty() ? before : named) found.push_back(&expert);
+  }
+  return found;
+}
 
 bool was_removed(const Forest& forest, const std::string& name) {
   return std::ranges::find(forest.removed_for_good, name) != forest.removed_for_good.end();

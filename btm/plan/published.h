@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "btm/forest/forest.h"
 #include "btm/plan/jobs.h"
@@ -12,6 +13,10 @@ namespace btm {
 // Whether an expert of the plan was removed for good, so that it isn't grown again, whatever was imported under its
 // name since.
 bool was_removed(const Forest& forest, const std::string& name);
+
+// Whom an expert of the plan's cycle `number` (from 1) may be branched from: a function of the plan, not of who happens
+// to be there yet. Imported experts count as there before any cycle.
+std::vector<const ExpertInfo*> candidates(const CycleSettings& cycle, int number, const Forest& forest);
 
 // Throws Error(input) if the published model is not what the task asks for. Who its parents were was settled when it
 // was branched. `remedy` stands behind "set it back, or".
