@@ -101,10 +101,3 @@ function(btm_test name)
   endif()
   gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
 endfunction()
-
-# btm_oracle(NAME SCRIPT): runs tests/oracle/SCRIPT once before the tests that name this fixture; it writes the
-# reference values (made by PyTorch, transformers, tokenizers) into ${CMAKE_BINARY_DIR}/oracle/NAME.
-function(btm_oracle name script)
-  add_test(NAME oracle.${name} COMMAND ${BTM_PYTHON} ${CMAKE_SOURCE_DIR}/tests/oracle/${script} ${CMAKE_BINARY_DIR}/oracle/${name})
-  set_tests_properties(oracle.${name} PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 600)
-endfunction()

@@ -22,19 +22,22 @@ std::vector<std::string> all_domains(const Forest& forest) {
   return all;
 }
 
-ModelTask joint_task(const ComparisonSettings& settings, const Forest& forest) {
+ModelTask joint_task(const ComparisonSettings& settings, const Forest& forest, int context) {
   ModelTask task;
   task.domains = all_domains(forest);
   task.training = settings.training;
-  if (settings.from == Start::seed) task.parents = {{kSeedName, 1, forest.seed->weights_sha256}};
+  if (settings.from == Start::seed) {
+    task.parents = {{kSeedName, 1, forest.seed->weights_sha256}};
+    task.first_round = round_after_seed(task, *forest.seed, context);
+  }
   return task;
 }
 
-std::vector<ModelTask> random_split(const ComparisonSettings& settings, const Forest& forest) {
+std::vector<ModelTask> random_split(const ComparisonSettings& settings, const Forest& forest, int context) {
   std::vector<ModelTask> tasks;
   const auto parts = static_cast<int>(forest.experts.size());
   for (int part = 0; part < parts; ++part) {
-    ModelTask task = joint_task(settings, forest);
+    ModelTask task = joint_task(settings, forest, context);
     task.name = fmt::format("part_{}", part + 1);
     task.tokens = forest.experts[static_cast<std::size_t>(part)].tokens;
     task.part = part;
@@ -67,16 +70,16 @@ std::string comparison_name(const ComparisonSettings& settings) {
   return joint && settings.from == Start::random ? name + "_from_random" : name;
 }
 
-std::vector<ModelTask> comparison_tasks(const ComparisonSettings& settings, Forest forest) {
+std::vector<ModelTask> comparison_tasks(const ComparisonSettings& settings, Forest forest, int context) {
   std::erase_if(forest.experts, [](const ExpertInfo& expert) { return expert.imported.has_value(); });
   std::vector<ModelTask> tasks;
   if (forest.experts.empty()) return tasks;
   if (settings.model == Baseline::random_split) {
-    tasks = random_split(settings, forest);
+    tasks = random_split(settings, forest, context);
   } else if (settings.model == Baseline::random_init) {
     tasks = random_init(settings, forest);
   } else {
-    ModelTask task = joint_task(settings, forest);
+    ModelTask task = joint_task(settings, forest, context);
     task.name = comparison_name(settings);
     task.tokens = expert_tokens(forest) + (task.parents.empty() ? forest.seed->tokens : 0);
     if (settings.tokens > 0) task.tokens = settings.tokens;

@@ -14,11 +14,12 @@ namespace btm {
 std::string comparison_name(const ComparisonSettings& settings);
 
 // Together with the seed, where they start from it, they train on as many tokens as seed and experts of the forest; but
-// for imported experts, whose text isn't here. None without experts.
+// for imported experts, whose text isn't here, and on other sequences than the seed (round_after_seed()). `context`: the
+// models' own. None without experts.
 //   dense         one model on all domains
 //   demix         one DEMix model on all domains
 //   random_split  as many models as there are experts, each from the seed, on its deal of all domains' sequences
 //   random_init   an expert for each expert, from random weights of its own, with its share of the seed's tokens
-std::vector<ModelTask> comparison_tasks(const ComparisonSettings& settings, Forest forest);
+std::vector<ModelTask> comparison_tasks(const ComparisonSettings& settings, Forest forest, int context);
 
 }  // namespace btm

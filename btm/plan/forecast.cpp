@@ -71,7 +71,7 @@ class Forecaster {
     for (std::size_t i = 0; i < plan_.cycles.size(); ++i) add_cycle(i);
     const Forest forest = planned_forest(plan_);
     for (const ComparisonSettings& comparison : plan_.compare) {
-      const std::vector<ModelTask> tasks = comparison_tasks(comparison, forest);
+      const std::vector<ModelTask> tasks = comparison_tasks(comparison, forest, result_.model.context);
       std::vector<fs::path> folders;
       folders.reserve(tasks.size());
       for (const ModelTask& task : tasks) folders.push_back(first_model_folder(paths_, task));

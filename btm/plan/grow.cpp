@@ -172,6 +172,7 @@ class Grower {
     ModelTask& task = model.task;
     task.parents =
         branch_parents(cycle.branch, forest, candidates(cycle, task.cycle, forest), task.name, scoring_place(plan_));
+    if (!task.parents.empty()) task.first_round = round_after_seed(task, *forest.seed, base_.model.context);
     model.init = branch_weights(task.parents, paths_, paths_.branch(task.name));
     if (!model.init.empty()) {
       model.init_sha256 = task.parents.size() == 1 ? task.parents.front().sha256 : weights_sha256(model.init);
@@ -191,7 +192,7 @@ class Grower {
     const std::string name = comparison_name(settings);
     const fs::path folder = paths_.comparison(name);
     Forest forest = open_forest(paths_.root);
-    std::vector<ModelTask> tasks = comparison_tasks(settings, forest);
+    std::vector<ModelTask> tasks = comparison_tasks(settings, forest, base_.model.context);
     if (tasks.empty()) return;
     keep_published(settings, tasks);
     if (outgrown(folder, tasks)) {
@@ -270,7 +271,7 @@ class Grower {
     for (const ExpertInfo& expert : forest.experts) recipe["experts"][expert.name] = expert.weights_sha256;
     for (const ComparisonSettings& comparison : plan_.compare) {
       Json& hashes = recipe["comparisons"][comparison_name(comparison)] = Json::array();
-      for (const ModelTask& task : comparison_tasks(comparison, forest)) {
+      for (const ModelTask& task : comparison_tasks(comparison, forest, base_.model.context)) {
         hashes.push_back(published_comparison(task)->weights_sha256);
       }
     }

@@ -1,5 +1,8 @@
 #include "btm/plan/jobs.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "btm/model/checkpoint.h"
 #include "btm/version.h"
 
@@ -46,6 +49,18 @@ ModelTask expert_task(const Plan& plan, std::size_t index, const std::string& na
   return task;
 }
 
+std::int64_t round_after_seed(const ModelTask& task, const ExpertInfo& seed, int context) {
+  const Json& training = seed.recipe.value("training", Json::object());
+  if (training.value("random_seed", task.training.random_seed) != task.training.random_seed) return 0;
+  const std::size_t places = std::min(task.domains.size(), seed.domains.size());
+  if (std::equal(task.domains.begin(), task.domains.begin() + static_cast<std::ptrdiff_t>(places), seed.domains.begin(),
+                 std::not_equal_to<>())) {
+    return 0;
+  }
+  const auto domains = static_cast<std::int64_t>(seed.domains.size());
+  return (seed.tokens / context + domains - 1) / domains;
+}
+
 std::string run_name(const ModelTask& task) {
   return task.set.empty() || task.demix ? task.name : task.set + "-" + task.name;
 }
@@ -66,6 +81,7 @@ Json recipe_of(const ModelTask& task, const ForestBase& base) {
   recipe["tokens"] = task.tokens;
   recipe["training"] = settings_json(task.training);
   for (const char* key : kWithoutEffectOnWeights) recipe["training"].erase(key);
+  if (task.first_round > 0) recipe["first_round"] = task.first_round;
   if (task.parts > 1) recipe["part"] = {task.part, task.parts};
   if (task.demix) recipe["demix"] = true;
   if (!base.trainer.empty()) recipe["trainer"] = base.trainer;
@@ -83,6 +99,7 @@ TrainingJob job_of(const ModelTask& task, const ForestBase& base, const std::fil
   job.training = task.training;
   job.tokens = task.tokens;
   job.threads = threads;
+  job.first_round = task.first_round;
   job.part = task.part;
   job.parts = task.parts;
   job.demix = task.demix;

@@ -34,7 +34,8 @@ struct ModelTask {
   Json branch;                  // BranchSettings, for experts
   std::int64_t tokens = 0;
   TrainingSettings training;
-  int part = 0, parts = 1;  // see TrainingJob
+  std::int64_t first_round = 0;  // see TrainingJob, as the next
+  int part = 0, parts = 1;
   bool demix = false;       // one run that leaves a model for each domain
 };
 
@@ -42,6 +43,10 @@ struct ModelTask {
 // are there (branch.h). The baselines are in comparisons.h.
 ModelTask seed_task(const Plan& plan);
 ModelTask expert_task(const Plan& plan, std::size_t index, const std::string& name);
+
+// Where the data of a descendant of the seed begins, so that it is not the seed's over again: behind the rounds that the
+// seed was trained on, where both read a domain in the same order (sequences.h: by random seed and the domain's place).
+std::int64_t round_after_seed(const ModelTask& task, const ExpertInfo& seed, int context);
 
 std::string run_name(const ModelTask& task);  // of its folder in runs/
 

@@ -74,6 +74,7 @@ bool was_removed(const Forest& forest, const std::string& name) {
 
 void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy) {
   task.parents = published.parents;
+  task.first_round = published.recipe.value("first_round", std::int64_t{0});
   const std::string difference = recipe_difference(published.recipe, recipe_of(task, base));
   if (difference.empty()) return;
   throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);

@@ -18,8 +18,8 @@ bool was_removed(const Forest& forest, const std::string& name);
 // to be there yet. Imported experts count as there before any cycle.
 std::vector<const ExpertInfo*> candidates(const CycleSettings& cycle, int number, const Forest& forest);
 
-// Throws Error(input) if the published model is not what the task asks for. Who its parents were was settled when it
-// was branched. `remedy` stands behind "set it back, or".
+// Throws Error(input) if the published model is not what the task asks for. Who its parents were and where its data
+// began was settled when it was branched. `remedy` stands behind "set it back, or".
 void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy);
 
 // Throws Error(input) if an expert to be trained has nobody to be branched from: branch.weights names one that neither

@@ -10,6 +10,7 @@ namespace btm {
 BatchSource::BatchSource(TrainingJob& job)
     : sequences_(static_cast<std::size_t>(batch_sequences(job))),
       length_(static_cast<std::size_t>(job.model.context)),
+      first_(job.first_round * static_cast<std::int64_t>(job.data.size())),
       part_(job.part),
       parts_(job.parts),
       by_domain_(job.demix),
@@ -38,7 +39,8 @@ BatchSource::BatchSource(TrainingJob& job)
 
 void BatchSource::read(std::int64_t update) {
   for (std::size_t i = 0; i < sequences_; ++i) {
-    indices_[i] = (update * static_cast<std::int64_t>(sequences_) + static_cast<std::int64_t>(i)) * parts_ + part_;
+    const std::int64_t dealt = update * static_cast<std::int64_t>(sequences_) + static_cast<std::int64_t>(i);
+    indices_[i] = first_ + dealt * parts_ + part_;
   }
   if (by_domain_) std::ranges::stable_sort(indices_, {}, [this](std::int64_t i) { return stream_->domain(i); });
   for (std::size_t i = 0; i < sequences_; ++i) {

@@ -13,8 +13,8 @@
 
 namespace btm {
 
-// Batch u is sequences [u * n, (u + 1) * n) of the job's stream, n = batch_sequences(job); of a part of the data, of
-// those that were dealt to it. For DEMix the sequences of a domain stand together.
+// Batch u is sequences [u * n, (u + 1) * n) of the job's stream from its first round on, n = batch_sequences(job); of a
+// part of the data, of those that were dealt to it. For DEMix the sequences of a domain stand together.
 class BatchSource {
  public:
   // Opens the train tokens and fills in the hashes that the job leaves empty. Throws Error(input): missing or broken
@@ -28,7 +28,7 @@ class BatchSource {
 
  private:
   std::size_t sequences_, length_;
-  std::int64_t part_, parts_;
+  std::int64_t first_, part_, parts_;  // first_: in the stream
   bool by_domain_;
   int vocab_size_;
   std::deque<TokenStore> stores_;

@@ -86,6 +86,7 @@ void check_job(const TrainingJob& job) {
   if (job.gpu_share < 1 || job.gpu_share > 100) throw input_error("gpu_share is {}, expected 1 to 100", job.gpu_share);
   if (job.data.empty()) throw input_error("data names no domain to train on");
   check_domains(job.data);
+  if (job.first_round < 0) throw input_error("first_round is {}, expected 0 or more", job.first_round);
   if (job.part < 0 || job.part >= job.parts) throw input_error("part {} of {}: there is none", job.part, job.parts);
   check_updates(job.tokens, job.training, job.model.context, "");
 }
@@ -109,6 +110,7 @@ std::string job_sha256(const TrainingJob& job) {
     json["training"].erase(key);
   }
   for (Json& data : json["data"]) data.erase("folder");
+  if (job.first_round == 0) json.erase("first_round");  // as before there was one
   return sha256_hex(json.dump());
 }
 

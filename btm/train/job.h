@@ -37,6 +37,7 @@ struct TrainingJob {
   TrainingSettings training;
   std::int64_t tokens = 0;  // rounded down to whole updates, at least one
   std::vector<TrainingData> data;
+  std::int64_t first_round = 0;  // see SequenceStream; those before were read by who trained the initial weights
   int part = 0, parts = 1;
   bool demix = false;
   int threads = 1;
@@ -55,6 +56,7 @@ void visit(TrainingJob& s, F&& f) {
   f("training", s.training, "how");
   f("tokens", s.tokens, "to train on");
   f("data", s.data, "domains, balanced");
+  f("first_round", s.first_round, "of the data, one sequence of each domain: where to begin");
   f("part", s.part, "of the data dealt out to `parts` runs, sequence by sequence: the share of this one");
   f("parts", s.parts, "1: all of the data");
   f("demix", s.demix, "a feed-forward network per domain in each layer, all else shared; leaves a model per domain");

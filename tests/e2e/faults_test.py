@@ -244,6 +244,7 @@ class CoordinatorsTest(FaultCase):
             if second.returncode == 2:
                 self.assertRegex(errors, r"already at work \(process \d+ on ")
                 refused += 1
+                time.sleep(0.05)
             else:
                 self.assertEqual(second.returncode, 0, errors)  # came when the first had just ended
         _, errors = first.communicate()

@@ -155,7 +155,7 @@ class Grow(ForestCase):
                                    f"  system: {{text: {self.folder}/c.jsonl.gz}}\n  numpy:")
         self.edit_plan("seed: {tokens: 30k, domains: all", "seed: {tokens: 30k, domains: [python, cpp]")
         self.edit_plan("  - {experts: [python, cpp], tokens: 20k, branch: {from: seed}}",
-                       "  - {experts: [python], tokens: 600k}\n"
+                       "  - {experts: [python], tokens: 400k}\n"
                        "  - {experts: [cpp], after: seed, tokens: 20k}\n"
                        "  - {experts: [c], after: cpp, tokens: 20k, branch: posterior}\n"
                        "  - {experts: [system], tokens: 20k, branch: uniform}")

@@ -66,7 +66,7 @@ class RanksTest(ForestCase):
         self.assert_same_losses(self.folder / "few-4", self.folder / "few-1")
 
     def test_the_same_ranks_give_the_same_bytes_and_other_ranks_go_on(self):
-        options = [*self.settings, "--tokens", "400k"]
+        options = [*self.settings, "--tokens", "200k"]
         whole, stopped = self.folder / "whole", self.folder / "stopped"
         self.train(2, "--output", whole, *options)
         process = self.start(2, "--output", stopped, *options)

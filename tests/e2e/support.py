@@ -1,4 +1,5 @@
 """What the end-to-end tests share: the program, real text that every machine with the test set-up has, a small plan."""
+import functools
 import glob
 import gzip
 import json
@@ -44,14 +45,23 @@ def take(pattern, size):
     return pieces
 
 
-def make_text(folder):
-    """Three kinds of program text: Python, C++ and (novel) the Python documentation strings of another package."""
+@functools.cache
+def text_files():
+    """Name and bytes of each kind of program text: Python, C++, C and (novel) the Python of another package."""
     stdlib = sysconfig.get_paths()["stdlib"]
     site = sysconfig.get_paths()["purelib"]
-    write_lines(folder / "python.jsonl.gz", take(f"{stdlib}/*.py", 400_000))
-    write_lines(folder / "cpp.jsonl.gz", take("/usr/include/c++/*/bits/*.h", 400_000))
-    write_lines(folder / "c.jsonl.gz", take("/usr/include/*.h", 400_000))
-    write_lines(folder / "numpy.jsonl.gz", take(f"{site}/numpy/**/*.py", 200_000))
+    sources = {"python": (f"{stdlib}/*.py", 400_000), "cpp": ("/usr/include/c++/*/bits/*.h", 400_000),
+               "c": ("/usr/include/*.h", 400_000), "numpy": (f"{site}/numpy/**/*.py", 200_000)}
+    with tempfile.TemporaryDirectory(prefix="btm-e2e-") as name:
+        folder = pathlib.Path(name)
+        for domain, (pattern, size) in sources.items():
+            write_lines(folder / f"{domain}.jsonl.gz", take(pattern, size))
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def make_text(folder):
+    for name, content in text_files().items():
+        (folder / name).write_bytes(content)
 
 
 PLAN = """

@@ -6,7 +6,6 @@ OUT/average_{f32,...}/    three folders a, b, c and the numbers of their weighte
 """
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -107,19 +106,14 @@ def average(out, name, dtypes, shard_size=None):
     write_values(out / f"{name}.values", result)
 
 
-def main():
-    out = Path(sys.argv[1])
-    save(out, "gpt2", gpt2(1))
-    save(out, "gpt2_bf16", gpt2(2), torch.bfloat16)
-    save(out, "gpt2_f16_sharded", gpt2(3), torch.float16, max_shard_size="8KB")
-    save_like_the_hub(out, "gpt2_hub", gpt2(4))
-    save(out, "llama", llama(5, tied=False))
-    save(out, "llama_tied_bf16", llama(6, tied=True), torch.bfloat16)
-    save(out, "llama_sharded", llama(7, tied=False), max_shard_size="16KB")
-    average(out, "average_f32", [torch.float32] * 3, shard_size="16KB")
-    average(out, "average_bf16", [torch.bfloat16] * 3)
-    average(out, "average_f16_mixed", [torch.float16, torch.float32, torch.bfloat16])
-
-
-if __name__ == "__main__":
-    main()
+def main(folder):
+    save(folder, "gpt2", gpt2(1))
+    save(folder, "gpt2_bf16", gpt2(2), torch.bfloat16)
+    save(folder, "gpt2_f16_sharded", gpt2(3), torch.float16, max_shard_size="8KB")
+    save_like_the_hub(folder, "gpt2_hub", gpt2(4))
+    save(folder, "llama", llama(5, tied=False))
+    save(folder, "llama_tied_bf16", llama(6, tied=True), torch.bfloat16)
+    save(folder, "llama_sharded", llama(7, tied=False), max_shard_size="16KB")
+    average(folder, "average_f32", [torch.float32] * 3, shard_size="16KB")
+    average(folder, "average_bf16", [torch.bfloat16] * 3)
+    average(folder, "average_f16_mixed", [torch.float16, torch.float32, torch.bfloat16])

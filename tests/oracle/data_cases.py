@@ -6,7 +6,6 @@ import json
 import pathlib
 import random
 import struct
-import sys
 
 import numpy
 
@@ -87,9 +86,7 @@ def write_store(prefix, dtype_code, documents):
         file.write(numpy.array(bounds, numpy.int64).tobytes())
 
 
-def main():
-    folder = pathlib.Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
+def main(folder):
     rng = random.Random(1)
     cases = {"utf8": utf8_cases(rng), "json_lines": json_cases(rng), "mutated_lines": mutated_json_cases(rng)}
     texts = [f"document {i}" for i in range(1000)]
@@ -106,6 +103,3 @@ def main():
     (folder / "members.txt.gz").write_bytes(b"".join(gzip.compress(m.encode()) for m in members) + b"\0" * 100)
     (folder / "members.txt").write_text("".join(members))
     (folder / "cases.json").write_text(json.dumps(cases))
-
-
-main()

@@ -3,7 +3,6 @@ transformers' logits processors leave."""
 
 import json
 import pathlib
-import sys
 
 import torch
 import transformers
@@ -65,10 +64,7 @@ def processed(seed, temperature, top_k, top_p, min_p, penalty):
     }
 
 
-def main():
-    torch.set_num_threads(1)
-    folder = pathlib.Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
+def main(folder):
     transformers.logging.set_verbosity_error()
     tokenizer, words = make_tokenizer()
     vocab, end = tokenizer.get_vocab_size(), tokenizer.token_to_id(END)
@@ -92,6 +88,3 @@ def main():
                 (1, 0, 1, 0, 1.4), (0.8, 20, 0.9, 0.05, 1.2), (2.5, 60, 0.3, 0, 0.7), (0.1, 1, 0.01, 1, 1)]
     cases["probabilities"] = [processed(i, *setting) for i, setting in enumerate(settings)]
     (folder / "cases.json").write_text(json.dumps(cases))
-
-
-main()

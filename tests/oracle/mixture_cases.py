@@ -4,7 +4,6 @@ import copy
 import itertools
 import json
 import pathlib
-import sys
 
 import numpy as np
 import torch
@@ -144,10 +143,7 @@ def average(models, weights):
     return result
 
 
-def main():
-    torch.set_num_threads(1)
-    folder = pathlib.Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
+def main(folder):
     tokenizer, _ = make_tokenizer()
     vocab, end = tokenizer.get_vocab_size(), tokenizer.token_to_id(END)
     seed = gpt2(vocab, 0, end)
@@ -219,6 +215,3 @@ def main():
         "log_probs": test["odd"][0].tolist(),
     }
     (folder / "cases.json").write_text(json.dumps(cases))
-
-
-main()

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Reference values of the Transformer, made by transformers and PyTorch autograd.
 
 OUT/cases.json lists the cases; CASE.bin holds their arrays one after the other, each as little-endian float32 or int32.
@@ -6,7 +5,6 @@ Weights and gradients are named as in transformers' state_dict; a tied head is l
 """
 import json
 import pathlib
-import sys
 
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
@@ -84,13 +82,6 @@ def make(name, out):
             "arrays": entries}
 
 
-def main():
-    out = pathlib.Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
-    cases = [make(name, out) for name in CASES]
-    (out / "cases.json").write_text(json.dumps(cases, default=str))
-
-
-if __name__ == "__main__":
-    main()
+def main(folder):
+    cases = [make(name, folder) for name in CASES]
+    (folder / "cases.json").write_text(json.dumps(cases, default=str))

@@ -1,4 +1,4 @@
-"""Texts and the ids that Hugging Face `tokenizers` gives for them.  Usage: tokenizer_cases.py FOLDER
+"""Texts and the ids that Hugging Face `tokenizers` gives for them.
 
 FOLDER/NAME/ for each kind of tokenizer: tokenizer.json; texts.bin and ids.bin (per text a 32-bit size, then the bytes
 or ids); unicode.txt, the SHA-256 of the ids for each block of 256 scalar values as block_text() writes it; alone.txt,
@@ -9,7 +9,6 @@ import hashlib
 import json
 import random
 import struct
-import sys
 import sysconfig
 from pathlib import Path
 
@@ -267,7 +266,7 @@ def write_training(folder: Path) -> None:
 
 def check_config(folder: Path) -> None:
     """The tokenizer_config.json that btm writes, shown to work in transformers."""
-    import transformers
+    from transformers import PreTrainedTokenizerFast  # not the module: that takes seconds more
 
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -276,7 +275,7 @@ def check_config(folder: Path) -> None:
         "eos_token": "<|endoftext|>",
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    loaded = transformers.AutoTokenizer.from_pretrained(folder)
+    loaded = PreTrainedTokenizerFast.from_pretrained(folder)
     end = loaded.convert_tokens_to_ids("<|endoftext|>")
     assert loaded.eos_token_id == loaded.bos_token_id == end, "eos_token is lost"
     assert loaded.model_max_length > 1 << 30, "model_max_length is set"
@@ -285,18 +284,13 @@ def check_config(folder: Path) -> None:
     assert loaded.encode(text) == Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text).ids, "ids differ"
 
 
-def main() -> None:
-    root = Path(sys.argv[1])
+def main(folder: Path) -> None:
     texts = random_texts(2000) + long_texts() + real_texts(0.6, stride=5)
     for name, tokenizer in make_tokenizers(real_texts(0.6) + random_texts(1000)).items():
-        write_case(root / name, tokenizer, added_texts() + texts[:2000] if name == "added" else texts)
+        write_case(folder / name, tokenizer, added_texts() + texts[:2000] if name == "added" else texts)
         if name in ("gpt2", "llama3", "qwen2", "o200k", "kept"):
-            write_unicode(root / name, tokenizer)
+            write_unicode(folder / name, tokenizer)
         if name == "qwen2":
-            write_alone(root / name, tokenizer)
-    write_training(root / "train")
-    check_config(root / "train" / "real")
-
-
-if __name__ == "__main__":
-    main()
+            write_alone(folder / name, tokenizer)
+    write_training(folder / "train")
+    check_config(folder / "train" / "real")

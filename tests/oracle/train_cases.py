@@ -10,7 +10,6 @@ Writes into the folder given:
 import json
 import math
 import pathlib
-import sys
 
 import torch
 import transformers
@@ -91,20 +90,14 @@ def adamw_case(folder):
     (folder / "case.json").write_text(json.dumps(case))
 
 
-def main():
-    out = pathlib.Path(sys.argv[1])
+def main(folder):
     torch.manual_seed(20)
-    torch.set_num_threads(1)
-    adamw_case(out / "adamw")
+    adamw_case(folder / "adamw")
     tokens = tokens_of_a_pattern(torch.Generator().manual_seed(3))
     gpt2 = transformers.GPT2Config(vocab_size=VOCABULARY, n_positions=CONTEXT, n_embd=32, n_layer=2, n_head=4,
                                    resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, bos_token_id=0, eos_token_id=0)
-    train_case(out / "gpt2", transformers.GPT2LMHeadModel(gpt2), tokens)
+    train_case(folder / "gpt2", transformers.GPT2LMHeadModel(gpt2), tokens)
     llama = transformers.LlamaConfig(vocab_size=VOCABULARY, max_position_embeddings=CONTEXT, hidden_size=32,
                                      intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
                                      num_key_value_heads=2, bos_token_id=0, eos_token_id=0)
-    train_case(out / "llama", transformers.LlamaForCausalLM(llama), tokens)
-
-
-if __name__ == "__main__":
-    main()
+    train_case(folder / "llama", transformers.LlamaForCausalLM(llama), tokens)
