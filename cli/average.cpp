@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "btm/core/cores.h"
@@ -71,7 +72,8 @@ WeightedFolder find_source(const std::string& name, const std::string& forest) {
       known.push_back(model);
     }
   }
-  if (is_published(name)) return published_source(name, {}, "restore it from a copy");
+  if (is_published(name))
+    return published_source(name, {}, "restore it from a copy, or delete its expert.json if it was changed on purpose");
   if (fs::is_directory(name)) return {name, 1};
   if (forest.empty()) throw input_error("{}: no such folder; to name experts of a forest, add --forest FOREST", name);
   std::string near = nearest_model(name, known);
@@ -116,6 +118,7 @@ std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
   if (options.forest.empty())
     throw input_error("--weights {} chooses among experts: add --forest FOREST", options.weights);
   Forest forest = open_forest(options.forest);
+  if (forest.experts.empty()) throw input_error("{}: the forest has no experts to average", options.forest);
   std::vector<Member> experts = expert_members(forest);
   std::erase_if(experts, [&options](const Member& expert) {
     return !options.sources.empty() && std::ranges::find(options.sources, expert.name) == options.sources.end();
@@ -135,6 +138,8 @@ std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
   }
   if (options.top_k < 0) throw input_error("--top-k is {}, but can't be negative", options.top_k);
   keep_largest(weights.experts, options.top_k);
+  const double left = std::accumulate(weights.experts.begin(), weights.experts.end(), 0.0);
+  for (double& weight : weights.experts) weight *= (1 - weights.seed) / left;  // the seed keeps its share
   if (weights.evaluations > 0) {
     log_info(fmt::format("{} models tried: {:.4f} nats per token on the dev sample of {}{}", weights.evaluations,
                          weights.loss, options.domain, options.top_k > 0 ? ", with all experts" : ""));

@@ -59,6 +59,14 @@ void print_tainted(const RemoveArguments& options, const Forest& forest, const s
              format_count(static_cast<double>(tokens)), format_count(flops), format_duration(seconds));
 }
 
+void print_removed_before(const Forest& forest, const std::string& name) {
+  fmt::print("{} was removed before\n", name);
+  const auto last = std::ranges::find(forest.removed.rbegin(), forest.removed.rend(), name, &ExpertInfo::name);
+  if (!last->imported && !was_removed(forest, name)) {
+    fmt::print("it is to be trained again by the next grow; take it out of `cycles` if it is not\n");
+  }
+}
+
 void print_json(const std::vector<std::string>& removed, const std::vector<Tainted>& tainted, bool descendants) {
   Json json = {{"removed", removed}, {"tainted", Json::array()}};
   for (const Tainted& each : tainted) {
@@ -101,7 +109,7 @@ void run_remove(const RemoveArguments& options) {
   }
   remove_expert(forest, options.expert, options.choice());
   if (!options.json) {
-    if (names.empty()) fmt::print("{} was removed before\n", options.expert);
+    if (names.empty()) print_removed_before(forest, options.expert);
     for (const std::string& name : names) fmt::print("removed {}\n", name);
     std::fflush(stdout);
   }

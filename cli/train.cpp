@@ -49,19 +49,26 @@ TrainingJob plain_job(const TrainArguments& options) {
   return job;
 }
 
+// Whether both mean the same: transformers writes a tokenizer's file anew, in other bytes, where it saves a model.
+bool same_content(const fs::path& file, const fs::path& other) {
+  return Json::parse(read_file(file), nullptr, false) == Json::parse(read_file(other), nullptr, false);
+}
+
 // Tokens mean nothing to a model of another tokenizer. What `btm prepare` didn't write has no domain.json.
 void check_tokens_made_by(const TrainingJob& job) {
   const std::string wanted = Tokenizer::load(job.tokenizer).sha256();
-  const bool other_folder = !job.init.empty() && job.init != job.tokenizer;
-  if (other_folder && fs::exists(fs::path(job.init) / "tokenizer.json") &&
-      Tokenizer::load(job.init).sha256() != wanted) {
+  const fs::path own = fs::path(job.init) / "tokenizer.json";
+  if (!job.init.empty() && job.init != job.tokenizer && fs::exists(own) &&
+      !same_content(own, fs::path(job.tokenizer) / "tokenizer.json")) {
     throw input_error("{}: its tokenizer is another than {}; leave out --tokenizer", job.init, job.tokenizer);
   }
   for (const TrainingData& data : job.data) {
     if (!fs::exists(fs::path(data.folder) / kDomainReportFile)) continue;
     if (load_domain_report(data.folder).tokenizer_sha256 == wanted) continue;
-    throw input_error("{}: its tokens were made by another tokenizer than {}; prepare the text anew (btm prepare)",
-                      data.folder, job.tokenizer);
+    throw input_error(
+        "{}: its tokens were made by another tokenizer than {}; prepare the text anew (btm prepare), or give the one "
+        "that made them (--tokenizer) where that is only a copy of it",
+        data.folder, job.tokenizer);
   }
 }
 

@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::size_t kWriteBlock = 1 << 20;
 constexpr auto kLockPoll = std::chrono::milliseconds(500);
+constexpr int kLockTries = 10;  // on file systems that give a file another number each time
 
 void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
@@ -69,11 +70,11 @@ fs::path replace_folder(const fs::path& from, const fs::path& to) {
     sync_folder(to.parent_path());
     return old;
   }
-  const bool unable = errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+  const int code = errno;
+  const bool unable = code == EINVAL || code == ENOSYS || code == EOPNOTSUPP;
+  if (!unable) throw input_error("{}: can't be put in place: {}", to.string(), write_reason(code));
   old = beside(fs::path(to) += ".removed");
-  if (!unable || ::rename(to.c_str(), old.c_str()) != 0) {
-    throw input_error("{}: can't be put in place: {}", to.string(), write_reason(errno));
-  }
+  if (::rename(to.c_str(), old.c_str()) != 0) throw write_error(to);
   try {
     rename_over(from, to);
   } catch (const Error&) {
@@ -260,12 +261,13 @@ void remove_leftovers(const fs::path& folder) {
 
 FileLock::FileLock(const fs::path& path, const std::string& what, Busy busy) {
   bool told = false;
+  int tries = 0;
   do {  // again where the file was removed while this one waited for it
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor_ < 0) throw write_error(path);
     take(path, what, busy, told);
-  } while (!names(path, descriptor_));
+  } while (!names(path, descriptor_) && ++tries < kLockTries);
   std::string self = fmt::format("{} on {}", ::getpid(), host_name());
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, self.data(), self.size(), 0) < 0) {
     // The id is only a help for the reader of the message below.
@@ -297,6 +299,7 @@ void FileLock::pass_to_children() const {
 }
 
 FileLock::~FileLock() {
+  ::flock(descriptor_, LOCK_UN);  // also where a child holds it that stays behind
   ::close(descriptor_);
 }
 

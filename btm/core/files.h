@@ -83,7 +83,8 @@ class FileLock {
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
-  // Processes that are started from now on hold it, too, and what they start: it is free when the last one has ended.
+  // Processes that are started from now on hold it, too, and what they start: where this one is killed, it is free when
+  // the last of them has ended.
   void pass_to_children() const;
 
  private:

@@ -10,8 +10,8 @@
 
 namespace btm {
 
-// Endless stream over one or more domains, balanced: every round of `domains` consecutive sequences has one of each, in a
-// shuffled order. Within a domain each epoch shuffles the documents, lays them end to end (each ends with the
+// Endless stream over one or more domains, balanced: every round of `domains` consecutive sequences has one of each, in
+// a shuffled order. Within a domain each epoch shuffles the documents, lays them end to end (each ends with the
 // end-of-text token already in the store) and cuts the whole into sequences; what is left over at the end of an epoch
 // opens the next one. So every token of an epoch is an input exactly once, and a small domain goes round more often.
 class SequenceStream {

@@ -136,6 +136,29 @@ Lineage lineage_of(const Forest& forest) {
   return lineage;
 }
 
+std::vector<ExpertInfo> removed_ancestors(const Forest& forest) {
+  const Lineage lineage = lineage_of(forest);
+  std::vector<bool> reached(lineage.nodes.size());
+  std::vector<int> open;
+  const auto reach = [&](int node) {
+    if (!reached[node]) open.push_back(node);
+    reached[node] = true;
+  };
+  for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
+    if (lineage.nodes[i].standing == Standing::alive) reach(i);
+  }
+  while (!open.empty()) {
+    const int node = open.back();
+    open.pop_back();
+    for (const LineageEdge& edge : lineage.nodes[node].parents) reach(edge.parent);
+  }
+  std::vector<ExpertInfo> found;
+  for (std::size_t i = 0; i < reached.size(); ++i) {
+    if (reached[i] && lineage.nodes[i].standing == Standing::removed) found.push_back(lineage.nodes[i].info);
+  }
+  return found;
+}
+
 bool is_seed(const LineageNode& node) {
   return node.info.name == kSeedName && node.standing == Standing::alive;
 }

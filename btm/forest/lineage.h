@@ -53,6 +53,9 @@ std::vector<double> shares_of(const Lineage& lineage, const std::vector<int>& an
 // Nodes of that name in this forest: the living one, or else the removed ones; empty if there is none.
 std::vector<int> nodes_named(const Lineage& lineage, const std::string& name);
 
+// The removed experts that living ones descend from: training the living took theirs, too.
+std::vector<ExpertInfo> removed_ancestors(const Forest& forest);
+
 struct Tainted {
   std::string name;
   double share = 0;  // of its initial weights that came from the expert, along all paths

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "btm/forest/comparisons.h"
+#include "btm/forest/lineage.h"
 #include "btm/model/checkpoint.h"
 #include "btm/model/demix.h"
 
@@ -53,6 +54,8 @@ Json training_of(const Forest& forest) {
   std::vector<const ExpertInfo*> all;
   if (forest.seed) all.push_back(&*forest.seed);
   for (const ExpertInfo& expert : forest.experts) all.push_back(&expert);
+  const std::vector<ExpertInfo> removed = removed_ancestors(forest);
+  for (const ExpertInfo& expert : removed) all.push_back(&expert);
   return training_of(all, 0);
 }
 

@@ -25,7 +25,7 @@ std::vector<Comparison> find_comparisons(const Forest& forest);
 // "bytes_per_update"}. Updates per second are those of one model's training, on average; left out where the threads of
 // one are not known. The last is what the workers of a distributed run would have to add up between them for an update:
 // the gradients of all parameters that they share, in float32; experts share none.
-Json training_of(const Forest& forest);  // the seed and all experts
+Json training_of(const Forest& forest);  // seed, experts and whom they descend from
 Json training_of_seed(const Forest& forest);
 Json training_of(const Comparison& comparison, const Forest& forest);  // with the seed, if it starts from it
 

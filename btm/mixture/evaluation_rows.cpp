@@ -157,8 +157,7 @@ Row product_row(const Evaluation& evaluation, const std::string& name) {
   for (const DomainTexts& texts : evaluation.texts) {
     if (!evaluation.store->has(product, texts.test)) {
       auto start = std::chrono::steady_clock::now();
-      auto log_probs =
-          product_log_probs(evaluation.experts, texts.test, evaluation.store->window(), evaluation.place.threads);
+      auto log_probs = product_log_probs(evaluation.experts, texts.test, evaluation.store->window(), evaluation.place);
       double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       evaluation.store->keep(product, texts.test, {std::move(log_probs), seconds});
     }

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <numeric>
+#include <algorithm>
 
 #include "btm/core/error.h"
 #include "btm/core/hash.h"
@@ -28,13 +28,14 @@ std::optional<Member> seed_member(const Forest& forest) {
 }
 
 Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights) {
-  double sum = std::accumulate(weights.begin(), weights.end(), 0.0), kept = 0;
-  for (double weight : weights) kept += weight < kLeastShare * sum ? 0 : weight;
-  if (!(kept > 0)) throw input_error("{}: its weights sum to {}; at least one must be more than 0", name, sum);
+  const double least = kLeastShare * std::ranges::max(weights);
+  double kept = 0;
+  for (double weight : weights) kept += weight < least ? 0 : weight;
+  if (!(kept > 0)) throw input_error("{}: its weights sum to {}; at least one must be more than 0", name, kept);
   Member average{name, {}, {}};
   std::string identity = "average";
   for (std::size_t j = 0; j < members.size(); ++j) {
-    if (weights[j] < kLeastShare * sum) continue;
+    if (weights[j] < least) continue;
     average.sources.push_back(
         {members[j].sources.front().folder, weights[j] / kept, members[j].name, members[j].identity});
     identity += fmt::format("\n{} {}", members[j].identity, weights[j] / kept);

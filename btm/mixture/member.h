@@ -25,7 +25,7 @@ Member single_member(const std::string& name, const std::filesystem::path& folde
 std::vector<Member> expert_members(const Forest& forest);
 std::optional<Member> seed_member(const Forest& forest);
 
-// Weights below kLeastShare of the sum are dropped, the others normalised.
+// Weights below kLeastShare of the largest are dropped, the others normalised.
 inline constexpr double kLeastShare = 1e-3;
 Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights);
 

@@ -16,7 +16,8 @@ constexpr std::size_t kPieceFloats = 64 << 20;  // of the sums of log-probabilit
 
 }  // namespace
 
-std::vector<float> product_log_probs(std::span<const Member> members, const Text& text, int window, int threads) {
+std::vector<float> product_log_probs(std::span<const Member> members, const Text& text, int window,
+                                     const ScoringPlace& place) {
   const auto length = static_cast<std::size_t>(window), targets = static_cast<std::size_t>(text.targets());
   const std::size_t windows = (targets + length - 1) / length;
   std::vector<TokenId> tokens = text.tokens;  // the last window is filled up; no position sees those after it
@@ -24,7 +25,7 @@ std::vector<float> product_log_probs(std::span<const Member> members, const Text
   std::vector<float> log_probs(windows * length);
   const float share = 1.0f / static_cast<float>(members.size());
   const auto vocab = static_cast<std::size_t>(load_member(members.front()).config.vocab_size);
-  ThreadTeam team(threads);
+  ThreadTeam team(place.threads);
   const std::size_t least = std::min(windows, static_cast<std::size_t>(team.size()));
   const std::size_t piece = std::clamp(kPieceFloats / (length * vocab), least, windows);
   std::vector<float> sums(piece * length * vocab);
@@ -40,7 +41,7 @@ std::vector<float> product_log_probs(std::span<const Member> members, const Text
       }
       team.run([&](int thread) {
         if (static_cast<std::size_t>(thread) >= count) return;
-        Transformer transformer(model.config, 1, window, Transformer::Use::scoring);
+        Transformer transformer(model.config, 1, window, Transformer::Use::scoring, operands_of(place.precision));
         std::vector<float> logits(length * vocab);
         for (auto w = static_cast<std::size_t>(thread); w < count; w += static_cast<std::size_t>(team.size())) {
           transformer.logits(model.parameters.data(), std::span(tokens).subspan((first + w) * length, length), logits);

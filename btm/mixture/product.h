@@ -13,6 +13,7 @@ namespace btm {
 // every expert's whole distribution, so the text goes through in pieces whose sums of log-probabilities fill some 256
 // MB, or more where that is less than a window for each thread, whose logits take as much again; with one expert after
 // the other in memory for each. Throws Error(input): vocabularies that differ.
-std::vector<float> product_log_probs(std::span<const Member> members, const Text& text, int window, int threads);
+std::vector<float> product_log_probs(std::span<const Member> members, const Text& text, int window,
+                                     const ScoringPlace& place);
 
 }  // namespace btm

@@ -26,7 +26,8 @@ void visit(SamplerSettings& s, F&& f) {
   f("top_k", s.top_k, "only the k likeliest tokens; 0: all");
   f("top_p", s.top_p, "only the likeliest tokens that make up this much probability (Holtzman et al. 2020); 1: all");
   f("min_p", s.min_p, "only tokens at least this likely, relative to the likeliest (Nguyen et al. 2024); 0: all");
-  f("repetition_penalty", s.repetition_penalty, "of tokens already there (Keskar et al. 2019); 1: none");
+  f("repetition_penalty", s.repetition_penalty,
+    "of tokens already there (Keskar et al. 2019), on logits, of an ensemble on log-probabilities; 1: none");
   f("random_seed", s.random_seed, "same seed, same text");
 }
 

@@ -37,11 +37,28 @@ nlohmann::json read_config(const fs::path& folder) {
   return json;
 }
 
+// The rotary positions that a config asks for, in one form: "rope_theta" and "rope_scaling" are of transformers 4,
+// "rope_parameters" of 5; what is left out is the default.
+nlohmann::json rotary(const nlohmann::json& config) {
+  nlohmann::json result = {{"rope_theta", config.value("rope_theta", nlohmann::json())}, {"rope_type", "default"}};
+  if (result["rope_theta"].is_null()) result["rope_theta"] = 10000;
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    if (!config.contains(key) || !config[key].is_object()) continue;
+    for (const auto& [name, value] : config[key].items()) result[name == "type" ? "rope_type" : name] = value;
+  }
+  return result;
+}
+
+// Settings that are left out, or null, are the family's defaults, which aren't known here but for the rotary ones.
 void check_configs(const fs::path& first, const fs::path& other) {
   auto a = read_config(first), b = read_config(other);
+  if (rotary(a) != rotary(b)) {
+    throw input_error("{} can't be averaged with {}: its config.json asks for rotary positions by {}, the other by {}",
+                      other.string(), first.string(), rotary(b).dump(), rotary(a).dump());
+  }
   for (const auto& [key, value] : a.items()) {
-    if (is_free(key) || !b.contains(key) || b[key] == value) continue;
-    if (value.is_null() || b[key].is_null()) continue;  // left to the family's default
+    if (is_free(key) || key.starts_with("rope_") || !b.contains(key) || b[key] == value) continue;
+    if (value.is_null() || b[key].is_null()) continue;
     throw input_error("{} can't be averaged with {}: its config.json has {} = {}, the other has {}", other.string(),
                       first.string(), key, b[key].dump(), value.dump());
   }

@@ -168,8 +168,7 @@ Json hugging_face_config(const ModelConfig& config, int end_of_text) {
   ModelConfig c = resolve(config);
   Json json = c.architecture == Architecture::gpt2 ? gpt2_json(c) : llama_json(c);
   json["initializer_range"] = 0.02;
-  json["bos_token_id"] = end_of_text;
-  json["eos_token_id"] = end_of_text;
+  if (end_of_text >= 0) json["bos_token_id"] = json["eos_token_id"] = end_of_text;
   json["use_cache"] = true;
   json["torch_dtype"] = "float32";  // transformers 4
   json["dtype"] = "float32";        // transformers 5

@@ -124,6 +124,7 @@ std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int len
   std::size_t floats = activation_floats(c, rows, kept_for(use), operands, workspace) +
                        Head::floats(weight_offsets(c).head, rows) + std::size_t(rows);
   if (use != Use::scoring) floats += ActivationGradients::floats(c, rows, operands);
+  if (c.architecture == Architecture::llama) floats += std::size_t(c.context) * std::size_t(head_dim(c));  // rope
   return floats * sizeof(float);
 }
 

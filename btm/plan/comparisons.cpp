@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "btm/forest/lineage.h"
+
 namespace btm {
 namespace {
 
 std::int64_t expert_tokens(const Forest& forest) {
   std::int64_t sum = 0;
   for (const ExpertInfo& expert : forest.experts) sum += expert.tokens;
+  for (const ExpertInfo& expert : removed_ancestors(forest)) sum += expert.imported ? 0 : expert.tokens;
   return sum;
 }
 

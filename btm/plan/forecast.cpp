@@ -1,6 +1,7 @@
 #include "btm/plan/forecast.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "btm/core/cores.h"
 #include "btm/core/files.h"
@@ -41,14 +42,15 @@ ModelConfig shape_of(const Plan& plan) {
 }
 
 // The forest as the plan will have it, as far as comparisons ask.
-Forest planned_forest(const Plan& plan) {
-  Forest forest;
-  forest.paths = {plan.forest};
-  forest.seed.emplace();
-  forest.seed->tokens = plan.seed.tokens;
-  forest.seed->domains = domains_of_role(plan, Role::train);
+Forest planned_forest(const Plan& plan, Forest forest) {
+  if (!forest.seed) {
+    forest.seed.emplace();
+    forest.seed->tokens = plan.seed.tokens;
+    forest.seed->domains = seed_domains(plan);
+  }
   for (const CycleSettings& cycle : plan.cycles) {
     for (const std::string& name : cycle.experts) {
+      if (forest.find(name) || was_removed(forest, name)) continue;
       ExpertInfo& expert = forest.experts.emplace_back();
       expert.name = name;
       expert.domains = {name};
@@ -64,12 +66,17 @@ class Forecaster {
 
   Forecast work() {
     check_fits();
+    forest_ = forest_so_far(paths_);
     ModelTask seed;
     seed.tokens = plan_.seed.tokens;
     seed.training = plan_.seed.training;
     add("seed", {seed}, {paths_.seed()});
-    for (std::size_t i = 0; i < plan_.cycles.size(); ++i) add_cycle(i);
-    const Forest forest = planned_forest(plan_);
+    end_group();
+    for (const auto [first, last] : cycle_groups(plan_)) {
+      for (std::size_t i = first; i < last; ++i) add_cycle(i);
+      end_group(last == first + 1 ? 0 : count_experts(first, last));
+    }
+    const Forest forest = planned_forest(plan_, forest_);
     for (const ComparisonSettings& comparison : plan_.compare) {
       const std::vector<ModelTask> tasks = comparison_tasks(comparison, forest, result_.model.context);
       std::vector<fs::path> folders;
@@ -77,6 +84,7 @@ class Forecaster {
       for (const ModelTask& task : tasks) folders.push_back(first_model_folder(paths_, task));
       add(comparison_name(comparison), tasks, folders);
     }
+    end_group();
     return std::move(result_);
   }
 
@@ -106,10 +114,17 @@ class Forecaster {
     std::vector<ModelTask> tasks;
     std::vector<fs::path> folders;
     for (const std::string& name : plan_.cycles[index].experts) {
+      if (was_removed(forest_, name)) continue;
       tasks.push_back(expert_task(plan_, index, name));
       folders.push_back(paths_.expert(name));
     }
     add(fmt::format("cycle {}", index + 1), tasks, folders);
+  }
+
+  std::size_t count_experts(std::size_t first, std::size_t last) const {
+    std::size_t count = 0;
+    for (std::size_t i = first; i < last; ++i) count += plan_.cycles[i].experts.size();
+    return count;
   }
 
   // Those of the tasks whose model is not in its folder.
@@ -117,30 +132,47 @@ class Forecaster {
     ForecastStep step{name, 0, 0, 0, 0};
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       if (is_published(folders[i]) || tasks[i].tokens == 0) continue;
+      const TrainingResult result = planned(tasks[i]);
       ++step.models;
-      step.tokens += tasks[i].tokens;
-      step.updates += tasks[i].tokens / std::max<std::int64_t>(1, tasks[i].training.batch_tokens);
+      step.tokens += result.tokens;
+      step.updates += result.updates;
+      step.flops += result.flops;
       result_.disk_bytes += model_bytes(tasks[i], result_.model);
+      group_.push_back(tasks[i]);
     }
-    step.flops = 3 * forward_flops_per_token(result_.model) * static_cast<double>(step.tokens);
-    if (step.models > 0) take_share(tasks.front(), step.models);
     result_.steps.push_back(std::move(step));
   }
 
-  // The step that takes the most memory and room for checkpoints is the one to tell of.
-  void take_share(const ModelTask& task, int models) {
-    const WorkerShare share = share_of(plan_.launcher, task.training.precision, models);
-    const TrainingMemory memory = training_memory(task, result_.model, share, plan_.launcher.ranks);
-    if (share.workers * memory.host <= result_.workers * result_.memory.host) return;
-    result_.memory = memory;
-    result_.workers = share.workers;
-    result_.threads = share.threads * plan_.launcher.ranks;
-    result_.on_gpu = share.on_gpu;
-    result_.checkpoint_bytes = share.workers * checkpoint_bytes(task, result_.model);
+  TrainingResult planned(const ModelTask& task) const {
+    TrainingJob job;
+    job.model = result_.model;
+    job.training = task.training;
+    job.tokens = task.tokens;
+    return planned_result(job);
+  }
+
+  // What was added since the last call is trained in one go; `together` as for Training::train.
+  void end_group(std::size_t together = 0) {
+    const std::vector<ModelTask> tasks = std::exchange(group_, {});
+    if (tasks.empty()) return;
+    const auto models = static_cast<int>(tasks.size());
+    WorkerShare share =
+        share_of(plan_.launcher, tasks.front().training.precision, std::max(models, static_cast<int>(together)));
+    share.workers = std::min(share.workers, models);
+    ForecastGroup group{
+        share.workers, share.threads * plan_.launcher.ranks, share.on_gpu, tasks.front().training.recompute, {}, 0};
+    for (const ModelTask& task : tasks) {
+      const TrainingMemory memory = training_memory(task, result_.model, share, plan_.launcher.ranks);
+      group.memory = {std::max(group.memory.host, memory.host), std::max(group.memory.gpu, memory.gpu)};
+      group.checkpoint_bytes = std::max(group.checkpoint_bytes, share.workers * checkpoint_bytes(task, result_.model));
+    }
+    result_.groups.push_back(group);
   }
 
   const Plan& plan_;
   ForestPaths paths_;
+  Forest forest_;                 // as it is
+  std::vector<ModelTask> group_;  // to be trained in one go
   Forecast result_;
 };
 
@@ -189,6 +221,13 @@ ForecastStep sum_of(const std::vector<ForecastStep>& steps) {
   return all;
 }
 
+ForecastGroup largest(const Forecast& forecast) {
+  if (forecast.groups.empty()) return {};
+  return std::ranges::max(forecast.groups, {}, [](const ForecastGroup& group) {
+    return group.workers * (group.on_gpu ? group.memory.gpu : group.memory.host);
+  });
+}
+
 Forecast forecast(const Plan& plan) {
   return Forecaster(plan).work();
 }
@@ -205,6 +244,12 @@ void require_memory(const TrainingMemory& each, int workers, int ranks, bool rec
   if (each.gpu == 0) return;
   const Gpu gpu = find_gpu().value_or(Gpu{});
   require((workers * ranks + gpu.count - 1) / gpu.count, each.gpu, gpu.memory_bytes, "its GPU");
+}
+
+void require_memory(const Forecast& forecast, int ranks) {
+  for (const ForecastGroup& group : forecast.groups) {
+    require_memory(group.memory, group.workers, ranks, group.recompute);
+  }
 }
 
 void require_disk(const fs::path& folder, double bytes) {

@@ -26,16 +26,23 @@ struct TrainingMemory {
   double gpu = 0;   // of each rank's GPU; 0 on the CPU
 };
 
+// Models that are trained in one go.
+struct ForecastGroup {
+  int workers = 1;  // at once
+  int threads = 1;  // of each, over its ranks
+  bool on_gpu = false, recompute = false;
+  TrainingMemory memory;        // of the largest of them
+  double checkpoint_bytes = 0;  // of those that train at once
+};
+
 struct Forecast {
   ModelConfig model;  // resolved
   std::vector<ForecastStep> steps;
-  int workers = 1;  // models trained at once
-  int threads = 1;  // of each, over its ranks
-  bool on_gpu = false;
-  TrainingMemory memory;        // of one that trains
-  double disk_bytes = 0;        // of the models; text and tokens come to it
-  double checkpoint_bytes = 0;  // of those that train at once
+  std::vector<ForecastGroup> groups;  // of what is to be trained; empty: nothing is
+  double disk_bytes = 0;              // of the models; text and tokens come to it
 };
+
+ForecastGroup largest(const Forecast& forecast);  // the group that takes the most memory, of a GPU where it uses one
 
 ForecastStep sum_of(const std::vector<ForecastStep>& steps);
 
@@ -50,8 +57,9 @@ double model_bytes(const ModelTask& task, const ModelConfig& model);
 double checkpoint_bytes(const ModelTask& task, const ModelConfig& model);
 
 // Throws Error(input) if `workers` models at once, of `ranks` each, take more memory than this machine or its GPUs
-// have.
+// have; of a forecast, any of its groups.
 void require_memory(const TrainingMemory& each, int workers, int ranks, bool recompute);
+void require_memory(const Forecast& forecast, int ranks);
 
 // Throws Error(input) if the file system of the folder, which need not be there, has less room left.
 void require_disk(const std::filesystem::path& folder, double bytes);

@@ -15,6 +15,7 @@
 #include "btm/plan/comparisons.h"
 #include "btm/plan/corpus.h"
 #include "btm/plan/event_files.h"
+#include "btm/plan/forecast.h"
 #include "btm/plan/forest_folder.h"
 #include "btm/plan/jobs.h"
 #include "btm/plan/published.h"
@@ -47,6 +48,7 @@ class Grower {
     if (!fs::exists(paths_.plan())) record_plan();
     prepare();
     check_published(plan_, base_);
+    if (plan_.launcher.kind == LauncherKind::local) require_memory(forecast(plan_), plan_.launcher.ranks);
     record_plan();  // one that the forest doesn't fit has been refused
     outcome_.complete = grow_seed() && grow_cycles();
     if (outcome_.complete && !plan_.cycles.empty()) {
@@ -129,17 +131,12 @@ class Grower {
 
   // ---- cycles
 
-  // A cycle that says what it waits for trains together with the ones before it.
   bool grow_cycles() {
-    const std::size_t count = plan_.cycles.size();
-    for (std::size_t first = 0, last = 1; first < count; first = last++) {
-      while (last < count && !plan_.cycles[last].after.empty()) ++last;
-      if (!grow_together(first, last)) return false;
-    }
-    return true;
+    return std::ranges::all_of(cycle_groups(plan_), [this](CycleGroup group) { return grow_together(group); });
   }
 
-  bool grow_together(std::size_t first, std::size_t last) {
+  bool grow_together(CycleGroup group) {
+    const auto [first, last] = group;
     std::vector<PendingModel> pending;
     std::size_t all = 0;  // also those that are there
     for (std::size_t i = first; i < last; ++i) {
@@ -172,7 +169,11 @@ class Grower {
     ModelTask& task = model.task;
     task.parents =
         branch_parents(cycle.branch, forest, candidates(cycle, task.cycle, forest), task.name, scoring_place(plan_));
-    if (!task.parents.empty()) task.first_round = round_after_seed(task, *forest.seed, base_.model.context);
+    if (task.parents.empty()) {
+      task.training.random_seed = own_random_seed(task);
+    } else {
+      task.first_round = round_after_seed(task, *forest.seed, base_.model.context);
+    }
     model.init = branch_weights(task.parents, paths_, paths_.branch(task.name));
     if (!model.init.empty()) {
       model.init_sha256 = task.parents.size() == 1 ? task.parents.front().sha256 : weights_sha256(model.init);

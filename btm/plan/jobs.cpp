@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "btm/core/random.h"
 #include "btm/model/checkpoint.h"
 #include "btm/version.h"
 
@@ -31,8 +32,7 @@ ModelTask seed_task(const Plan& plan) {
   task.tokens = plan.seed.tokens;
   task.training = plan.seed.training;
   if (!plan.model.from.empty()) task.init_sha256 = weights_sha256(plan.model.from);
-  if (task.tokens == 0) return task;  // trained on nothing
-  task.domains = seeded_by_all(plan) ? domains_of_role(plan, Role::train) : plan.seed.domains;
+  task.domains = seed_domains(plan);
   return task;
 }
 
@@ -59,6 +59,11 @@ std::int64_t round_after_seed(const ModelTask& task, const ExpertInfo& seed, int
   }
   const auto domains = static_cast<std::int64_t>(seed.domains.size());
   return (seed.tokens / context + domains - 1) / domains;
+}
+
+std::int64_t own_random_seed(const ModelTask& task) {
+  Random random(static_cast<std::uint64_t>(task.training.random_seed), "expert " + task.name);
+  return static_cast<std::int64_t>(random.below(std::uint64_t{1} << 31));
 }
 
 std::string run_name(const ModelTask& task) {

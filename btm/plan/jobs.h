@@ -36,7 +36,7 @@ struct ModelTask {
   TrainingSettings training;
   std::int64_t first_round = 0;  // see TrainingJob, as the next
   int part = 0, parts = 1;
-  bool demix = false;       // one run that leaves a model for each domain
+  bool demix = false;  // one run that leaves a model for each domain
 };
 
 // The plan's seed, and its expert `name` of the cycle at `index`; without the experts' parents, who are found when they
@@ -44,9 +44,13 @@ struct ModelTask {
 ModelTask seed_task(const Plan& plan);
 ModelTask expert_task(const Plan& plan, std::size_t index, const std::string& name);
 
-// Where the data of a descendant of the seed begins, so that it is not the seed's over again: behind the rounds that the
-// seed was trained on, where both read a domain in the same order (sequences.h: by random seed and the domain's place).
+// Where the data of a descendant of the seed begins, so that it is not the seed's over again: behind the rounds that
+// the seed was trained on, where both read a domain in the same order (sequences.h: by random seed and the domain's
+// place).
 std::int64_t round_after_seed(const ModelTask& task, const ExpertInfo& seed, int context);
+
+// The random seed of an expert from random weights, drawn from the plan's and its name, so that no two start alike.
+std::int64_t own_random_seed(const ModelTask& task);
 
 std::string run_name(const ModelTask& task);  // of its folder in runs/
 

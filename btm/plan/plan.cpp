@@ -270,6 +270,20 @@ bool seeded_by_all(const Plan& plan) {
   return plan.seed.domains == std::vector<std::string>{"all"};
 }
 
+std::vector<std::string> seed_domains(const Plan& plan) {
+  if (plan.seed.tokens == 0) return {};
+  return seeded_by_all(plan) ? domains_of_role(plan, Role::train) : plan.seed.domains;
+}
+
+std::vector<CycleGroup> cycle_groups(const Plan& plan) {
+  std::vector<CycleGroup> groups;
+  for (std::size_t i = 0; i < plan.cycles.size(); ++i) {
+    if (i == 0 || plan.cycles[i].after.empty()) groups.push_back({i, i});
+    groups.back().last = i + 1;
+  }
+  return groups;
+}
+
 std::vector<std::string> domains_of_role(const Plan& plan, Role role) {
   std::vector<std::string> result;
   for (const auto& [name, domain] : plan.domains) {

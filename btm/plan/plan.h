@@ -192,6 +192,14 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
 // Whether seed.domains is `all`: also those that join the plan when the seed is there, which have their own experts.
 bool seeded_by_all(const Plan& plan);
 
+std::vector<std::string> seed_domains(const Plan& plan);  // that it is trained on: none where it has no tokens
+
+// The cycles [first, last) that train together: one that says what it waits for does with those before it.
+struct CycleGroup {
+  std::size_t first, last;
+};
+std::vector<CycleGroup> cycle_groups(const Plan& plan);
+
 std::vector<std::string> domains_of_role(const Plan& plan, Role role);
 const DomainSettings& find_domain(const Plan& plan, const std::string& name);
 

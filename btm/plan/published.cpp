@@ -8,11 +8,6 @@
 namespace btm {
 namespace {
 
-// One without experts where none was merged yet.
-Forest forest_so_far(const ForestPaths& paths) {
-  return fs::exists(paths.log()) ? open_forest(paths.root) : Forest{paths, {}, {}, {}, {}};
-}
-
 std::string remedy(const Plan& plan, const Forest& forest, const ExpertInfo& expert) {
   if (!expert.imported) return "give the new settings to a domain of another name";
   if (was_removed(forest, expert.name)) return "take it out of the plan, whose own was removed and is not grown again";
@@ -58,6 +53,10 @@ bool has_candidates(const Plan& plan, std::size_t index, const Forest& forest) {
 
 }  // namespace
 
+Forest forest_so_far(const ForestPaths& paths) {
+  return fs::exists(paths.log()) ? open_forest(paths.root) : Forest{paths, {}, {}, {}, {}};
+}
+
 std::vector<const ExpertInfo*> candidates(const CycleSettings& cycle, int number, const Forest& forest) {
   std::vector<const ExpertInfo*> found;
   for (const ExpertInfo& expert : forest.experts) {
@@ -75,6 +74,11 @@ bool was_removed(const Forest& forest, const std::string& name) {
 void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy) {
   task.parents = published.parents;
   task.first_round = published.recipe.value("first_round", std::int64_t{0});
+  const std::int64_t own = own_random_seed(task);  // earlier versions started all from the same random weights
+  if (task.kind == "expert" && task.parents.empty() &&
+      published.recipe.value("training", Json::object()).value("random_seed", std::int64_t{0}) == own) {
+    task.training.random_seed = own;
+  }
   const std::string difference = recipe_difference(published.recipe, recipe_of(task, base));
   if (difference.empty()) return;
   throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);

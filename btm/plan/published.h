@@ -10,6 +10,8 @@
 
 namespace btm {
 
+Forest forest_so_far(const ForestPaths& paths);  // one without seed and experts where none was merged yet
+
 // Whether an expert of the plan was removed for good, so that it isn't grown again, whatever was imported under its
 // name since.
 bool was_removed(const Forest& forest, const std::string& name);

@@ -31,12 +31,30 @@ std::string description(const std::vector<PendingModel>& models, const ModelConf
                      format_count(static_cast<double>(models.front().task.tokens)), at_once, each);
 }
 
+// What an earlier training left. result.json first, since a run with one is done; run.yaml is only replaced: without it
+// nobody would know later that the rest is of another job.
+void clear_run(const fs::path& run, const fs::path& branch) {
+  remove_folder(run / "result.json");
+  for (const auto& entry : fs::directory_iterator(run)) {
+    const fs::path& path = entry.path();
+    if (path != branch && path != run / "lock" && path != run / "run.yaml") remove_folder(path);
+  }
+}
+
 // A DEMix model is published as one for each domain.
 std::vector<fs::path> model_folders(const fs::path& folder, const ModelTask& task) {
   if (!task.demix) return {folder};
   std::vector<fs::path> folders;
   for (const std::string& domain : task.domains) folders.push_back(folder / domain);
   return folders;
+}
+
+bool is_whole(const fs::path& model) {
+  try {
+    return weights_sha256(model) == load_expert(model).weights_sha256;
+  } catch (const Error&) {
+    return false;  // files are missing; perhaps it is being removed at this moment
+  }
 }
 
 }  // namespace
@@ -131,7 +149,7 @@ bool Training::take_over(const ModelTask& task) const {
   const auto found = neighbours_.find_model(recipe_sha256(recipe_of(task, base_)));
   if (!found) return false;
   for (const fs::path& model : model_folders(*found, task)) {
-    if (weights_sha256(model) == load_expert(model).weights_sha256) continue;
+    if (is_whole(model)) continue;
     log_warning(fmt::format("{}: damaged, so it isn't taken over", model.string()));
     return false;
   }
@@ -158,10 +176,7 @@ void Training::prepare_run(const PendingModel& model, const WorkerShare& share) 
     if (job_sha256(there) == job_sha256(job) && there.trainer == job.trainer) return save_job(run, job);
     lock.emplace(run / "lock", fmt::format("training in {} with other settings", run.string()));
     log_info(fmt::format("{}: its settings have changed, training starts anew", name));
-    for (const auto& entry : fs::directory_iterator(run)) {
-      const bool kept = entry.path() == base_.paths.branch(name) || entry.path() == run / "lock";
-      if (!kept) remove_folder(entry.path());
-    }
+    clear_run(run, base_.paths.branch(name));
     job.threads = share.threads;
     job.gpu_share = share.gpu_share;
   }

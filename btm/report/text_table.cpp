@@ -13,12 +13,13 @@ std::string padded(const std::string& text, int width, Align align) {
   return align == Align::left ? text + spaces : spaces + text;
 }
 
-// Cells as they are shown: a line break or a tab would tear the table.
+// Cells as they are shown: a line break or a tab would tear the table, as would | in Markdown, which takes the others
+// for markup; not _ within words.
 std::string shown(std::string text, bool markdown) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
   }
-  for (std::size_t at = 0; markdown && (at = text.find('|', at)) != std::string::npos; at += 2)
+  for (std::size_t at = 0; markdown && (at = text.find_first_of("|`<", at)) != std::string::npos; at += 2)
     text.insert(at, 1, '\\');
   return text;
 }

@@ -230,10 +230,11 @@ std::size_t scratch_bytes(const ModelConfig& config, int count) {
       kAttentionBytes * rows * static_cast<std::size_t>(config.width) +
       kSharedHeadBytes * static_cast<std::size_t>(config.context) * static_cast<std::size_t>(head_dim(config));
   if (cuda::worth_cudnn(shape, count)) attention = std::max(attention, cuda::cudnn_scratch(shape, count));
-  const std::size_t gradient =  // of the head's weights, kept while its products are timed
-      cuda::is_timed(config.vocab_size, config.width, static_cast<int>(rows))
-          ? static_cast<std::size_t>(config.vocab_size) * static_cast<std::size_t>(config.width) * sizeof(float)
-          : 0;
+  std::size_t gradient = 0;  // of the largest weights, kept while their products are timed
+  for (const LinearOffsets& l : matrices_of(weight_offsets(config))) {
+    if (!cuda::is_timed(l.in, l.out, static_cast<int>(rows))) continue;
+    gradient = std::max(gradient, static_cast<std::size_t>(l.in) * static_cast<std::size_t>(l.out) * sizeof(float));
+  }
   return attention + gradient;
 }
 

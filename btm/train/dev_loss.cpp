@@ -8,6 +8,11 @@
 #include "btm/train/score.h"
 
 namespace btm {
+namespace {
+
+constexpr std::size_t kTokensAtOnce = 2048;  // of one of those that are abreast, between two calls of stop
+
+}  // namespace
 
 DevLoss::DevLoss(const TrainingJob& job) {
   std::size_t longest = 0;
@@ -31,14 +36,21 @@ DevLoss::DevLoss(const TrainingJob& job) {
   std::ranges::stable_sort(order_, std::ranges::greater(), [this](std::size_t i) { return domains_[i].window; });
 }
 
-double DevLoss::measure(const DomainScore& score) {
+std::optional<double> DevLoss::measure(int abreast, const DomainScore& score, bool (*stop)()) {
   double sum = 0;
   for (const std::size_t i : order_) {
     const Domain& domain = domains_[i];
-    auto size = scored_windows(domain.tokens.size(), domain.window) * static_cast<std::size_t>(domain.window);
-    std::span<float> log_probs(log_probs_.data(), size);
-    score(static_cast<int>(i), domain.window, domain.tokens, log_probs);
-    sum -= std::accumulate(log_probs.begin(), log_probs.end(), 0.0) / static_cast<double>(size);
+    const auto window = static_cast<std::size_t>(domain.window);
+    const std::size_t size = scored_windows(domain.tokens.size(), domain.window) * window;
+    const std::size_t piece = static_cast<std::size_t>(abreast) * std::max(kTokensAtOnce, window) / window * window;
+    for (std::size_t first = 0; first < size; first += piece) {
+      if (stop && stop()) return std::nullopt;
+      const std::size_t count = std::min(piece, size - first);
+      score(static_cast<int>(i), domain.window, std::span(domain.tokens).subspan(first, count + 1),
+            std::span(log_probs_).subspan(first, count));
+    }
+    sum -= std::accumulate(log_probs_.begin(), log_probs_.begin() + static_cast<std::ptrdiff_t>(size), 0.0) /
+           static_cast<double>(size);
   }
   return sum / static_cast<double>(domains_.size());
 }

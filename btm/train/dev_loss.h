@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,8 +22,9 @@ class DevLoss {
   explicit DevLoss(const TrainingJob& job);  // reads the tokens; throws Error(input)
 
   // Nats per token, mean over the domains, each with the first training.dev_tokens of its dev tokens in windows of the
-  // model's context (shorter where a domain has fewer).
-  double measure(const DomainScore& score);
+  // model's context (shorter where a domain has fewer). nullopt: `stop`, which may be null, said so meanwhile.
+  // `abreast`: windows that are scored at the same time.
+  std::optional<double> measure(int abreast, const DomainScore& score, bool (*stop)());
 
   std::int64_t tokens() const;  // that one call scores
 

@@ -156,9 +156,10 @@ class ExternalRun {
     }
     WindowScorer scorer(model.config, team_, operands_of(job_.training.precision));
     TrainingResult result = planned_result(job_);
-    result.dev_loss = DevLoss(job_).measure([&](int, int window, auto tokens, auto log_probs) {
+    const auto score = [&](int, int window, auto tokens, auto log_probs) {
       scorer.of(window).score(model.parameters.data(), tokens, log_probs);
-    });
+    };
+    result.dev_loss = DevLoss(job_).measure(team_.size(), score, nullptr).value();  // stopped now, all would be lost
     result.threads = job_.threads;
     save_final_model(run_, job_, model);
     write_file(run_ / "metrics.jsonl", "");  // there is no curve

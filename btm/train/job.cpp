@@ -109,6 +109,7 @@ std::string job_sha256(const TrainingJob& job) {
   for (const char* key : {"dev_every", "dev_tokens", "checkpoint_minutes", "keep_checkpoints"}) {
     json["training"].erase(key);
   }
+  json["training"]["recompute"] = false;  // has no effect on them; not erased, as it was kept here once
   for (Json& data : json["data"]) data.erase("folder");
   if (job.first_round == 0) json.erase("first_round");  // as before there was one
   return sha256_hex(json.dump());

@@ -16,6 +16,19 @@
 
 namespace btm {
 
+// An update whose dev loss was not measured to the end, so that it is not in metrics.jsonl yet.
+struct UnreportedUpdate {
+  double loss = 0, learning_rate = 0, gradient_norm = 0;  // UpdateReport
+  double seconds = 0;
+};
+template <class F>
+void visit(UnreportedUpdate& s, F&& f) {
+  f("loss", s.loss, "nats per token");
+  f("learning_rate", s.learning_rate, "of the update");
+  f("gradient_norm", s.gradient_norm, "before clipping");
+  f("seconds", s.seconds, "that it took");
+}
+
 struct RunState {
   std::int64_t update = 0;  // done so far; with the job's seed this is also the place in the data
   double device_seconds = 0;
@@ -25,6 +38,7 @@ struct RunState {
   std::string metrics_xxh3 = {};        // of metrics.jsonl up to here; "": not known (written before it was kept)
   Operands precision = Operands::fp32;  // also of what was written before it was kept
   Device device = Device::cpu;          // likewise
+  std::vector<UnreportedUpdate> unreported = {};  // the last one, or none
 };
 template <class F>
 void visit(RunState& s, F&& f) {
@@ -36,6 +50,7 @@ void visit(RunState& s, F&& f) {
   f("device", s.device, "cpu or cuda");
   f("job_sha256", s.job_sha256, "identity of the job");
   f("metrics_xxh3", s.metrics_xxh3, "of metrics.jsonl up to here");
+  f("unreported", s.unreported, "the last update, where metrics.jsonl doesn't have it yet");
 }
 
 // An array of the state; a file of raw floats in the folder.

@@ -31,7 +31,8 @@ std::size_t ThreadLearner::bytes(const ModelConfig& config, const TrainingSettin
   const std::size_t calls = per_call(static_cast<std::size_t>(sequences), config.context, replicas);
   const std::size_t model = static_cast<std::size_t>(parameter_count(config)) * sizeof(float);
   const std::size_t replica =
-      model + Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings), operands);
+      model + gemm_bytes(operands) +
+      Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings), operands);
   const std::size_t packed = packs_weights(settings) ? PackedWeights::bytes(config, operands) : 0;
   return 3 * model + packed + static_cast<std::size_t>(threads) * replica;  // parameters, two moments
 }

@@ -31,6 +31,7 @@ constexpr double kSpeedMemory = 0.9;       // of the moving average of the speed
 constexpr double kDevShare = 0.05;         // of the compute of training, at most, for dev losses at intervals
 constexpr double kScoringShare = 1.0 / 3;  // compute of scoring a token, as a share of that of training on it
 constexpr int kDevTimes = 10;              // dev losses in a run, at most
+constexpr int kGpuWindows = 1024;          // that a GPU scores without a look for signals
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -54,11 +55,12 @@ class Training {
   void share_state();
   void begin_files();
   void update();
+  bool report();
   void report(const UpdateReport& done, double seconds, std::optional<double> dev_loss);
   void begin_checkpoint();
   void end_checkpoint();
   Error checkpoint_error(const Error& e) const;
-  void stop_if_asked();
+  void stop_if_asked(bool asked);
   void check_ranks_agree() const;
   TrainingResult finish();
   std::vector<SnapshotArray> arrays();
@@ -172,11 +174,13 @@ std::vector<SnapshotArray> Training::arrays() {
 }
 
 TrainingResult Training::work() {
+  if (!state_.unreported.empty()) report();
   if (state_.update < updates_) batches_.read(state_.update);
   while (state_.update < updates_) {
-    stop_if_asked();
+    stop_if_asked(interrupted());
     update();
   }
+  stop_if_asked(!state_.unreported.empty());
   return finish();
 }
 
@@ -199,15 +203,28 @@ void Training::update() {
   double seconds = seconds_since(begin);
   ++state_.update;
   if (!ranks_.is_first()) return;
-  std::optional<double> dev_loss;
-  if (state_.update % dev_interval_ == 0 || state_.update == updates_) {
-    dev_loss = dev_loss_ = dev_.measure([this](int domain, int window, auto tokens, auto log_probs) {
-      learner_->score(domain, window, tokens, log_probs);
-    });
-  }
-  report(done, seconds, dev_loss);
+  state_.unreported = {{done.loss, done.learning_rate, done.gradient_norm, seconds}};
+  if (!report()) return;
   bool due = seconds_since(last_checkpoint_) >= 60 * job_.training.checkpoint_minutes;
   if (due && state_.update < updates_) begin_checkpoint();
+}
+
+// The update that waits for it, with its dev loss if one is due. False: interrupted before that was measured.
+bool Training::report() {
+  std::optional<double> dev_loss;
+  if (state_.update % dev_interval_ == 0 || state_.update == updates_) {
+    const int abreast = device_ == Device::cuda ? kGpuWindows : job_.threads;
+    const auto score = [this](int domain, int window, auto tokens, auto log_probs) {
+      learner_->score(domain, window, tokens, log_probs);
+    };
+    dev_loss = dev_.measure(abreast, score, interrupted);
+    if (!dev_loss) return false;
+    dev_loss_ = *dev_loss;
+  }
+  const UnreportedUpdate done = state_.unreported.front();
+  state_.unreported.clear();
+  report({done.loss, done.learning_rate, done.gradient_norm}, done.seconds, dev_loss);
+  return true;
 }
 
 void Training::report(const UpdateReport& done, double seconds, std::optional<double> dev_loss) {
@@ -259,8 +276,8 @@ void Training::end_checkpoint() {
   saved_update_ = state_.update;
 }
 
-void Training::stop_if_asked() {
-  if (ranks_.sum(interrupted() ? 1.0 : 0.0) == 0) return;  // all stop at the same update
+void Training::stop_if_asked(bool asked) {
+  if (ranks_.sum(asked ? 1.0 : 0.0) == 0) return;  // all stop at the same update
   if (ranks_.is_first()) {
     end_checkpoint();
     if (state_.update > saved_update_) begin_checkpoint();

@@ -114,7 +114,22 @@ TEST(Files, WhoWaitedForALockThatWasRemovedTakesTheNewOne) {
   waiter.join();
 }
 
-TEST(Files, ALockIsHeldByWhatWasStartedUnderIt) {
+TEST(Files, ALockOfAKilledProcessIsHeldByWhatItStarted) {
+  test::TemporaryFolder folder;
+  const pid_t killed = ::fork();
+  if (killed == 0) {
+    const FileLock lock(folder / "lock", "btm train");
+    lock.pass_to_children();
+    write_file(folder / "child", std::to_string(start_process({"sleep", "60"}, {})));
+    ::_exit(0);  // without the lock's destructor
+  }
+  ::waitpid(killed, nullptr, 0);
+  EXPECT_THROW(FileLock(folder / "lock", "btm train"), Error);
+  ::kill(std::stoi(read_file(folder / "child")), SIGKILL);
+  FileLock(folder / "lock", "btm train", FileLock::Busy::wait);
+}
+
+TEST(Files, ALockThatIsGivenBackIsFreeWhateverStaysBehind) {
   test::TemporaryFolder folder;
   pid_t child = 0;
   {
@@ -122,10 +137,9 @@ TEST(Files, ALockIsHeldByWhatWasStartedUnderIt) {
     lock.pass_to_children();
     child = start_process({"sleep", "60"}, {});
   }
-  EXPECT_THROW(FileLock(folder / "lock", "btm train"), Error);
+  FileLock(folder / "lock", "btm train");
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
-  FileLock(folder / "lock", "btm train");
 }
 
 TEST(Files, AFolderThatCantBeMadeIsNotTakenForSomeoneElses) {

@@ -272,6 +272,12 @@ class Errors(ForestCase):
                 self.refused("train", "--output", new, "--init", self.forest / "seed", "--tokenizer", other / "tokenizer",
                              "--tokens-from", other / "tokens/cpp", "--tokens", "10k", says=[str(self.forest / "seed"), "tokenizer"])
                 self.assertFalse(new.exists())
+                again = self.folder / "again"  # as transformers would write it
+                shutil.copytree(self.forest / "seed", again)
+                (again / "tokenizer.json").write_text(json.dumps(json.loads((again / "tokenizer.json").read_text())))
+                train = ["train", "--output", new, "--init", again, "--tokens-from", self.forest / "tokens/cpp", "--tokens", "10k"]
+                self.refused(*train, says=["another tokenizer", "--tokenizer"])
+                btm(*train, "--tokenizer", self.forest / "tokenizer", "--quiet")
             run = self.folder / f"run-{name}"
             (run / "model").mkdir(parents=True)
             for file in (other / "experts/cpp").iterdir():

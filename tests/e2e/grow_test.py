@@ -9,6 +9,8 @@ import subprocess
 import time
 import unittest
 
+from safetensors.numpy import load_file
+
 from support import BTM, ForestCase, btm
 
 
@@ -43,10 +45,10 @@ class Grow(ForestCase):
         self.assertFalse(self.forest.exists())
         steps = {step["name"]: step for step in told["steps"]}
         self.assertEqual({name: (step["models"], step["tokens"]) for name, step in steps.items()},
-                         {"seed": (1, 30_000), "cycle 1": (2, 40_000), "dense": (1, 40_000)})
+                         {"seed": (1, 58 * 512), "cycle 1": (2, 2 * 39 * 512), "dense": (1, 78 * 512)})
         btm("grow", self.plan, "--set", "compare=[]")
         seed = json.loads((self.forest / "seed/expert.json").read_text())
-        self.assertAlmostEqual(steps["seed"]["flops"] / 30_000, seed["flops"] / seed["tokens"])
+        self.assertEqual([steps["seed"][key] for key in ("tokens", "updates", "flops")], [seed[key] for key in ("tokens", "updates", "flops")])
         weights = os.path.getsize(self.forest / "seed/model.safetensors")
         self.assertLess(abs(told["parameters"] * 4 / weights - 1), 0.02)
         left = json.loads(btm("grow", self.plan, "--dry-run", "--json").stdout)
@@ -75,6 +77,15 @@ class Grow(ForestCase):
         for dry in (["--dry-run"], []):
             error = btm("grow", self.plan, *huge, *dry, code=2).stderr
             self.assertRegex(error, r"training .* takes [\d.]+[GT]B each, and this machine has [\d.]+GB of memory; .*training.recompute")
+        self.assertFalse(list(self.forest.glob("runs/*/run.yaml")))
+        # One model fits, for the seed, but not the two of the cycle.
+        for layers in range(1, 1000):
+            large = ["--set", "model.width=2048", "--set", f"model.layers={layers}", "--set", "launcher.workers=2"]
+            done = subprocess.run([BTM, "grow", self.plan, *large, "--dry-run"], capture_output=True, text=True)
+            if done.returncode != 0:
+                break
+        self.assertRegex(done.stderr, "training 2 models at once takes .* lower launcher.workers")
+        self.assertRegex(btm("grow", self.plan, *large, code=2).stderr, "training 2 models at once takes .* lower launcher.workers")
         self.assertFalse(list(self.forest.glob("runs/*/run.yaml")))
 
     def test_two_forests_of_one_plan_have_the_same_bytes(self):
@@ -135,6 +146,24 @@ class Grow(ForestCase):
         (self.forest / "lock").touch()
         btm("grow", self.plan)
         self.assertEqual(list(self.forest.glob("**/*.tmp")), [])
+
+    def test_tokens_that_were_prepared_ahead_are_used(self):
+        btm("grow", self.plan, "--set", "cycles=[]")
+        other = self.folder / "other"
+        for domain in ("python", "cpp"):
+            btm("prepare", self.folder / f"{domain}.jsonl.gz", "--tokenizer", self.forest / "tokenizer", "--output", other / "tokens" / domain)
+        made = os.stat(other / "tokens/cpp/train.bin").st_mtime_ns
+        btm("grow", self.plan, "--set", "cycles=[]", "--set", f"forest={other}")
+        self.assertEqual(os.stat(other / "tokens/cpp/train.bin").st_mtime_ns, made)
+
+    def test_experts_from_random_weights_start_apart(self):
+        self.edit_plan("branch: {from: seed}", "branch: {from: random}")
+        barely = ["--set", "training.learning_rate=1e-12", "--set", "compare=[]"]
+        btm("grow", self.plan, *barely)
+        python, cpp = (load_file(self.forest / "experts" / name / "model.safetensors") for name in ("python", "cpp"))
+        name = next(name for name in python if name.endswith("wte.weight"))
+        self.assertGreater(abs(python[name] - cpp[name]).max(), 0.01)
+        self.assertIn("nothing to do", btm("grow", self.plan, *barely).stderr)
 
     def test_added_cycle_trains_only_what_is_new(self):
         btm("grow", self.plan)
@@ -215,6 +244,8 @@ class Grow(ForestCase):
         self.assertEqual(self.event_files(), {"seed", "python", "dense"})
         self.assertIn("was removed", btm("grow", self.plan).stderr)
         self.assertNotIn("experts/cpp", self.weights())
+        told = json.loads(btm("grow", self.plan, "--dry-run", "--json").stdout)
+        self.assertEqual([step["models"] for step in told["steps"]], [0, 0, 0])
         btm("import", self.forest, bundle)
         btm("remove", self.forest, "cpp", "--yes")
         self.assertIn("was removed", btm("grow", self.plan).stderr)

@@ -88,6 +88,16 @@ class Models(ForestCase):
         self.assertGreater(packed["experts"]["cpp"]["posterior"], 0.5)
         self.assertGreater(packed["bytes"], 100_000)
 
+    def test_the_seed_keeps_its_share_of_an_average_whose_experts_are_fewer(self):
+        self.edit_plan("tokens: 30k", "tokens: 60k")
+        btm("grow", self.plan)
+        chosen = ["average", "--forest", self.forest, "--weights", "interpolated", "--domain", "numpy", "--json"]
+        shares = []
+        for top in (0, 1):
+            made = json.loads(btm(*chosen, "--top-k", top, "--output", self.folder / f"top{top}").stdout)
+            shares.append({source["name"]: source["weight"] for source in made["sources"]})
+        self.assertEqual([len(each) for each in shares], [3, 2])
+        self.assertAlmostEqual(shares[0]["seed"], shares[1]["seed"])
 
     def test_an_average_chosen_for_a_domain_in_shards_loads_in_transformers(self):
         btm("grow", self.plan)

@@ -92,6 +92,16 @@ TEST(Lineage, TaintSumsOverAllRemoved) {
   }
 }
 
+TEST(Lineage, RemovedAncestorsAreThoseThatTheLivingDescendFrom) {
+  Forest forest = small_forest();
+  EXPECT_TRUE(removed_ancestors(forest).empty());
+  forest.removed = {forest.experts[0], forest.experts[2], forest.experts[4]};  // a, c and e
+  forest.experts = {forest.experts[1], forest.experts[3]};                     // d is of c and a
+  std::vector<std::string> names;
+  for (const ExpertInfo& info : removed_ancestors(forest)) names.push_back(info.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "c"}));
+}
+
 // An expert merged again under the name of a removed one is another node: children of the first keep their parent.
 TEST(Lineage, NameUsedTwiceIsTwoNodes) {
   Forest forest = small_forest();

@@ -166,6 +166,34 @@ TEST_F(Average, OtherTokenizerOrSettings) {
   EXPECT_THAT(message(), HasSubstr("n_head = 1, the other has 2"));
 }
 
+// In the words of transformers 4 and 5; what is left out is a base of 10000.
+TEST_F(Average, OtherRotaryPositions) {
+  const Json config = Json::parse(test::read(folder / "left" / "config.json"));
+  const std::vector<Json> forms = {Json::object(),
+                                   {{"rope_theta", 10000.0}, {"rope_scaling", nullptr}},
+                                   {{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 10000}}}},
+                                   {{"rope_theta", 500000}},
+                                   {{"rope_parameters", {{"rope_theta", 500000}}}},
+                                   {{"rope_scaling", {{"type", "linear"}, {"factor", 4.0}}}},
+                                   {{"rope_parameters", {{"rope_type", "linear"}, {"factor", 4.0}}}}};
+  const std::vector<int> meaning = {0, 0, 0, 1, 1, 2, 2};
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    for (std::size_t j = 0; j < forms.size(); ++j) {
+      Json left = config, right = config;
+      left.update(forms[i]);
+      right.update(forms[j]);
+      folder.write("left/config.json", left.dump());
+      folder.write("right/config.json", right.dump());
+      if (meaning[i] == meaning[j]) {
+        average(1, 1);
+        fs::remove(folder / "out" / "model.safetensors");
+      } else {
+        EXPECT_THAT(message(), HasSubstr("rotary positions")) << forms[i] << forms[j];
+      }
+    }
+  }
+}
+
 TEST_F(Average, IntegersThatDiffer) {
   for (int i = 0; i < 2; ++i) {
     SafetensorsWriter writer(folder / names[i] / "model.safetensors", {{"steps", Dtype::i64, {1}}});

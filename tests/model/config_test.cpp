@@ -105,6 +105,12 @@ TEST(HuggingFaceConfig, ComesBackAsWritten) {
   }
 }
 
+TEST(HuggingFaceConfig, NamesNoEndOfTextWhereThereIsNone) {
+  const ModelConfig c = small(Architecture::gpt2);
+  EXPECT_EQ(hugging_face_config(c, 3)["eos_token_id"], 3);
+  for (const char* key : {"bos_token_id", "eos_token_id"}) EXPECT_FALSE(hugging_face_config(c, -1).contains(key));
+}
+
 TEST(HuggingFaceConfig, RefusesWhatWouldBeComputedDifferently) {
   auto message = [](Architecture architecture, const char* key, const Json& value) {
     Json json = hugging_face_config(small(architecture), 0);

@@ -135,7 +135,7 @@ def fitted(lp):
 
 
 def average(models, weights):
-    weights = np.where(weights < LEAST_SHARE * weights.sum(), 0, weights)
+    weights = np.where(weights < LEAST_SHARE * weights.max(), 0, weights)
     weights = weights / weights.sum()
     result = copy.deepcopy(models[0])
     state = {key: sum(w * m.state_dict()[key] for w, m in zip(weights, models)) for key in result.state_dict()}

@@ -64,7 +64,7 @@ TEST(BatchSource, PutsTheSequencesOfADomainTogetherForDemix) {
   }
 }
 
-TEST(BatchSource, PartsAreDealtOutSequenceBySequence) {
+TEST(BatchSource, BeginsAtAnyRoundAndPartsAreDealtOutSequenceBySequence) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
   BatchSource whole(job);
@@ -80,6 +80,13 @@ TEST(BatchSource, PartsAreDealtOutSequenceBySequence) {
     whole.read(update);
     take(whole, stream);
   }
+  job.first_round = 2;  // of two sequences
+  BatchSource later(job);
+  std::vector<std::vector<TokenId>> rest;
+  later.read(0);
+  take(later, rest);
+  for (std::size_t i = 0; i < rest.size(); ++i) EXPECT_EQ(rest[i], stream[4 + i]);
+  job.first_round = 0;
   for (int part = 0; part < 3; ++part) {
     job.part = part;
     job.parts = 3;

@@ -47,6 +47,8 @@ TEST(Job, IdentityIsOfWhatTheWeightsDependOn) {
   EXPECT_EQ(same, with([](TrainingJob& j) { j.data[0].folder = "/moved"; }));
   EXPECT_EQ(same, with([](TrainingJob& j) { j.training.checkpoint_minutes = 1; }));
   EXPECT_EQ(same, with([](TrainingJob& j) { j.tensorboard = "elsewhere"; }));
+  EXPECT_EQ(same, with([](TrainingJob& j) { j.training.recompute = true; }));
+  EXPECT_NE(same, with([](TrainingJob& j) { j.first_round = 1; }));
   EXPECT_NE(same, with([](TrainingJob& j) { j.tokens *= 2; }));
   EXPECT_NE(same, with([](TrainingJob& j) { j.training.beta2 = 0.99; }));
   EXPECT_NE(same, with([](TrainingJob& j) { j.data[0].train_sha256 = "other"; }));

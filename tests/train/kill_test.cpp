@@ -134,6 +134,27 @@ INSTANTIATE_TEST_SUITE_P(Signals, Kill, testing::Values(SIGTERM, SIGINT, SIGKILL
   return test.param == SIGTERM ? "SIGTERM" : test.param == SIGINT ? "SIGINT" : "SIGKILL";
 });
 
+// It is the longest part of this run, by far.
+TEST(Resume, WithinTheLastDevLossGoesOnWithIt) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.tokens = 2 * 64;
+  job.training.dev_tokens = 1'000'000;
+  for (const TrainingData& data : job.data) test::write_domain(data.folder, job.model.vocab_size, 900, 300'000, 2);
+  save_job(folder / "whole", job);
+  ASSERT_EQ(wait_for(start(folder / "whole")), 0);
+  save_job(folder / "stopped", job);
+  const pid_t child = start(folder / "stopped");
+  while (!fs::exists(folder / "stopped/status.json")) std::this_thread::sleep_for(Milliseconds(1));
+  std::this_thread::sleep_for(Milliseconds(100));
+  ::kill(child, SIGTERM);
+  ASSERT_EQ(wait_for(child), 130);
+  EXPECT_TRUE(fs::exists(folder / "stopped/checkpoints/2/state.json"));
+  EXPECT_EQ(test::read_lines(folder / "stopped/metrics.jsonl").size(), 1);
+  ASSERT_EQ(wait_for(start(folder / "stopped")), 0);
+  expect_same_run(folder / "whole", folder / "stopped");
+}
+
 TEST(Resume, AfterABrokenCheckpointTheOneBeforeIsUsed) {
   test::TemporaryFolder folder;
   TrainingJob job = long_job(folder);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "btm/model/kernels/blocked_products.h"
 #include "btm/model/kernels/few_rows.h"
 #include "btm/model/kernels/gemm_kernel.h"
 
@@ -51,6 +52,11 @@ void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float be
   }
   thread_local std::vector<float> rounded_a, rounded_b;
   gemm(m, n, k, alpha, round_copy(m, k, a, rounded_a), round_copy(k, n, b, rounded_b), beta, c, c_stride);
+}
+
+std::size_t gemm_bytes(Operands operands) {
+  const std::size_t blocks = std::size_t(kBlockRows + kBlockColumns) * kLargestDepth * sizeof(float);
+  return operands == Operands::int16 ? 2 * blocks : blocks;  // attention's are of float32
 }
 
 Operands fastest_operands() {

@@ -38,6 +38,8 @@ inline MatrixView part(MatrixView x, int row, int column) {
 void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
           Operands operands = Operands::fp32);
 
+std::size_t gemm_bytes(Operands operands);  // of the buffers that a thread keeps once it has multiplied
+
 // What trains fastest: bf16 where the CPU multiplies it at twice the speed of float32.
 Operands fastest_operands();
 

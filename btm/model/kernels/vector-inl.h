@@ -39,7 +39,7 @@ HWY_INLINE void for_each_vector(std::size_t count, Step&& step) {
 }
 
 #undef BTM_IS_AVX512
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3  // newer ones have lower numbers
 #define BTM_IS_AVX512 1
 #else
 #define BTM_IS_AVX512 0
