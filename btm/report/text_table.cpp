@@ -13,8 +13,8 @@ std::string padded(const std::string& text, int width, Align align) {
   return align == Align::left ? text + spaces : spaces + text;
 }
 
-// Cells as they are shown: a line break or a tab would tear the table, as would | in Markdown, which takes the others
-// for markup; not _ within words.
+// Cells as they are shown: a line break or a tab would tear the table, as would | in Markdown, which takes ` and < for
+// markup (* is, for bold).
 std::string shown(std::string text, bool markdown) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < ' ') c = ' ';

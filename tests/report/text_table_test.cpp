@@ -45,10 +45,10 @@ TEST(TextTable, CountsCharactersAndNotBytes) {
 TEST(TextTable, MarkdownEscapesAndAligns) {
   TextTable table{{{"key", Align::left}, {"value"}}, {{"a|b", "1"}, {}, {"c\nd", "22"}, {"a_b`<x", "3"}}};
   EXPECT_EQ(to_markdown(table),
-            "| key       | value |\n"
-            "| --------- | ----: |\n"
-            "| a\\|b      |     1 |\n"
-            "| c d       |    22 |\n"
+            "| key      | value |\n"
+            "| -------- | ----: |\n"
+            "| a\\|b     |     1 |\n"
+            "| c d      |    22 |\n"
             "| a_b\\`\\<x |     3 |\n");
 }
 
