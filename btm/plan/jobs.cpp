@@ -50,7 +50,8 @@ ModelTask expert_task(const Plan& plan, std::size_t index, const std::string& na
 }
 
 std::int64_t round_after_seed(const ModelTask& task, const ExpertInfo& seed, int context) {
-  const Json& training = seed.recipe.value("training", Json::object());
+  if (!seed.recipe.is_object()) return 0;  // only planned so far
+  const Json training = seed.recipe.value("training", Json::object());
   if (training.value("random_seed", task.training.random_seed) != task.training.random_seed) return 0;
   const std::size_t places = std::min(task.domains.size(), seed.domains.size());
   if (std::equal(task.domains.begin(), task.domains.begin() + static_cast<std::ptrdiff_t>(places), seed.domains.begin(),

@@ -151,7 +151,7 @@ class Grow(ForestCase):
         btm("grow", self.plan, "--set", "cycles=[]")
         other = self.folder / "other"
         for domain in ("python", "cpp"):
-            btm("prepare", self.folder / f"{domain}.jsonl.gz", "--tokenizer", self.forest / "tokenizer", "--output", other / "tokens" / domain)
+            btm("prepare", "--text", self.folder / f"{domain}.jsonl.gz", "--tokenizer", self.forest / "tokenizer", "--output", other / "tokens" / domain)
         made = os.stat(other / "tokens/cpp/train.bin").st_mtime_ns
         btm("grow", self.plan, "--set", "cycles=[]", "--set", f"forest={other}")
         self.assertEqual(os.stat(other / "tokens/cpp/train.bin").st_mtime_ns, made)
