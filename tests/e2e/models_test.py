@@ -95,7 +95,7 @@ class Models(ForestCase):
         shares = []
         for top in (0, 1):
             made = json.loads(btm(*chosen, "--top-k", top, "--output", self.folder / f"top{top}").stdout)
-            shares.append({source["name"]: source["weight"] for source in made["sources"]})
+            shares.append({source["folder"]: source["weight"] for source in made["sources"]})
         self.assertEqual([len(each) for each in shares], [3, 2])
         self.assertAlmostEqual(shares[0]["seed"], shares[1]["seed"])
 
