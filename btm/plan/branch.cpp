@@ -5,6 +5,7 @@
 #include "btm/core/files.h"
 #include "btm/core/sums.h"
 #include "btm/mixture/domain_sample.h"
+#include "btm/mixture/member.h"
 #include "btm/model/average.h"
 #include "btm/model/checkpoint.h"
 
