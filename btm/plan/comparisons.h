@@ -13,9 +13,9 @@ namespace btm {
 // Folder in comparisons/ and row of the results: dense, demix, random_split, random_init; dense_from_random.
 std::string comparison_name(const ComparisonSettings& settings);
 
-// Together with the seed, where they start from it, they train on as many tokens as seed and experts of the forest (dense
-// and demix also as removed experts that others descend from), but for imported experts, whose text isn't here; and not
-// on the seed's sequences again (round_after_seed()). `context`: the models' own. None without experts.
+// Together with the seed, where they start from it, they train on as many tokens as seed and experts of the forest
+// (dense and demix also as removed experts that others descend from), but for imported experts, whose text isn't here;
+// and not on the seed's sequences again (round_after_seed()). `context`: the models' own. None without experts.
 //   dense         one model on all domains
 //   demix         one DEMix model on all domains
 //   random_split  as many models as there are experts, each from the seed, on its deal of all domains' sequences
