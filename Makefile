@@ -22,8 +22,8 @@ python = $(firstword $(wildcard $(CURDIR)/.venv/bin/python3) python3)
 configure = cmake --preset $(1) $(2) -DBTM_PYTHON="$$(command -v $(python))" \
   -DBTM_WERROR=$(WERROR) >/dev/null
 compile = cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
-# One test more than there are cores: those of Slurm mostly wait.
-run_tests = ctest --test-dir build/$(1) --output-on-failure -j $$(( $(CORES) + 1 ))
+# Two tests more than there are cores: those of Slurm mostly wait, others for the disk.
+run_tests = ctest --test-dir build/$(1) --output-on-failure -j $$(( $(CORES) + 2 ))
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -120,8 +120,9 @@ TEST(Files, ALockOfAKilledProcessIsHeldByWhatItStarted) {
   if (killed == 0) {
     const FileLock lock(folder / "lock", "btm train");
     lock.pass_to_children();
-    write_file(folder / "child", std::to_string(start_process({"sleep", "60"}, {})));
-    ::_exit(0);  // without the lock's destructor
+    const std::string command = fmt::format("sleep 60 & echo $! > {}/child", folder.path().string());
+    ::waitpid(start_process({"sh", "-c", command}, {}), nullptr, 0);  // the shell would be ended with this process
+    ::_exit(0);                                                       // without the lock's destructor
   }
   ::waitpid(killed, nullptr, 0);
   EXPECT_THROW(FileLock(folder / "lock", "btm train"), Error);
