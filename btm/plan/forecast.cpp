@@ -72,9 +72,9 @@ class Forecaster {
     seed.training = plan_.seed.training;
     add("seed", {seed}, {paths_.seed()});
     end_group();
-    for (const auto [first, last] : cycle_groups(plan_)) {
+    for (const auto [first, last, together] : cycle_groups(plan_)) {
       for (std::size_t i = first; i < last; ++i) add_cycle(i);
-      end_group(last == first + 1 ? 0 : count_experts(first, last));
+      end_group(together);
     }
     const Forest forest = planned_forest(plan_, forest_);
     for (const ComparisonSettings& comparison : plan_.compare) {
@@ -119,12 +119,6 @@ class Forecaster {
       folders.push_back(paths_.expert(name));
     }
     add(fmt::format("cycle {}", index + 1), tasks, folders);
-  }
-
-  std::size_t count_experts(std::size_t first, std::size_t last) const {
-    std::size_t count = 0;
-    for (std::size_t i = first; i < last; ++i) count += plan_.cycles[i].experts.size();
-    return count;
   }
 
   // Those of the tasks whose model is not in its folder.

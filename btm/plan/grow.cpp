@@ -136,16 +136,12 @@ class Grower {
   }
 
   bool grow_together(CycleGroup group) {
-    const auto [first, last] = group;
+    const auto [first, last, together] = group;
     std::vector<PendingModel> pending;
-    std::size_t all = 0;  // also those that are there
-    for (std::size_t i = first; i < last; ++i) {
-      add_experts(i, pending);
-      all += plan_.cycles[i].experts.size();
-    }
+    for (std::size_t i = first; i < last; ++i) add_experts(i, pending);
     const std::string title =
         last == first + 1 ? fmt::format("cycle {}", last) : fmt::format("cycles {} to {}", first + 1, last);
-    return training_.train(title, std::move(pending), last == first + 1 ? 0 : all);
+    return training_.train(title, std::move(pending), together);
   }
 
   void add_experts(std::size_t index, std::vector<PendingModel>& pending) {

@@ -281,6 +281,10 @@ std::vector<CycleGroup> cycle_groups(const Plan& plan) {
     if (i == 0 || plan.cycles[i].after.empty()) groups.push_back({i, i});
     groups.back().last = i + 1;
   }
+  for (CycleGroup& group : groups) {
+    if (group.last == group.first + 1) continue;
+    for (std::size_t i = group.first; i < group.last; ++i) group.together += plan.cycles[i].experts.size();
+  }
   return groups;
 }
 

@@ -197,6 +197,7 @@ std::vector<std::string> seed_domains(const Plan& plan);  // that it is trained 
 // The cycles [first, last) that train together: one that says what it waits for does with those before it.
 struct CycleGroup {
   std::size_t first, last;
+  std::size_t together = 0;  // experts of several cycles, as Training::train asks for them; 0: of one cycle
 };
 std::vector<CycleGroup> cycle_groups(const Plan& plan);
 
