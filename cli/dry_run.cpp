@@ -1,5 +1,7 @@
 #include "cli/dry_run.h"
 
+#include <algorithm>
+
 #include "btm/core/cores.h"
 #include "btm/core/format.h"
 #include "btm/plan/forecast.h"
@@ -15,23 +17,29 @@ constexpr double kTrainingShare = 0.75;
 constexpr double kGpuTrainingShare = 0.6;  // of 124M parameters; 10M reach half of that
 
 double training_flops(const Forecast& f, Precision precision) {
-  if (largest(f).on_gpu) return kGpuTrainingShare * measure_gpu_peak();
+  if (largest(f).share.on_gpu) return kGpuTrainingShare * measure_gpu_peak();
   ThreadTeam team(usable_cores());
   return kTrainingShare * measure_gemm_peak(team, operands_of(precision));
 }
 
+double model_bytes(const Forecast& f) {
+  double sum = 0;
+  for (const TrainingGroup& group : f.groups) sum += group.model_bytes;
+  return sum;
+}
+
 Json forecast_json(const Forecast& f, double seconds) {
   const ForecastStep all = sum_of(f.steps);
-  const ForecastGroup most = largest(f);
+  const TrainingGroup most = largest(f);
   Json json = {{"model", settings_json(f.model)},
                {"parameters", parameter_count(f.model)},
                {"tokens", all.tokens},
                {"flops", all.flops},
-               {"workers", most.workers},
-               {"threads", most.threads},
+               {"workers", most.share.workers},
+               {"threads", most.share.threads * most.ranks},
                {"memory_bytes", most.memory.host},
                {"gpu_memory_bytes", most.memory.gpu},
-               {"disk_bytes", f.disk_bytes + most.checkpoint_bytes},
+               {"disk_bytes", model_bytes(f) + most.checkpoint_bytes},
                {"seconds", seconds},
                {"steps", Json::array()}};
   for (const ForecastStep& step : f.steps) {
@@ -60,13 +68,14 @@ void print(const Forecast& f, double seconds, double speed) {
   fmt::print("{} layers, width {}, {} heads, context {}, vocabulary {}: {} parameters\n\n{}\n", f.model.layers,
              f.model.width, f.model.heads, f.model.context, f.model.vocab_size,
              format_count(static_cast<double>(parameter_count(f.model))), steps_table(f));
-  const ForecastGroup most = largest(f);
+  const TrainingGroup most = largest(f);
   fmt::print("memory  {}B for each model in training, up to {} at once\n", format_count(most.memory.host),
-             most.workers);
-  if (most.on_gpu) fmt::print("GPU     {}B of its memory for each\n", format_count(most.memory.gpu));
-  fmt::print("disk    {}B of models, {}B of checkpoints; text and tokens besides\n", format_count(f.disk_bytes),
+             most.share.workers);
+  if (most.share.on_gpu) fmt::print("GPU     {}B of its memory for each\n", format_count(most.memory.gpu));
+  fmt::print("disk    {}B of models, {}B of checkpoints; text and tokens besides\n", format_count(model_bytes(f)),
              format_count(most.checkpoint_bytes));
-  const std::string where = most.on_gpu ? "one GPU like this" : fmt::format("{} cores like these", usable_cores());
+  const std::string where =
+      most.share.on_gpu ? "one GPU like this" : fmt::format("{} cores like these", usable_cores());
   fmt::print("time    {} of training on {}, at {}FLOP/s\n", format_duration(seconds), where, format_count(speed));
 }
 
@@ -80,8 +89,8 @@ void dry_run(const Plan& plan, bool json) {
   } else {
     print(f, seconds, speed);
   }
-  if (plan.launcher.kind == LauncherKind::local) require_memory(f, plan.launcher.ranks);
-  require_disk(plan.forest, f.disk_bytes + largest(f).checkpoint_bytes);
+  if (plan.launcher.kind == LauncherKind::local) std::ranges::for_each(f.groups, require_memory);
+  require_disk(plan.forest, model_bytes(f) + largest(f).checkpoint_bytes);
 }
 
 }  // namespace btm

@@ -48,7 +48,7 @@ class Grower {
     if (!fs::exists(paths_.plan())) record_plan();
     prepare();
     check_published(plan_, base_);
-    if (plan_.launcher.kind == LauncherKind::local) require_memory(forecast(plan_), plan_.launcher.ranks);
+    if (plan_.launcher.kind == LauncherKind::local) std::ranges::for_each(forecast(plan_).groups, require_memory);
     record_plan();  // one that the forest doesn't fit has been refused
     outcome_.complete = grow_seed() && grow_cycles();
     if (outcome_.complete && !plan_.cycles.empty()) {

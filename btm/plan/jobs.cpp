@@ -10,10 +10,6 @@
 namespace btm {
 namespace {
 
-// Settings that change when something is measured or saved, but not the weights.
-constexpr const char* kWithoutEffectOnWeights[] = {"recompute", "dev_every", "dev_tokens", "checkpoint_minutes",
-                                                   "keep_checkpoints"};
-
 const DomainReport& report_of(const std::vector<DomainReport>& reports, const std::string& domain) {
   for (const DomainReport& report : reports) {
     if (report.name == domain) return report;

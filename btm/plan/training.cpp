@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
-#include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/forest.h"
 #include "btm/model/checkpoint.h"
-#include "btm/plan/forecast.h"
 #include "btm/plan/local_workers.h"
+#include "btm/plan/room.h"
 #include "btm/plan/slurm_workers.h"
 
 namespace btm {
@@ -19,6 +18,12 @@ bool waits(const PendingModel& model, const std::vector<PendingModel>& for_these
   return std::ranges::any_of(for_these, [&model](const PendingModel& other) {
     return std::ranges::find(model.after, run_name(other.task)) != model.after.end();
   });
+}
+
+std::vector<ModelTask> tasks_of(const std::vector<PendingModel>& models) {
+  std::vector<ModelTask> tasks;
+  for (const PendingModel& model : models) tasks.push_back(model.task);
+  return tasks;
 }
 
 std::string description(const std::vector<PendingModel>& models, const ModelConfig& config, bool local,
@@ -72,16 +77,16 @@ fs::path first_model_folder(const ForestPaths& paths, const ModelTask& task) {
 bool Training::train(const std::string& title, std::vector<PendingModel> models, std::size_t together) {
   branch_first(models);
   if (models.empty()) return true;
-  WorkerShare share = share_of(place_.launcher, models.front().task.training.precision,
-                               static_cast<int>(std::max(models.size(), together)));
-  share.workers = std::min(share.workers, static_cast<int>(models.size()));
-  require_room(models, share);
+  const bool local = place_.launcher.kind == LauncherKind::local;
+  const TrainingGroup group = training_group(tasks_of(models), base_.model, place_.launcher, together);
+  if (local) require_memory(group);  // a cluster's machines are their own
+  require_disk(base_.paths.root, group.model_bytes + group.checkpoint_bytes);
+  const WorkerShare share = group.share;
   std::vector<LaunchedRun> runs;
   for (const PendingModel& model : models) {
     if (!waits(model, models)) prepare_run(model, share);
     runs.push_back({run_name(model.task), base_.paths.run(run_name(model.task)), model.after});
   }
-  const bool local = place_.launcher.kind == LauncherKind::local;
   log_info(fmt::format("{}: {}", title, description(models, base_.model, local, share)));
   auto model_of = [&](const LaunchedRun& run) -> PendingModel& {
     return models[static_cast<std::size_t>(&run - runs.data())];
@@ -100,22 +105,6 @@ bool Training::train(const std::string& title, std::vector<PendingModel> models,
     ++trained_;
   };
   return launch_all(title, runs, hooks, share);
-}
-
-// A cluster's machines are their own.
-void Training::require_room(const std::vector<PendingModel>& models, WorkerShare share) const {
-  TrainingMemory memory;
-  double disk = 0;
-  for (const PendingModel& model : models) {
-    const TrainingMemory own = training_memory(model.task, base_.model, share, place_.launcher.ranks);
-    memory = {std::max(memory.host, own.host), std::max(memory.gpu, own.gpu)};
-    disk += model_bytes(model.task, base_.model);
-  }
-  disk += share.workers * checkpoint_bytes(models.front().task, base_.model);
-  if (place_.launcher.kind == LauncherKind::local) {
-    require_memory(memory, share.workers, place_.launcher.ranks, models.front().task.training.recompute);
-  }
-  require_disk(base_.paths.root, disk);
 }
 
 bool Training::launch_all(const std::string& title, const std::vector<LaunchedRun>& runs, const LaunchHooks& hooks,

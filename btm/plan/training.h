@@ -49,7 +49,6 @@ class Training {
  private:
   bool launch_all(const std::string& title, const std::vector<LaunchedRun>& runs, const LaunchHooks& hooks,
                   WorkerShare share) const;
-  void require_room(const std::vector<PendingModel>& models, WorkerShare share) const;
   void branch_first(std::vector<PendingModel>& models) const;
   bool take_over(const ModelTask& task) const;
   void prepare_run(const PendingModel& model, const WorkerShare& share) const;

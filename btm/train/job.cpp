@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
@@ -106,10 +107,11 @@ std::string job_sha256(const TrainingJob& job) {
   Json json = settings_json(job);
   for (const char* key : {"name", "threads", "device", "gpu_share", "tokenizer", "init", "trainer", "tensorboard"})
     json.erase(key);
-  for (const char* key : {"dev_every", "dev_tokens", "checkpoint_minutes", "keep_checkpoints"}) {
-    json["training"].erase(key);
+  Json& training = json["training"];
+  for (const std::string_view key : kWithoutEffectOnWeights) {
+    if (key != "recompute") training.erase(key);
   }
-  json["training"]["recompute"] = false;  // has no effect on them; not erased, as it was kept here once
+  training["recompute"] = false;  // not erased: runs of earlier versions have it in their hash
   for (Json& data : json["data"]) data.erase("folder");
   if (job.first_round == 0) json.erase("first_round");  // as before there was one
   return sha256_hex(json.dump());

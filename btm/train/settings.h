@@ -74,6 +74,10 @@ struct TrainingSettings {
   int keep_checkpoints = 2;
 };
 
+// What says when something is measured or saved, or how much memory is spent, but changes no weights.
+inline constexpr std::array<const char*, 5> kWithoutEffectOnWeights = {"recompute", "dev_every", "dev_tokens",
+                                                                       "checkpoint_minutes", "keep_checkpoints"};
+
 template <class F>
 void visit(TrainingSettings& s, F&& f) {
   f("batch_tokens", s.batch_tokens, "tokens per update; rounded down to whole sequences");

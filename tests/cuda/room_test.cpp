@@ -1,5 +1,5 @@
 // What is told of a GPU's memory before any work.
-#include "btm/plan/forecast.h"
+#include "btm/plan/room.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,10 +15,10 @@ namespace {
 TEST(RequireMemory, CountsTheModelsThatShareAGpu) {
   const double memory = find_gpu()->memory_bytes;
   const int gpus = find_gpu()->count;
-  require_memory({1e6, memory / 3}, 3 * gpus, 1, false);
-  require_memory({1e6, memory}, 1, gpus, false);
+  require_memory({.share = {3 * gpus, 1}, .memory = {1e6, memory / 3}});
+  require_memory({.share = {1, 1}, .ranks = gpus, .memory = {1e6, memory}});
   try {
-    require_memory({1e6, memory / 3}, 3 * gpus + 1, 1, false);
+    require_memory({.share = {3 * gpus + 1, 1}, .memory = {1e6, memory / 3}});
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.cause(), Cause::input);
