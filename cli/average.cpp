@@ -139,7 +139,8 @@ std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
   if (options.top_k < 0) throw input_error("--top-k is {}, but can't be negative", options.top_k);
   keep_largest(weights.experts, options.top_k);
   const double left = std::accumulate(weights.experts.begin(), weights.experts.end(), 0.0);
-  for (double& weight : weights.experts) weight *= left > 0 ? (1 - weights.seed) / left : 0;  // the seed keeps its share
+  for (double& weight : weights.experts)
+    weight *= left > 0 ? (1 - weights.seed) / left : 0;  // the seed keeps its share
   if (weights.evaluations > 0) {
     log_info(fmt::format("{} models tried: {:.4f} nats per token on the dev sample of {}{}", weights.evaluations,
                          weights.loss, options.domain, options.top_k > 0 ? ", with all experts" : ""));

@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "btm/core/cores.h"
+
 namespace btm {
 
 Option& Option::required() {
@@ -75,6 +77,11 @@ template Option Command::add_option(const std::string&, std::int64_t&, const std
 template Option Command::add_option(const std::string&, double&, const std::string&);
 template Option Command::add_option(const std::string&, std::optional<int>&, const std::string&);
 template Option Command::add_option(const std::string&, std::optional<double>&, const std::string&);
+
+Option Command::add_threads(int& threads, const std::string& help) {
+  threads = usable_cores();
+  return add_option("--threads", threads, help).positive().capture_default_str();
+}
 
 Option Command::add_flag(const std::string& names, bool& value, const std::string& help) {
   return Option(*command_->add_flag(names, value, help));

@@ -40,6 +40,7 @@ class Command {
   // a std::optional, or a list of texts, and has to live until the command has run.
   template <class T>
   Option add_option(const std::string& names, T& value, const std::string& help);
+  Option add_threads(int& threads, const std::string& help);  // --threads; as many as cores unless given
   Option add_flag(const std::string& names, bool& value, const std::string& help);
   // Calls take for each time that the option is given, in the order of the command line.
   Option add_option_function(const std::string& name, std::function<void(const std::string&)> take,

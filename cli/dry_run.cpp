@@ -5,6 +5,7 @@
 #include "btm/core/cores.h"
 #include "btm/core/format.h"
 #include "btm/plan/forecast.h"
+#include "btm/plan/published.h"
 #include "btm/report/text_table.h"
 #include "btm/train/device.h"
 #include "btm/train/gemm_peak.h"
@@ -82,7 +83,8 @@ void print(const Forecast& f, double seconds, double speed) {
 }  // namespace
 
 void dry_run(const Plan& plan, bool json) {
-  const Forecast f = forecast(plan);
+  check_growable(plan);
+  const Forecast f = forecast(plan, planned_model(plan), forest_so_far({plan.forest}));
   const double speed = training_flops(f, plan.training.precision), seconds = sum_of(f.steps).flops / speed;
   if (json) {
     fmt::print("{}\n", forecast_json(f, seconds).dump(2));

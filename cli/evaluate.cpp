@@ -1,13 +1,9 @@
 // btm evaluate: the results table of a forest.
-#include "btm/mixture/evaluate.h"
-
-#include <algorithm>
 #include <memory>
 
-#include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/log.h"
-#include "btm/plan/plan.h"
+#include "btm/plan/evaluation.h"
 #include "btm/plan/scoring_place.h"
 #include "btm/report/evaluation_table.h"
 #include "cli/command.h"
@@ -22,7 +18,7 @@ struct EvaluateArguments {
   std::vector<std::string> texts;
   SettingOptions settings;
   std::string device, precision;
-  int threads = usable_cores();
+  int threads = 1;
   bool json = false;
 };
 
@@ -48,10 +44,7 @@ Planned read_plan(const Forest& forest) {
   }
   Plan plan = load_plan(forest.paths.plan(), {});
   planned.settings = plan.evaluate;
-  for (const auto& [name, domain] : plan.domains) {
-    if (!fs::exists(forest.paths.tokens(name) / "test.idx")) continue;  // not prepared yet
-    planned.domains.push_back({name, domain.role == Role::train ? "train" : "novel"});
-  }
+  planned.domains = evaluation_domains(plan, forest.paths);
   return planned;
 }
 
@@ -61,13 +54,11 @@ void run_evaluate(const EvaluateArguments& options) {
   options.settings.read(settings, "evaluate");
   std::vector<EvaluationText> texts;
   for (const std::string& argument : options.texts) texts.push_back(parse_text(argument));
-  if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
   ScoringPlace place = scoring_place(forest, options.threads);
   if (!options.device.empty()) place.device = parse_enum<Device>("--device", options.device);
   if (!options.precision.empty()) place.precision = parse_enum<Precision>("--precision", options.precision);
   check_evaluation(settings);
-  Json evaluation = evaluate_forest(forest, settings, domains, texts, {place, options.json});
-  const fs::path markdown = write_markdown(forest.paths.evaluation(), evaluation);
+  Json evaluation = evaluate(forest, settings, domains, texts, {place, options.json});
   if (options.json) {
     fmt::print("{}\n", evaluation.dump(2));
     return;
@@ -75,7 +66,8 @@ void run_evaluate(const EvaluateArguments& options) {
   TableStyle style = table_style(stdout);
   fmt::print("{}\n{}", evaluation_table(evaluation, style), domain_table(evaluation, style));
   std::fflush(stdout);
-  log_info(fmt::format("written to {} and {}", forest.paths.evaluation().string(), markdown.filename().string()));
+  log_info(fmt::format("written to {} and {}", forest.paths.evaluation().string(),
+                       forest.paths.evaluation_text().filename().string()));
 }
 
 }  // namespace
@@ -96,7 +88,7 @@ void add_evaluate(CLI::App& app) {
   command.add_option("--precision", options->precision,
                      "Of products when models score: fp32, bf16, int16 or auto, the faster of fp32 and bf16 (default:\n"
                      "as in the plan)");
-  command.add_option("--threads", options->threads, "Threads that score").capture_default_str();
+  command.add_threads(options->threads, "Threads that score");
   command.add_flag("--json", options->json, "Print results/evaluation.json instead of the tables");
   command.footer(
       "\nModels: seed and dense as they are; ensemble: all experts, weighted by the domain posterior; top_K: the K\n"

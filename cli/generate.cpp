@@ -5,7 +5,6 @@
 #include <chrono>
 #include <memory>
 
-#include "btm/core/cores.h"
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
@@ -27,7 +26,7 @@ struct GenerateArguments {
   std::string file, memory, precision = "auto";
   std::vector<std::string> prompts, stop;
   int batch = 8;
-  int threads = usable_cores();
+  int threads = 1;
   SettingOptions settings;
 };
 
@@ -82,7 +81,6 @@ void run_generate(const GenerateArguments& options) {
   options.settings.read(settings, "generate");
   settings.stop = options.stop;
   check(settings);
-  if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
   if (options.batch < 1) throw input_error("--batch is {}, but must be at least 1", options.batch);
   const Prompts given = read_prompts(options);
   const std::vector<std::string>& prompts = given.texts;
@@ -140,7 +138,7 @@ void add_generate(CLI::App& app) {
       .one_value();
   options->settings.add<GenerateSettings>(command, "Settings");
   command.add_option("--batch", options->batch, "Prompts that grow at once").capture_default_str();
-  command.add_option("--threads", options->threads, "Experts that run at once").capture_default_str();
+  command.add_threads(options->threads, "Experts that run at once");
   command
       .add_option("--memory", options->memory,
                   "Bytes for weights and caches, e.g. 2G: experts beyond are read from disk for every token")

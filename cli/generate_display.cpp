@@ -5,17 +5,10 @@
 #include "btm/core/progress.h"
 #include "btm/core/settings.h"
 #include "btm/report/text_table.h"
-#include "cli/output_error.h"
+#include "cli/output.h"
 
 namespace btm {
 namespace {
-
-void show(std::string_view text) {
-  const bool whole = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!whole || std::fflush(stdout) != 0) {
-    throw output_error();  // nobody sees what would come
-  }
-}
 
 Json to_json(const GenerateChoice& choice, const std::string& prompt, const Generation& out,
              const GenerateDisplayOptions& options) {
@@ -46,15 +39,15 @@ GenerateDisplay::GenerateDisplay(const GenerateDisplayOptions& options, const Ge
       ended_(prompts.size()) {
   if (colours_) {
     for (std::size_t j = 0; j < choice.members.size(); ++j) {
-      show(fmt::format("{}{}{}", j ? "  " : "", colour(j) + choice.members[j].name, kPlain));
+      write_out(fmt::format("{}{}{}", j ? "  " : "", colour(j) + choice.members[j].name, kPlain));
     }
-    show("\n\n");
+    write_out("\n\n");
   }
   if (streams_) begin(0);
 }
 
 void GenerateDisplay::add(std::string_view text, int expert) {
-  if (streams_) show(painted(std::string(text), expert));
+  if (streams_) write_out(painted(std::string(text), expert));
 }
 
 void GenerateDisplay::take(std::size_t index, const Generation& out) {
@@ -63,17 +56,17 @@ void GenerateDisplay::take(std::size_t index, const Generation& out) {
 }
 
 void GenerateDisplay::show_whole(std::size_t index, const Generation& out) {
-  if (options_.json) return show(to_json(choice_, prompts_[index], out, options_).dump() + "\n");
+  if (options_.json) return write_out(to_json(choice_, prompts_[index], out, options_).dump() + "\n");
   if (!streams_) {
     begin(index);
-    show(out.text);
+    write_out(out.text);
   }
-  show(index + 1 < ended_.size() ? "\n\n" : "\n");
+  write_out(index + 1 < ended_.size() ? "\n\n" : "\n");
   if (options_.show_experts && !colours_) list_experts(out);
 }
 
 void GenerateDisplay::begin(std::size_t prompt) {
-  if (!options_.only_new) show(prompts_[prompt]);
+  if (!options_.only_new) write_out(prompts_[prompt]);
 }
 
 std::string GenerateDisplay::painted(std::string text, int expert) const {
@@ -88,7 +81,7 @@ void GenerateDisplay::list_experts(const Generation& out) const {
                           choice_.members[static_cast<std::size_t>(token.expert)].name,
                           fmt::format("{:.3f}", token.weight)});
   }
-  show("\n" + to_text(table));
+  write_out("\n" + to_text(table));
 }
 
 }  // namespace btm

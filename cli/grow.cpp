@@ -42,7 +42,6 @@ void run_grow(const GrowArguments& options) {
     log_info(fmt::format("{}: queued; `btm ls {} --watch` shows how far it is", plan.forest, plan.forest));
     return;
   }
-  if (!outcome.evaluation.is_null()) write_markdown(ForestPaths{plan.forest}.evaluation(), outcome.evaluation);
   if (options.json) {
     fmt::print("{}\n", outcome.evaluation.dump(2));
     return;

@@ -14,7 +14,7 @@
 #include "btm/core/log.h"
 #include "btm/version.h"
 #include "cli/command.h"
-#include "cli/output_error.h"
+#include "cli/output.h"
 
 namespace {
 
@@ -60,9 +60,7 @@ int run(int argc, char** argv) {
   require_known_command(app, argc, argv);
   try {
     app.parse(argc, argv);
-    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-      throw output_error();
-    }
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) throw output_error();
     return 0;
   } catch (const CLI::Success& e) {
     return app.exit(e);

@@ -4,7 +4,6 @@
 #include <numbers>
 #include <numeric>
 
-#include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
@@ -22,7 +21,7 @@ namespace {
 struct PosteriorArguments {
   std::string forest, words, file;
   MixtureOptions mixture;
-  int threads = usable_cores();
+  int threads = 1;
   bool per_token = false, json = false;
 };
 
@@ -139,7 +138,6 @@ void print_json(const TextPosterior& result, const Tokenizer& tokenizer, bool pe
 void run_posterior(const PosteriorArguments& options) {
   Forest forest = open_forest(options.forest);
   Tokenizer tokenizer = Tokenizer::load(forest.paths.tokenizer());
-  if (options.threads < 1) throw input_error("--threads is {}, but must be at least 1", options.threads);
   TextPosteriorSettings settings;
   settings.prior = options.mixture.prior();
   settings.sample = options.mixture.sample();
@@ -165,7 +163,7 @@ void add_posterior(CLI::App& app) {
   command.add_flag("--per-token", options->per_token,
                    "Show the course, too: on a terminal the text in the colours of the experts");
   options->mixture.add(command);
-  command.add_option("--threads", options->threads, "Threads that score").capture_default_str();
+  command.add_threads(options->threads, "Threads that score");
   command.add_flag("--json", options->json, "Print as JSON; with --per-token the weights before every token");
   command.callback([options] { run_posterior(*options); });
 }

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <memory>
 
-#include "btm/core/cores.h"
 #include "btm/core/log.h"
 #include "cli/command.h"
 
@@ -17,7 +16,7 @@ struct PrepareArguments {
   TextSettings text;
   std::string tokenizer, output, name;
   std::int64_t least_tokens = 1;
-  int threads = 0;
+  int threads = 1;
   bool json = false;
 };
 
@@ -51,7 +50,6 @@ void prepare(PrepareArguments options) {
   namespace fs = std::filesystem;
   const fs::path folder = fs::path(options.output) / "";  // so that "tokens/bible" and "tokens/bible/" are the same
   if (options.name.empty()) options.name = folder.parent_path().filename().string();
-  if (options.threads == 0) options.threads = usable_cores();
   options.text.split_documents_on = unescape(options.text.split_documents_on);
   const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
   const DomainReport report = prepare_domain(options.text, options.name, tokenizer, folder.parent_path(),
@@ -84,7 +82,7 @@ void add_prepare(CLI::App& app) {
       .capture_default_str();
   command.add_option("--least-tokens", options->least_tokens, "Fail if there are fewer tokens to train on")
       .capture_default_str();
-  command.add_option("--threads", options->threads, "Default: all cores").positive();
+  command.add_threads(options->threads, "Threads that tokenise");
   command.add_flag("--json", options->json, "Print the report (domain.json) as JSON");
   command.footer(
       "\nDocuments are split by the SHA-256 of their text: 96 % train, 2 % dev, 2 % test. Files are in Megatron-LM's\n"

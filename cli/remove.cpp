@@ -11,7 +11,6 @@
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/lineage.h"
-#include "btm/plan/forecast.h"
 #include "btm/plan/published.h"
 #include "cli/command.h"
 #include "cli/grow_options.h"
@@ -78,7 +77,7 @@ void print_json(const std::vector<std::string>& removed, const std::vector<Taint
 // Told before anything is gone: what would keep `grow` from training them again.
 void check_retraining(const Plan& plan, Forest forest, const RemoveArguments& options,
                       const std::vector<std::string>& names) {
-  forecast(plan);  // throws what growing the forest as it is would
+  check_growable(plan);
   const ExpertInfo* expert = forest.find(options.expert);
   if (expert && !expert->imported) forest.removed_for_good.push_back(options.expert);
   std::erase_if(forest.experts,

@@ -2,18 +2,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 
-#include "btm/core/cores.h"
 #include "btm/core/error.h"
 #include "btm/core/interrupt.h"
 #include "btm/data/file_list.h"
 #include "btm/data/text_file.h"
 #include "btm/data/tokenizer.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace btm {
 namespace {
@@ -23,28 +20,21 @@ constexpr std::size_t kBatchBytes = 4 << 20;
 struct TokenizeArguments {
   TextSettings text;
   std::string tokenizer, input = "-";
-  int threads = 0;
+  int threads = 1;
   bool json_lines = false;
 };
-
-void print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw input_error("the ids can't be written: {}", std::strerror(errno));
-  }
-}
 
 void encode_and_print(const Tokenizer& tokenizer, std::vector<std::string>& texts, int threads) {
   std::string lines;
   for (const std::vector<TokenId>& ids : encode_all(tokenizer, texts, threads)) {
     fmt::format_to(std::back_inserter(lines), "{{\"ids\": [{}]}}\n", fmt::join(ids, ", "));
   }
-  print(lines);
+  write_out(lines);
   texts.clear();
 }
 
 void tokenize(const TokenizeArguments& options) {
   const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
-  const int threads = options.threads > 0 ? options.threads : usable_cores();
   const bool standard_input = options.input == "-";
   const auto files =
       standard_input ? std::vector<std::filesystem::path>{"/dev/stdin"} : find_files({options.input}, "btm tokenize");
@@ -57,12 +47,12 @@ void tokenize(const TokenizeArguments& options) {
       bytes += text.size();
       texts.push_back(std::move(text));
       if (bytes >= kBatchBytes) {
-        encode_and_print(tokenizer, texts, threads);
+        encode_and_print(tokenizer, texts, options.threads);
         bytes = 0;
       }
     }
   }
-  encode_and_print(tokenizer, texts, threads);
+  encode_and_print(tokenizer, texts, options.threads);
 }
 
 }  // namespace
@@ -78,7 +68,7 @@ void add_tokenize(CLI::App& app) {
   command.add_flag("--jsonl", options->json_lines, "JSON lines, whatever the name of the input");
   command.add_option("--text-field", options->text.text_field, "Field of a JSON line that holds the text")
       .capture_default_str();
-  command.add_option("--threads", options->threads, "Default: all cores").positive();
+  command.add_threads(options->threads, "Threads that tokenise");
   command.footer(
       "\nA plain text file is one document. Nothing is left out, and no end-of-text is added: the ids are those of "
       "the\n"

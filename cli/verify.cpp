@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "btm/core/cores.h"
 #include "btm/core/error.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
@@ -16,7 +15,7 @@ namespace {
 
 struct VerifyArguments {
   std::string forest;
-  int threads = usable_cores();
+  int threads = 1;
   bool json = false;
 };
 
@@ -64,7 +63,7 @@ void add_verify(CLI::App& app) {
   auto options = std::make_shared<VerifyArguments>();
   Command command(app, "verify", "Check every file of a forest against what was written");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
-  command.add_option("--threads", options->threads, "Files read at once").positive().capture_default_str();
+  command.add_threads(options->threads, "Files read at once");
   command.add_flag("--json", options->json, "Print as JSON: findings by kind");
   command.footer(
       "\nNames every file that is\n"

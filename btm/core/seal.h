@@ -1,8 +1,7 @@
 // Text that carries its own SHA-256, so that a flipped byte is found with nothing beside the file that could be older.
 //
-//   a file   its seal is one line: "file_sha256" and the hash of all other lines, in a form that the file's readers
-//   pass
-//            over. By hand: grep -v file_sha256 FILE | sha256sum
+//   a file   its seal is one line, "file_sha256" and the hash of all other lines, which the file's readers pass over.
+//            By hand: grep -v file_sha256 FILE | sha256sum
 //   a line   a JSON object whose last key is the seal: "line_sha256", of the line without it
 #pragma once
 

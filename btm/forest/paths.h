@@ -7,6 +7,7 @@
 namespace btm {
 
 inline constexpr char kSeedName[] = "seed";  // the first ancestor, as a parent; no expert may be called so
+inline constexpr char kTokenizerRecipe[] = "recipe.json";  // beside a tokenizer: what it was made from
 
 struct ForestPaths {
   std::filesystem::path root;
@@ -27,6 +28,9 @@ struct ForestPaths {
   std::filesystem::path tensorboard(const std::string& name) const { return root / "tensorboard" / name; }
   std::filesystem::path results() const { return root / "results"; }
   std::filesystem::path evaluation() const { return results() / "evaluation.json"; }
+  std::filesystem::path evaluation_text() const { return results() / "evaluation.md"; }
+  std::filesystem::path evaluation_recipe() const { return results() / "recipe.json"; }  // what it was made from
+  std::filesystem::path scores() const { return results() / "scores"; }
   std::filesystem::path summary() const { return results() / "forest.json"; }
 };
 

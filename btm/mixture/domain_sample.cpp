@@ -32,7 +32,7 @@ Scores score_sample(const Forest& forest, std::span<const Member> members, const
                     const ScoringPlace& place, bool quiet) {
   int window = load_config(members.front().sources.front().folder).context;
   Text text = read_sample(forest, sample, window);
-  ScoreStore store(forest.paths.results() / "scores", window, place);
+  ScoreStore store(forest.paths.scores(), window, place);
   Scores scores{{}, text.targets(), window, {}};
   Progress progress("scoring", static_cast<double>(members.size()), quiet);
   for (const Member& member : members) {

@@ -283,7 +283,7 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
   if (evaluation.texts.empty()) {
     throw input_error("{} has no tokens to evaluate on; give a text: --text NAME=PATH", forest.paths.root.string());
   }
-  ScoreStore store(forest.paths.results() / "scores", window, options.place, options.known_scores);
+  ScoreStore store(forest.paths.scores(), window, options.place, options.known_scores);
   if (!store.writable()) {
     throw input_error("{}: can't be written to, where scores and results are kept; evaluate as its owner, or a copy",
                       forest.paths.results().string());
@@ -291,7 +291,7 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
   evaluation.store = &store;
   Json json = Table(forest, settings, std::move(evaluation), options.quiet).build();
   // What the old table was made from goes first: beside the new one it would tell `btm grow` that nothing has changed.
-  remove_folder(forest.paths.results() / "recipe.json");
+  remove_folder(forest.paths.evaluation_recipe());
   write_sealed_file(forest.paths.evaluation(), json.dump(2) + "\n");
   return json;
 }

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <numeric>
 
 #include "btm/core/error.h"
 #include "btm/core/hash.h"
+#include "btm/mixture/prior.h"
 #include "btm/model/checkpoint.h"
 
 namespace btm {
@@ -28,17 +29,16 @@ std::optional<Member> seed_member(const Forest& forest) {
 }
 
 Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights) {
-  const double least = kLeastShare * std::ranges::max(weights);
-  double kept = 0;
-  for (double weight : weights) kept += weight < least ? 0 : weight;
-  if (!(kept > 0)) throw input_error("{}: its weights sum to {}; at least one must be more than 0", name, kept);
+  std::vector<double> kept(weights.begin(), weights.end());
+  drop_small(kept);
+  const double sum = std::accumulate(kept.begin(), kept.end(), 0.0);
+  if (!(sum > 0)) throw input_error("{}: its weights sum to {}; at least one must be more than 0", name, sum);
   Member average{name, {}, {}};
   std::string identity = "average";
   for (std::size_t j = 0; j < members.size(); ++j) {
-    if (weights[j] < least) continue;
-    average.sources.push_back(
-        {members[j].sources.front().folder, weights[j] / kept, members[j].name, members[j].identity});
-    identity += fmt::format("\n{} {}", members[j].identity, weights[j] / kept);
+    if (kept[j] == 0) continue;
+    average.sources.push_back({members[j].sources.front().folder, kept[j] / sum, members[j].name, members[j].identity});
+    identity += fmt::format("\n{} {}", members[j].identity, kept[j] / sum);
     average.identity = members[j].identity;
   }
   if (average.sources.size() > 1) average.identity = sha256_hex(identity);

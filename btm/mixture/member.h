@@ -25,8 +25,7 @@ Member single_member(const std::string& name, const std::filesystem::path& folde
 std::vector<Member> expert_members(const Forest& forest);
 std::optional<Member> seed_member(const Forest& forest);
 
-// Weights below kLeastShare of the largest are dropped, the others normalised.
-inline constexpr double kLeastShare = 1e-3;
+// Small weights are dropped (drop_small in prior.h), the others normalised.
 Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights);
 
 // A single folder is mapped (see map_model), of an average one source after the other: the memory of the result, once

@@ -158,6 +158,12 @@ void keep_largest(std::vector<double>& weights, int k) {
   weights = std::move(kept);
 }
 
+void drop_small(std::vector<double>& weights) {
+  const double least = kLeastShare * std::ranges::max(weights);
+  std::ranges::replace_if(
+      weights, [least](double weight) { return weight < least; }, 0.0);
+}
+
 std::vector<int> largest(const std::vector<double>& prior, int k) {
   std::vector<int> order(prior.size());
   std::iota(order.begin(), order.end(), 0);

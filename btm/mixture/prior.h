@@ -66,6 +66,10 @@ MixtureWeights choose_weights(const PriorSettings& settings, const Scores& sampl
 // Sets all but the k largest to 0; k = 0 keeps all.
 void keep_largest(std::vector<double>& weights, int k);
 
+// Sets those below kLeastShare of the largest to 0: they would only add a name.
+inline constexpr double kLeastShare = 1e-3;
+void drop_small(std::vector<double>& weights);
+
 // The k experts of largest prior, in the order of the forest; ties go to the earlier one.
 std::vector<int> largest(const std::vector<double>& prior, int k);
 

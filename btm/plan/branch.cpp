@@ -38,9 +38,7 @@ std::vector<double> weights_by_kind(const BranchSettings& settings, const Forest
   Scores sample = score_sample(forest, members, {domain, "train", settings.sequences}, place, true);
   std::vector<double> weights = cached_prior(sample, kExactBayes);
   keep_largest(weights, settings.from == BranchKind::argmax ? 1 : settings.top_k);
-  const double least = kLeastShare * std::ranges::max(weights);  // no ancestors of nothing
-  std::ranges::replace_if(
-      weights, [least](double weight) { return weight < least; }, 0.0);
+  drop_small(weights);
   return weights;
 }
 

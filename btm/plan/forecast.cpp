@@ -5,32 +5,12 @@
 
 #include "btm/core/files.h"
 #include "btm/core/format.h"
-#include "btm/core/hash.h"
-#include "btm/data/tokenizer.h"
 #include "btm/forest/forest.h"
 #include "btm/plan/comparisons.h"
-#include "btm/plan/forest_folder.h"
 #include "btm/plan/published.h"
-#include "btm/plan/training.h"
 
 namespace btm {
 namespace {
-
-// The shape with its vocabulary: the plan's, that of a tokenizer that is there, or the one to be trained.
-ModelConfig shape_of(const Plan& plan) {
-  ModelConfig config = plan.model.config;
-  if (config.vocab_size == 0) {
-    const fs::path there = ForestPaths{plan.forest}.tokenizer();
-    if (fs::exists(there)) {
-      config.vocab_size = Tokenizer::load(there).vocab_size();
-    } else if (!plan.tokenizer.from.empty()) {
-      config.vocab_size = Tokenizer::load(plan.tokenizer.from).vocab_size();
-    } else {
-      config.vocab_size = plan.tokenizer.vocab_size;
-    }
-  }
-  return resolve(config);
-}
 
 // The forest as the plan will have it, as far as comparisons ask.
 Forest planned_forest(const Plan& plan, Forest forest) {
@@ -53,11 +33,12 @@ Forest planned_forest(const Plan& plan, Forest forest) {
 
 class Forecaster {
  public:
-  explicit Forecaster(const Plan& plan) : plan_(plan), paths_{plan.forest} { result_.model = shape_of(plan); }
+  Forecaster(const Plan& plan, const ModelConfig& model, const Forest& forest)
+      : plan_(plan), paths_(forest.paths), forest_(forest) {
+    result_.model = model;
+  }
 
   Forecast work() {
-    check_fits();
-    forest_ = forest_so_far(paths_);
     ModelTask seed;
     seed.tokens = plan_.seed.tokens;
     seed.training = plan_.seed.training;
@@ -80,27 +61,6 @@ class Forecaster {
   }
 
  private:
-  // As growing would, as far as it can be told without reading text.
-  void check_fits() const {
-    require_forest_folder(paths_);
-    check_parents(plan_);
-    if (!is_published(paths_.seed())) return;
-    ForestBase base{
-        paths_, result_.model, sha256_file(paths_.tokenizer() / "tokenizer.json"), {}, plan_.trainer.command};
-    const std::vector<std::string> seeds = load_expert(paths_.seed()).domains;
-    for (const auto& [name, domain] : plan_.domains) {
-      const bool there = fs::exists(paths_.tokens(name));
-      const bool used = std::ranges::find(seeds, name) != seeds.end() || is_published(paths_.expert(name));
-      if (!there && used) return;  // they are made anew, and then compared
-      if (there) {
-        base.domains.push_back(load_domain_report(paths_.tokens(name)));
-      } else {
-        base.domains.emplace_back().name = name;
-      }
-    }
-    check_published(plan_, base);
-  }
-
   void add_cycle(std::size_t index) {
     std::vector<ModelTask> tasks;
     std::vector<fs::path> folders;
@@ -143,7 +103,7 @@ class Forecaster {
 
   const Plan& plan_;
   ForestPaths paths_;
-  Forest forest_;                 // as it is
+  const Forest& forest_;          // as it is
   std::vector<ModelTask> group_;  // to be trained in one go
   Forecast result_;
 };
@@ -168,8 +128,8 @@ TrainingGroup largest(const Forecast& forecast) {
   });
 }
 
-Forecast forecast(const Plan& plan) {
-  return Forecaster(plan).work();
+Forecast forecast(const Plan& plan, const ModelConfig& model, const Forest& forest) {
+  return Forecaster(plan, model, forest).work();
 }
 
 }  // namespace btm

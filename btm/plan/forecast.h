@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "btm/forest/forest.h"
 #include "btm/plan/plan.h"
 #include "btm/plan/room.h"
 
@@ -28,8 +29,8 @@ TrainingGroup largest(const Forecast& forecast);  // the group that takes the mo
 
 ForecastStep sum_of(const std::vector<ForecastStep>& steps);
 
-// Of what the forest of the plan does not have yet. Reads no text; the tokenizer only if it is there. Throws
-// Error(input) where the plan can't go on from what the forest has (published.h).
-Forecast forecast(const Plan& plan);
+// Of what the forest of the plan does not have yet; `model`: planned_model(), `forest`: forest_so_far() (published.h).
+// Reads no text.
+Forecast forecast(const Plan& plan, const ModelConfig& model, const Forest& forest);
 
 }  // namespace btm

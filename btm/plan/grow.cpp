@@ -14,6 +14,7 @@
 #include "btm/plan/branch.h"
 #include "btm/plan/comparisons.h"
 #include "btm/plan/corpus.h"
+#include "btm/plan/evaluation.h"
 #include "btm/plan/event_files.h"
 #include "btm/plan/forecast.h"
 #include "btm/plan/forest_folder.h"
@@ -48,7 +49,7 @@ class Grower {
     if (!fs::exists(paths_.plan())) record_plan();
     prepare();
     check_published(plan_, base_);
-    if (plan_.launcher.kind == LauncherKind::local) std::ranges::for_each(forecast(plan_).groups, require_memory);
+    require_memory_of_all();
     record_plan();  // one that the forest doesn't fit has been refused
     outcome_.complete = grow_seed() && grow_cycles();
     if (outcome_.complete && !plan_.cycles.empty()) {
@@ -69,6 +70,12 @@ class Grower {
     }
     std::error_code none;
     for (const auto& set : fs::directory_iterator(paths_.comparisons(), none)) remove_leftovers(set.path());
+  }
+
+  // Before the seed is trained, not when a later step begins.
+  void require_memory_of_all() const {
+    if (plan_.launcher.kind != LauncherKind::local) return;
+    std::ranges::for_each(forecast(plan_, base_.model, forest_so_far(paths_)).groups, require_memory);
   }
 
   void record_plan() {
@@ -278,16 +285,17 @@ class Grower {
   void evaluate() {
     Forest forest = open_forest(paths_.root);
     if (forest.experts.empty()) return;
-    fs::path made_from = paths_.results() / "recipe.json";
+    const fs::path made_from = paths_.evaluation_recipe();
     std::string recipe = evaluation_recipe(forest).dump(2) + "\n";
     if (fs::exists(paths_.evaluation()) && fs::exists(made_from) && unsealed(read_file(made_from)) == recipe) {
       outcome_.evaluation = Json::parse(unsealed(read_file(paths_.evaluation())), nullptr, false);
-      if (outcome_.evaluation.is_object() && outcome_.evaluation.contains("rows")) return;
+      if (outcome_.evaluation.is_object() && outcome_.evaluation.contains("rows")) {
+        if (!fs::exists(paths_.evaluation_text())) write_evaluation_text(paths_, outcome_.evaluation);
+        return;
+      }
     }
-    std::vector<EvaluationDomain> domains;
-    for (const auto& [name, domain] : plan_.domains) domains.push_back({name, std::string(to_word(domain.role))});
-    outcome_.evaluation = evaluate_forest(forest, plan_.evaluate, domains, {},
-                                          {scoring_place(plan_), options_.quiet, neighbours_.score_folders()});
+    outcome_.evaluation = btm::evaluate(forest, plan_.evaluate, evaluation_domains(plan_, paths_), {},
+                                        {scoring_place(plan_), options_.quiet, neighbours_.score_folders()});
     outcome_.evaluated = true;
     write_sealed_file(made_from, recipe);
   }

@@ -67,6 +67,16 @@ std::string run_name(const ModelTask& task) {
   return task.set.empty() || task.demix ? task.name : task.set + "-" + task.name;
 }
 
+std::filesystem::path comparison_folder(const ForestPaths& paths, const ModelTask& task) {
+  if (task.set.empty() || task.demix) return paths.comparison(task.name);
+  return paths.comparison(task.set) / task.name;
+}
+
+std::filesystem::path first_model_folder(const ForestPaths& paths, const ModelTask& task) {
+  const std::filesystem::path folder = comparison_folder(paths, task);
+  return task.demix ? folder / task.domains.front() : folder;
+}
+
 Json recipe_of(const ModelTask& task, const ForestBase& base) {
   Json recipe;
   recipe["model"] = settings_json(base.model);

@@ -54,6 +54,12 @@ std::int64_t own_random_seed(const ModelTask& task);
 
 std::string run_name(const ModelTask& task);  // of its folder in runs/
 
+// Of a comparison's model; of all models of a DEMix comparison.
+std::filesystem::path comparison_folder(const ForestPaths& paths, const ModelTask& task);
+
+// The same, but of a DEMix comparison its first domain's model: all have one recipe.
+std::filesystem::path first_model_folder(const ForestPaths& paths, const ModelTask& task);
+
 // What the weights of the task's model depend on, in a fixed order of keys; no paths, no times, no thread counts.
 Json recipe_of(const ModelTask& task, const ForestBase& base);
 

@@ -71,7 +71,7 @@ bool Neighbours::take_tokens(const std::string& domain, const TextSettings& text
   const std::string files = files_sha256(text, domain);
   for (const fs::path& root : forests_) {
     const fs::path folder = ForestPaths{root}.tokens(domain);
-    if (!fs::exists(folder / "domain.json")) continue;
+    if (!fs::exists(folder / kDomainReportFile)) continue;
     const DomainReport report = load_domain_report(folder);
     if (report.files_sha256 != files || report.tokenizer_sha256 != tokenizer_sha256) continue;
     publish_links(folder, target);
@@ -82,7 +82,7 @@ bool Neighbours::take_tokens(const std::string& domain, const TextSettings& text
 
 std::vector<fs::path> Neighbours::score_folders() const {
   std::vector<fs::path> folders;
-  for (const fs::path& root : forests_) folders.push_back(ForestPaths{root}.results() / "scores");
+  for (const fs::path& root : forests_) folders.push_back(ForestPaths{root}.scores());
   return folders;
 }
 

@@ -13,8 +13,6 @@
 
 namespace btm {
 
-inline constexpr const char* kTokenizerRecipe = "recipe.json";  // beside a tokenizer: what it was made from
-
 // Files are shared by hard links where the file system allows: all of them are immutable.
 class Neighbours {
  public:

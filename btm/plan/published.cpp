@@ -4,6 +4,9 @@
 
 #include "btm/core/files.h"
 #include "btm/core/format.h"
+#include "btm/core/hash.h"
+#include "btm/data/tokenizer.h"
+#include "btm/plan/forest_folder.h"
 
 namespace btm {
 namespace {
@@ -123,6 +126,42 @@ void check_published(const Plan& plan, const ForestBase& base) {
     }
   }
   if (!plan.compare.empty()) check_domains_of_baselines(forest, base);
+}
+
+ModelConfig planned_model(const Plan& plan) {
+  ModelConfig config = plan.model.config;
+  if (config.vocab_size == 0) {
+    const fs::path there = ForestPaths{plan.forest}.tokenizer();
+    if (fs::exists(there)) {
+      config.vocab_size = Tokenizer::load(there).vocab_size();
+    } else if (!plan.tokenizer.from.empty()) {
+      config.vocab_size = Tokenizer::load(plan.tokenizer.from).vocab_size();
+    } else {
+      config.vocab_size = plan.tokenizer.vocab_size;
+    }
+  }
+  return resolve(config);
+}
+
+void check_growable(const Plan& plan) {
+  const ForestPaths paths{plan.forest};
+  require_forest_folder(paths);
+  check_parents(plan);
+  if (!is_published(paths.seed())) return;
+  ForestBase base{
+      paths, planned_model(plan), sha256_file(paths.tokenizer() / "tokenizer.json"), {}, plan.trainer.command};
+  const std::vector<std::string> seeds = load_expert(paths.seed()).domains;
+  for (const auto& [name, domain] : plan.domains) {
+    const bool there = fs::exists(paths.tokens(name));
+    const bool used = std::ranges::find(seeds, name) != seeds.end() || is_published(paths.expert(name));
+    if (!there && used) return;  // they are made anew, and then compared
+    if (there) {
+      base.domains.push_back(load_domain_report(paths.tokens(name)));
+    } else {
+      base.domains.emplace_back().name = name;
+    }
+  }
+  check_published(plan, base);
 }
 
 }  // namespace btm

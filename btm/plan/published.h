@@ -34,4 +34,10 @@ void check_parents(const Plan& plan, const Forest& forest);
 // another recipe, or an expert of a domain that the plan doesn't name, which its baselines would have to train on.
 void check_published(const Plan& plan, const ForestBase& base);
 
+// The plan's shape with its vocabulary: its own, that of a tokenizer that is there, or of the one to be trained.
+ModelConfig planned_model(const Plan& plan);
+
+// Throws Error(input) where growing the plan would refuse to begin, as far as it can be told without reading text.
+void check_growable(const Plan& plan);
+
 }  // namespace btm

@@ -53,12 +53,12 @@ double checkpoint_bytes(const ModelTask& task, const ModelConfig& model) {
 
 TrainingGroup training_group(const std::vector<ModelTask>& tasks, const ModelConfig& model,
                              const LauncherSettings& launcher, std::size_t together) {
-  const TrainingSettings& training = tasks.front().training;
+  const Precision precision = tasks.front().training.precision;  // it has a say in the device, which all share
   TrainingGroup group;
-  group.share = share_of(launcher, training.precision, static_cast<int>(std::max(tasks.size(), together)));
+  group.share = share_of(launcher, precision, static_cast<int>(std::max(tasks.size(), together)));
   group.share.workers = std::min(group.share.workers, static_cast<int>(tasks.size()));
   group.ranks = launcher.ranks;
-  group.recompute = training.recompute;
+  group.recompute = std::ranges::all_of(tasks, [](const ModelTask& task) { return task.training.recompute; });
   for (const ModelTask& task : tasks) {
     const TrainingMemory memory = memory_of(task, model, group.share, group.ranks);
     group.memory = {std::max(group.memory.host, memory.host), std::max(group.memory.gpu, memory.gpu)};

@@ -26,14 +26,23 @@ std::vector<ModelTask> tasks_of(const std::vector<PendingModel>& models) {
   return tasks;
 }
 
-std::string description(const std::vector<PendingModel>& models, const ModelConfig& config, bool local,
-                        WorkerShare share) {
+std::string tokens_of(const std::vector<ModelTask>& tasks) {
+  std::int64_t sum = 0;
+  for (const ModelTask& task : tasks) sum += task.tokens;
+  const std::int64_t first = tasks.front().tokens;
+  const bool equal = sum == first * static_cast<std::int64_t>(tasks.size());
+  return fmt::format("{} tokens{}", format_count(static_cast<double>(equal ? first : sum)),
+                     tasks.size() == 1 ? ""
+                     : equal           ? " each"
+                                       : " in all");
+}
+
+std::string description(const std::vector<ModelTask>& tasks, const ModelConfig& config, bool local, WorkerShare share) {
   const std::string at_once = local ? fmt::format("{} at once", share.workers) : "as Slurm jobs";
   const std::string each =
       share.on_gpu ? "on a GPU" : fmt::format("{} thread{} each", share.threads, share.threads == 1 ? "" : "s");
-  return fmt::format("training {} model{} of {} parameters on {} tokens each, {}, {}", models.size(),
-                     models.size() == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(config))),
-                     format_count(static_cast<double>(models.front().task.tokens)), at_once, each);
+  return fmt::format("training {} model{} of {} parameters on {}, {}, {}", tasks.size(), tasks.size() == 1 ? "" : "s",
+                     format_count(static_cast<double>(parameter_count(config))), tokens_of(tasks), at_once, each);
 }
 
 // What an earlier training left. result.json first, since a run with one is done; run.yaml is only replaced: without it
@@ -64,21 +73,12 @@ bool is_whole(const fs::path& model) {
 
 }  // namespace
 
-fs::path comparison_folder(const ForestPaths& paths, const ModelTask& task) {
-  if (task.set.empty() || task.demix) return paths.comparison(task.name);
-  return paths.comparison(task.set) / task.name;
-}
-
-fs::path first_model_folder(const ForestPaths& paths, const ModelTask& task) {
-  const fs::path folder = comparison_folder(paths, task);
-  return task.demix ? folder / task.domains.front() : folder;
-}
-
 bool Training::train(const std::string& title, std::vector<PendingModel> models, std::size_t together) {
   branch_first(models);
   if (models.empty()) return true;
   const bool local = place_.launcher.kind == LauncherKind::local;
-  const TrainingGroup group = training_group(tasks_of(models), base_.model, place_.launcher, together);
+  const std::vector<ModelTask> tasks = tasks_of(models);
+  const TrainingGroup group = training_group(tasks, base_.model, place_.launcher, together);
   if (local) require_memory(group);  // a cluster's machines are their own
   require_disk(base_.paths.root, group.model_bytes + group.checkpoint_bytes);
   const WorkerShare share = group.share;
@@ -87,7 +87,7 @@ bool Training::train(const std::string& title, std::vector<PendingModel> models,
     if (!waits(model, models)) prepare_run(model, share);
     runs.push_back({run_name(model.task), base_.paths.run(run_name(model.task)), model.after});
   }
-  log_info(fmt::format("{}: {}", title, description(models, base_.model, local, share)));
+  log_info(fmt::format("{}: {}", title, description(tasks, base_.model, local, share)));
   auto model_of = [&](const LaunchedRun& run) -> PendingModel& {
     return models[static_cast<std::size_t>(&run - runs.data())];
   };

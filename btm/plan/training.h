@@ -61,10 +61,4 @@ class Training {
   int trained_ = 0;
 };
 
-// Of a comparison's model; of all models of a DEMix comparison.
-std::filesystem::path comparison_folder(const ForestPaths& paths, const ModelTask& task);
-
-// The same, but of a DEMix comparison its first domain's model: all have one recipe.
-std::filesystem::path first_model_folder(const ForestPaths& paths, const ModelTask& task);
-
 }  // namespace btm

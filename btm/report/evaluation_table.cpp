@@ -7,7 +7,6 @@
 
 #include "btm/core/format.h"
 #include "btm/core/progress.h"
-#include "btm/core/seal.h"
 #include "btm/report/evaluation_reading.h"
 #include "btm/report/quality_text.h"
 #include "btm/report/text_table.h"
@@ -277,12 +276,6 @@ std::string domain_table(const Json& evaluation, TableStyle style) {
 std::string evaluation_markdown(const Json& evaluation) {
   return "# Evaluation\n\n" + evaluation_table(evaluation, TableStyle::markdown) + "\n## By domain\n\n" +
          domain_table(evaluation, TableStyle::markdown);
-}
-
-std::filesystem::path write_markdown(const std::filesystem::path& evaluation_json, const Json& evaluation) {
-  std::filesystem::path markdown = evaluation_json;
-  write_sealed_file(markdown.replace_extension(".md"), evaluation_markdown(evaluation));
-  return markdown;
 }
 
 }  // namespace btm

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
 
 #include "btm/core/settings.h"
@@ -23,8 +22,5 @@ std::string evaluation_table(const Json& evaluation, TableStyle style);
 std::string domain_table(const Json& evaluation, TableStyle style);
 
 std::string evaluation_markdown(const Json& evaluation);  // both with headings
-
-// Writes it to results/evaluation.md, beside the file of JSON; gives its path.
-std::filesystem::path write_markdown(const std::filesystem::path& evaluation_json, const Json& evaluation);
 
 }  // namespace btm

@@ -107,7 +107,8 @@ void check_job(const TrainingJob& job);
 // That so many tokens make an update at least; `where` as above, with its dot: "", "seed.".
 void check_updates(std::int64_t tokens, const TrainingSettings& training, int context, const std::string& where);
 
-// SHA-256 of all that the final weights depend on, but for the device and the number of threads.
+// SHA-256 of all that the final weights depend on, but for the device, the number of threads and a trainer of the
+// user's own.
 std::string job_sha256(const TrainingJob& job);
 
 // Sequences of an update, and updates of the whole job.

@@ -15,14 +15,9 @@
 #include "btm/train/ranks.h"
 #include "btm/train/settings.h"
 #include "btm/train/thread_team.h"
+#include "btm/train/update_report.h"
 
 namespace btm {
-
-struct UpdateReport {
-  double loss = 0;  // nats per token, mean over the batch, before the update
-  double learning_rate = 0;
-  double gradient_norm = 0;  // before clipping
-};
 
 // A sequence is config.context tokens long; a fixed number of them are a batch. Equal inputs on the same device (and
 // with the same number of threads and ranks) give equal bytes. A learner may keep the weights and the moments on its

@@ -26,6 +26,7 @@ class MetricsFile {
   MetricsFile(const std::filesystem::path& path, std::int64_t bytes, const std::string& xxh3,
               const std::filesystem::path& event_folder);
 
+  // {"update","tokens","loss","learning_rate","gradient_norm","tokens_per_second"[,"dev_loss"],"time"}
   void add(std::int64_t update, std::int64_t tokens, const UpdateReport& report, double tokens_per_second,
            std::optional<double> dev_loss);
   std::int64_t flush();      // and fsync; returns the length. Throws Error(input) when the disk is full

@@ -13,19 +13,18 @@
 #include "btm/core/settings.h"
 #include "btm/model/kernels/gemm.h"
 #include "btm/train/device.h"
+#include "btm/train/update_report.h"
 
 namespace btm {
 
 // An update whose dev loss was not measured to the end, so that it is not in metrics.jsonl yet.
 struct UnreportedUpdate {
-  double loss = 0, learning_rate = 0, gradient_norm = 0;  // UpdateReport
+  UpdateReport report;
   double seconds = 0;
 };
 template <class F>
 void visit(UnreportedUpdate& s, F&& f) {
-  f("loss", s.loss, "nats per token");
-  f("learning_rate", s.learning_rate, "of the update");
-  f("gradient_norm", s.gradient_norm, "before clipping");
+  visit(s.report, f);
   f("seconds", s.seconds, "that it took");
 }
 

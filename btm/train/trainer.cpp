@@ -203,7 +203,7 @@ void Training::update() {
   double seconds = seconds_since(begin);
   ++state_.update;
   if (!ranks_.is_first()) return;
-  state_.unreported = {{done.loss, done.learning_rate, done.gradient_norm, seconds}};
+  state_.unreported = {{done, seconds}};
   if (!report()) return;
   bool due = seconds_since(last_checkpoint_) >= 60 * job_.training.checkpoint_minutes;
   if (due && state_.update < updates_) begin_checkpoint();
@@ -221,9 +221,9 @@ bool Training::report() {
     if (!dev_loss) return false;
     dev_loss_ = *dev_loss;
   }
-  const UnreportedUpdate done = state_.unreported.front();
+  const auto [done, seconds] = state_.unreported.front();
   state_.unreported.clear();
-  report({done.loss, done.learning_rate, done.gradient_norm}, done.seconds, dev_loss);
+  report(done, seconds, dev_loss);
   return true;
 }
 

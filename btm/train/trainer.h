@@ -10,9 +10,15 @@
 
 namespace btm {
 
+struct TrainingOptions {
+  bool quiet = false;
+  FileLock::Busy busy = FileLock::Busy::refuse;  // another process is training in the folder: refuse, or wait and go on
+  int threads = 0;                               // more than 0: run.yaml's are these from now on, if there is work left
+};
+
 // Trains the job in `run` (RUN/run.yaml already there) from its last good checkpoint to the end and leaves
 //   RUN/model/        the final checkpoint folder (Hugging Face layout with tokenizer)
-//   RUN/metrics.jsonl {"update","tokens","loss","learning_rate","gradient_norm","tokens_per_second"[,"dev_loss"]}
+//   RUN/metrics.jsonl a line for each update, see MetricsFile::add
 //   RUN/status.json   {"state": "running|done|interrupted|failed","update","updates",...}, see RunStatus
 //   RUN/checkpoints/STEP/  while it runs
 //   RUN/result.json   last: its presence says that the run is done
@@ -20,12 +26,6 @@ namespace btm {
 // data or weights that don't match the job, a full disk (the last good checkpoint stays usable), non-finite loss.
 // A job with a `trainer` is given to that (see external_trainer.h) and has no checkpoints of its own; what it started
 // keeps the folder locked until it ends, though this process be killed.
-struct TrainingOptions {
-  bool quiet = false;
-  FileLock::Busy busy = FileLock::Busy::refuse;  // another process is training in the folder: refuse, or wait and go on
-  int threads = 0;                               // more than 0: run.yaml's are these from now on, if there is work left
-};
-
 // With several ranks all of them call this; the first alone writes, and gives the result. A run may go on with another
 // number of them: the data are the same, and the weights but for the rounding of sums.
 TrainingResult run_training(const std::filesystem::path& run, const TrainingOptions& options, const Ranks& ranks = {});

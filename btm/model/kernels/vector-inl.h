@@ -131,12 +131,6 @@ HWY_INLINE float largest(const float* x, std::size_t count) {
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(m0, m1), hn::Max(m2, m3))));
 }
 
-// y += x over [0, count)
-HWY_INLINE void add_to(const float* HWY_RESTRICT x, std::size_t count, float* HWY_RESTRICT y) {
-  for_each_vector(count, [=](auto d, std::size_t i)
-                             HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(d, y + i), hn::LoadU(d, x + i)), d, y + i); });
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace btm
 HWY_AFTER_NAMESPACE();
