@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <set>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
@@ -11,6 +12,7 @@
 #include "btm/core/log.h"
 #include "btm/data/text_file.h"
 #include "btm/data/utf8.h"
+#include "btm/model/checkpoint.h"
 #include "cli/command.h"
 #include "cli/enum_option.h"
 #include "cli/generate_choice.h"
@@ -44,7 +46,7 @@ std::string place_of(const std::string& file, std::size_t number) {
 Prompts read_prompts(const GenerateArguments& options) {
   Prompts prompts;
   for (const std::string& prompt : options.prompts) {
-    prompts.texts.push_back(prompt == "-" ? read_file("/dev/stdin") : prompt);
+    prompts.texts.push_back(prompt == "-" ? read_file(kStandardInput) : prompt);
     prompts.places.emplace_back();
   }
   if (!options.file.empty()) {
@@ -76,6 +78,15 @@ void check_prompts(const Ensemble& ensemble, const Tokenizer& tokenizer, const P
   }
 }
 
+// Those of chat models may be several.
+std::vector<TokenId> end_tokens_of(const std::vector<Member>& members) {
+  std::set<TokenId> ends;
+  for (const Member& member : members) {
+    for (const int id : end_tokens(member.sources.front().folder)) ends.insert(id);
+  }
+  return {ends.begin(), ends.end()};
+}
+
 void run_generate(const GenerateArguments& options) {
   GenerateSettings settings;
   options.settings.read(settings, "generate");
@@ -88,6 +99,7 @@ void run_generate(const GenerateArguments& options) {
   what.threads = options.threads;
   what.quiet = options.display.json;
   GenerateChoice choice = choose(what, prompts);
+  settings.end_tokens = end_tokens_of(choice.members);
   EnsembleOptions running;
   running.sequences = static_cast<int>(std::min<std::size_t>(prompts.size(), static_cast<std::size_t>(options.batch)));
   running.threads = options.threads;

@@ -39,7 +39,7 @@ std::string read_text(const PosteriorArguments& options) {
     throw input_error("give the text either as TEXT or with --text FILE (- for standard input)");
   }
   if (!options.file.empty() && options.file != "-") return read_documents(options.file);
-  std::string text = options.file.empty() ? options.words : read_file("/dev/stdin");
+  std::string text = options.file.empty() ? options.words : read_file(kStandardInput);
   if (repair_utf8(text)) log_warning("the text is not valid UTF-8; what is not was replaced by U+FFFD");
   return text;
 }

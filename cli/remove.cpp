@@ -10,6 +10,7 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
+#include "btm/data/file_list.h"
 #include "btm/forest/lineage.h"
 #include "btm/plan/published.h"
 #include "cli/command.h"
@@ -74,10 +75,24 @@ void print_json(const std::vector<std::string>& removed, const std::vector<Taint
   fmt::print("{}\n", json.dump(2));
 }
 
+bool in_cycles(const Plan& plan, const std::string& name) {
+  return std::ranges::any_of(plan.cycles, [&name](const CycleSettings& cycle) {
+    return std::ranges::find(cycle.experts, name) != cycle.experts.end();
+  });
+}
+
 // Told before anything is gone: what would keep `grow` from training them again.
 void check_retraining(const Plan& plan, Forest forest, const RemoveArguments& options,
                       const std::vector<std::string>& names) {
   check_growable(plan);
+  for (const auto& [name, domain] : plan.domains) find_files(domain.text.text, "domain " + name);  // grow reads it
+  for (const std::string& name : names) {
+    if (name == options.expert || forest.find(name)->imported || in_cycles(plan, name)) continue;
+    throw input_error(
+        "{} descends from it and is in no cycle of the plan ({}), so it can't be trained again; nothing was removed: "
+        "leave out --retrain to keep it, or give --descendants to remove it, too",
+        name, forest.paths.plan().string());
+  }
   const ExpertInfo* expert = forest.find(options.expert);
   if (expert && !expert->imported) forest.removed_for_good.push_back(options.expert);
   std::erase_if(forest.experts,
@@ -85,7 +100,11 @@ void check_retraining(const Plan& plan, Forest forest, const RemoveArguments& op
   try {
     check_parents(plan, forest);
   } catch (const Error& e) {
-    throw Error(e.cause(), fmt::format("{} (in {}); nothing was removed", e.what(), forest.paths.plan().string()));
+    throw input_error(
+        "what descends from it can't be trained again as the plan says ({}: {}); nothing was removed: give "
+        "--descendants "
+        "to remove it, too",
+        forest.paths.plan().string(), e.what());
   }
 }
 
@@ -96,15 +115,15 @@ void run_remove(const RemoveArguments& options) {
   Forest forest = replay_forest(paths.root);
   std::vector<std::string> names = removal_of(forest, options.expert, all);
   std::vector<Tainted> tainted = tainted_by(forest, options.expert);
-  if (!options.json) print_tainted(options, forest, tainted);
-  if (!confirmed(options, names)) {
-    fmt::print("nothing removed\n");
-    return;
-  }
   std::optional<Plan> plan;  // as it was grown last, now without the expert
   if (options.retrain) {
     plan = load_plan(paths.plan(), {"forest=" + paths.root.string()});
     check_retraining(*plan, forest, options, names);
+  }
+  if (!options.json) print_tainted(options, forest, tainted);
+  if (!confirmed(options, names)) {
+    fmt::print("nothing removed\n");
+    return;
   }
   remove_expert(forest, options.expert, options.choice());
   if (!options.json) {

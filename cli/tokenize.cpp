@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 #include "btm/core/interrupt.h"
 #include "btm/data/file_list.h"
 #include "btm/data/text_file.h"
@@ -37,7 +38,7 @@ void tokenize(const TokenizeArguments& options) {
   const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
   const bool standard_input = options.input == "-";
   const auto files =
-      standard_input ? std::vector<std::filesystem::path>{"/dev/stdin"} : find_files({options.input}, "btm tokenize");
+      standard_input ? std::vector<std::filesystem::path>{kStandardInput} : find_files({options.input}, "btm tokenize");
   std::vector<std::string> texts;
   std::size_t bytes = 0;
   for (const auto& path : files) {

@@ -49,11 +49,6 @@ TrainingJob plain_job(const TrainArguments& options) {
   return job;
 }
 
-// Whether both mean the same: transformers writes a tokenizer's file anew, in other bytes, where it saves a model.
-bool same_content(const fs::path& file, const fs::path& other) {
-  return Json::parse(read_file(file), nullptr, false) == Json::parse(read_file(other), nullptr, false);
-}
-
 // Tokens mean nothing to a model of another tokenizer. What `btm prepare` didn't write has no domain.json.
 void check_tokens_made_by(const TrainingJob& job) {
   const std::string wanted = Tokenizer::load(job.tokenizer).sha256();

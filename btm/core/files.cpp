@@ -101,29 +101,37 @@ bool names(const fs::path& path, int descriptor) {
          there.st_dev == open.st_dev;
 }
 
-struct OpenFile {
-  int descriptor;  // the caller's, to close
-  std::size_t size;
-};
-
-OpenFile open_to_read(const fs::path& path) {
-  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+std::size_t size_of(int descriptor) {
   struct stat info {};
-  const bool open = descriptor >= 0 && ::fstat(descriptor, &info) == 0;
-  if (!open || S_ISDIR(info.st_mode)) {
-    int code = open ? EISDIR : errno;
-    if (descriptor >= 0) ::close(descriptor);
-    throw input_error("{}: can't be read: {}", path.string(), std::strerror(code));
+  return ::fstat(descriptor, &info) == 0 ? static_cast<std::size_t>(info.st_size) : 0;
+}
+
+// The file that a chain of symbolic links ends at, whether it is there or not: what is put in place of a link would
+// land on the link's disk, not on the one it points to.
+fs::path behind_links(fs::path path) {
+  for (int links = 0; links < 40 && fs::is_symlink(path); ++links) {
+    path = path.parent_path() / fs::read_symlink(path);  // an absolute one replaces all
   }
-  return {descriptor, static_cast<std::size_t>(info.st_size)};
+  return path;
 }
 
 }  // namespace
 
+int open_to_read(const fs::path& path) {
+  const int descriptor =
+      path == kStandardInput ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat info {};
+  const bool open = descriptor >= 0 && ::fstat(descriptor, &info) == 0;
+  if (open && !S_ISDIR(info.st_mode)) return descriptor;
+  const int code = open ? EISDIR : errno;
+  if (descriptor >= 0) ::close(descriptor);
+  throw input_error("{}: can't be read: {}", path.string(), std::strerror(code));
+}
+
 std::string read_file(const fs::path& path) {
-  const auto [descriptor, size] = open_to_read(path);
+  const int descriptor = open_to_read(path);
   std::string bytes;
-  bytes.reserve(size);
+  bytes.reserve(size_of(descriptor));
   char block[1 << 16];
   ssize_t n;
   while ((n = ::read(descriptor, block, sizeof block)) > 0 || (n < 0 && errno == EINTR)) {
@@ -174,7 +182,7 @@ void FileWriter::publish() {
   ::close(std::exchange(descriptor_, -1));
 }
 
-FolderWriter::FolderWriter(fs::path target) : target_(std::move(target)), temporary_(beside(target_)) {
+FolderWriter::FolderWriter(fs::path target) : target_(behind_links(std::move(target))), temporary_(beside(target_)) {
   remove_folder(temporary_);
   make_folders(temporary_);
 }
@@ -304,8 +312,8 @@ FileLock::~FileLock() {
 }
 
 MappedFile::MappedFile(const fs::path& path) {
-  const auto [descriptor, size] = open_to_read(path);
-  size_ = size;
+  const int descriptor = open_to_read(path);
+  size_ = size_of(descriptor);
   void* address = size_ ? ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor, 0) : nullptr;
   int code = errno;
   ::close(descriptor);

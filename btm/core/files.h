@@ -10,6 +10,12 @@ namespace btm {
 
 namespace fs = std::filesystem;
 
+inline constexpr const char* kStandardInput = "/dev/stdin";
+
+// A descriptor to read from, the caller's. Standard input goes on where it stands: opened by its name, a file would
+// begin anew, and a socket can't be. Throws Error(input), also for a folder.
+int open_to_read(const fs::path& path);
+
 std::string read_file(const fs::path& path);  // throws Error(input) naming the path and the system's reason
 
 // Writes beside, fsync, rename, fsync of the folder. Throws Error(input) on a full disk or a read-only folder; then the

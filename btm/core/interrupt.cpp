@@ -21,6 +21,7 @@ void catch_interrupts() {
   std::signal(SIGTERM, on_signal);
   std::signal(SIGUSR1, on_signal);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file beyond `ulimit -f` is an error of writing like others
 }
 
 bool interrupted() {

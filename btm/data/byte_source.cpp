@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 
 namespace btm {
 namespace {
@@ -14,8 +17,7 @@ namespace {
 class File : public ByteSource {
  public:
   explicit File(std::string name) : name_(std::move(name)) {
-    descriptor_ = ::open(name_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor_ < 0) throw input_error("{}: can't be read: {}", name_, std::strerror(errno));
+    descriptor_ = open_to_read(name_);
     ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_SEQUENTIAL);
   }
   ~File() override { ::close(descriptor_); }
@@ -42,10 +44,17 @@ class File : public ByteSource {
 
 }  // namespace
 
+std::string lower_extension(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  return extension;
+}
+
 std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path) {
   auto file = std::make_unique<File>(path.string());
-  if (path.extension() == ".gz") return unpack_gzip(std::move(file), path.string());
-  if (path.extension() == ".zst") return unpack_zstd(std::move(file), path.string());
+  const std::string extension = lower_extension(path);
+  if (extension == ".gz") return unpack_gzip(std::move(file), path.string());
+  if (extension == ".zst") return unpack_zstd(std::move(file), path.string());
   return file;
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 
 namespace btm {
 
@@ -17,6 +18,9 @@ class ByteSource {
   virtual std::size_t read(std::span<char> out) = 0;
   virtual std::int64_t position() const = 0;  // bytes of the file taken so far, as packed
 };
+
+// ".GZ" as ".gz".
+std::string lower_extension(const std::filesystem::path& path);
 
 // The packing is known by the name's ending. Memory: a block, and the window that a .zst asks for (up to 2 GiB).
 std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path);

@@ -66,9 +66,15 @@ bool is_real_folder(const fs::path& path) {
   return is_folder(path) && !fs::is_symlink(path, ignored);
 }
 
+// A pipe would be waited for, for ever, and a socket or device has no text; by its own name one can be given.
+bool has_no_end(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored) && fs::is_other(path, ignored);
+}
+
 void add_below(const fs::path& folder, std::set<fs::path>& files) {
   for (const fs::path& entry : entries_of(folder)) {
-    if (is_hidden(entry)) continue;
+    if (is_hidden(entry) || has_no_end(entry)) continue;
     if (is_real_folder(entry)) {
       add_below(entry, files);
     } else if (!is_folder(entry)) {
@@ -92,7 +98,8 @@ void walk(const fs::path& base, const std::vector<std::string>& parts, std::size
     if (fs::exists(base / parts[at], ignored)) walk(base / parts[at], parts, at + 1, found);
   } else if (is_folder(base)) {
     for (const fs::path& entry : entries_of(base)) {
-      if (::fnmatch(parts[at].c_str(), entry.filename().c_str(), FNM_PERIOD) == 0) walk(entry, parts, at + 1, found);
+      const bool matches = ::fnmatch(parts[at].c_str(), entry.filename().c_str(), FNM_PERIOD) == 0;
+      if (matches && !has_no_end(entry)) walk(entry, parts, at + 1, found);
     }
   }
 }

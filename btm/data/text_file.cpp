@@ -15,7 +15,8 @@ constexpr std::size_t kLongFile = 100'000;         // a plain text file beyond t
 constexpr std::size_t kPiece = 20'000;             // bytes; a piece ends at the first line end behind them ...
 constexpr std::size_t kLongestPiece = 2 * kPiece;  // ... or here at the latest
 constexpr std::size_t kBinaryProbe = 8192;
-constexpr double kControlShare = 0.1;  // of the probe: more control characters than this are no text
+constexpr std::size_t kFirstLine = 1 << 20;  // bytes, at most
+constexpr double kControlShare = 0.1;        // of the probe: more control characters than this are no text
 
 bool ends_with_one_of(const std::string& name, std::initializer_list<std::string_view> endings) {
   return std::ranges::any_of(endings, [&](std::string_view ending) { return name.ends_with(ending); });
@@ -38,6 +39,20 @@ void refuse_binary(std::string_view head, const std::string& name) {
                     packed ? "unpack it (.gz and .zst are read as they are), or " : "");
 }
 
+// Of the name, without that of packing; in lower case.
+std::string extension_below_packing(const std::filesystem::path& path) {
+  const std::string extension = lower_extension(path);
+  const bool packed = extension == ".gz" || extension == ".zst";
+  return packed ? lower_extension(path.stem()) : extension;
+}
+
+// C4 and others call files of JSON lines .json; a single JSON document has no text in its first line.
+bool begins_with_json_line(std::string_view head, std::string_view field) {
+  std::string text;
+  const std::string_view line = head.substr(0, head.find('\n'));
+  return find_invalid_utf8(line) == std::string_view::npos && json_line_text(line, field, text).empty();
+}
+
 // Where the piece at the start of `text` ends.
 std::size_t piece_end(std::string_view text) {
   if (text.size() <= kPiece * 3 / 2) return text.size();  // fewer than were asked for: the end of the file
@@ -52,9 +67,9 @@ std::size_t piece_end(std::string_view text) {
 
 }  // namespace
 
-bool is_json_lines(std::filesystem::path path) {
-  if (ends_with_one_of(path.string(), {".gz", ".zst"})) path.replace_extension();
-  return ends_with_one_of(path.string(), {".jsonl", ".ndjson"});
+bool is_json_lines(const std::filesystem::path& path) {
+  const std::string extension = extension_below_packing(path);
+  return extension == ".jsonl" || extension == ".ndjson";
 }
 
 TextFile::TextFile(const std::filesystem::path& path, const TextSettings& settings, TextFileOptions options)
@@ -62,7 +77,8 @@ TextFile::TextFile(const std::filesystem::path& path, const TextSettings& settin
   refuse_binary(records_.peek(kBinaryProbe), records_.name());
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (records_.peek(kByteOrderMark.size()) == kByteOrderMark) records_.skip(kByteOrderMark.size());
-  if (options.json_lines || is_json_lines(path)) {
+  if (options.json_lines || is_json_lines(path) ||
+      (extension_below_packing(path) == ".json" && begins_with_json_line(records_.peek(kFirstLine), field_))) {
     kind_ = Kind::json_lines;
   } else if (!delimiter_.empty()) {
     kind_ = Kind::delimited;

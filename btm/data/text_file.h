@@ -24,18 +24,18 @@ void visit(TextSettings& s, F&& f) {
   f("text_field", s.text_field, "field of a JSON line that holds the text");
 }
 
+// By its name: each line is a JSON object.
+bool is_json_lines(const std::filesystem::path& path);
+
 struct TextFileOptions {
   bool cut_long = true;     // false: a plain text file is one document however long it is; beyond 1 GiB: an error
   bool json_lines = false;  // true: JSON lines whatever the name
 };
 
-// JSON lines (.jsonl, .ndjson, both also with .gz or .zst) give a document a line, blank lines aside. Any other file is
-// plain text: one document, or several if split_documents_on is set. A plain text file of more than 100,000 bytes
-// without that setting is cut at line ends into pieces of about 20,000 bytes, so that a book in one file has documents
-// to train on and to measure with.
-// By its name: each line is a JSON object.
-bool is_json_lines(std::filesystem::path path);
-
+// JSON lines (.jsonl, .ndjson, .json whose first line is one with the field, all also with .gz or .zst) give a document
+// a line, blank lines aside. Any other file is plain text: one document, or several if split_documents_on is set. A
+// plain text file of more than 100,000 bytes without that setting is cut at line ends into pieces of about 20,000
+// bytes, so that a book in one file has documents to train on and to measure with.
 class TextFile {
  public:
   // Throws Error(input): unreadable, or binary.

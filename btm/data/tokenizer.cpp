@@ -20,6 +20,8 @@ namespace {
 
 constexpr const char* kFile = "tokenizer.json";
 constexpr const char* kTokenizerConfigFile = "tokenizer_config.json";
+constexpr std::array<const char*, 4> kCompanions = {"special_tokens_map.json", "added_tokens.json",
+                                                    "chat_template.jinja", "chat_template.json"};
 
 // What model families call the token between documents, when neither GPT-2's nor the config's name is there.
 constexpr std::array<std::string_view, 4> kEndNames = {"<|end_of_text|>", "</s>", "<eos>", "[EOS]"};
@@ -36,8 +38,8 @@ std::string end_token_of(const std::string& config) {
   const auto root = nlohmann::json::parse(config, nullptr, false);
   if (!root.is_object() || !root.contains("eos_token")) return {};
   const auto& token = root.at("eos_token");
-  if (token.is_object()) return token.value("content", "");
-  return token.is_string() ? token.get<std::string>() : "";
+  const auto& text = token.is_object() && token.contains("content") ? token.at("content") : token;
+  return text.is_string() ? text.get<std::string>() : "";
 }
 
 std::string make_config(const std::string& end) {
@@ -56,6 +58,7 @@ struct Tokenizer::Impl {
   std::vector<bool> special;         // by id
   TokenId end = -1;
   std::string json, sha256, config;
+  std::vector<std::pair<std::string, std::string>> companions;  // name, bytes
 
   mutable std::mutex mutex;
   mutable std::vector<std::unique_ptr<Scratch>> idle;  // kept between calls for their word caches
@@ -130,7 +133,12 @@ Tokenizer Tokenizer::load(const fs::path& path) {
   const fs::path config = file.parent_path() / kTokenizerConfigFile;
   if (fs::exists(config)) {
     made.impl_->config = read_file(config);
+    if (!nlohmann::json::accept(made.impl_->config)) throw input_error("{}: not JSON", config.string());
     made.impl_->find_end();
+  }
+  for (const char* name : kCompanions) {
+    const fs::path companion = file.parent_path() / name;
+    if (fs::exists(companion)) made.impl_->companions.emplace_back(name, read_file(companion));
   }
   return made;
 }
@@ -196,6 +204,7 @@ void Tokenizer::save(const fs::path& dir) const {
   const std::string end = impl_->end >= 0 ? impl_->file.pieces[static_cast<std::size_t>(impl_->end)] : "";
   write_file(dir / kFile, impl_->json);
   write_file(dir / kTokenizerConfigFile, impl_->config.empty() ? make_config(end) : impl_->config);
+  for (const auto& [name, bytes] : impl_->companions) write_file(dir / name, bytes);
 }
 
 std::vector<std::vector<TokenId>> encode_all(const Tokenizer& tokenizer, std::span<const std::string> texts,

@@ -33,12 +33,14 @@ class Tokenizer {
   // Bytes of the ids joined; may be invalid UTF-8 where a character is cut. Special tokens are left out if asked.
   std::string decode(std::span<const TokenId> ids, bool skip_special = true) const;
 
-  int vocab_size() const;                             // highest id + 1
-  TokenId end_of_text() const;                        // `<|endoftext|>` or the file's equivalent; -1 if it has none
-  int byte_length(TokenId id) const;                  // bytes of text that the token stands for; 0 for special tokens
-  const std::string& json() const;                    // the file's bytes
-  const std::string& sha256() const;                  // of json(): the tokenizer's identity
-  void save(const std::filesystem::path& dir) const;  // tokenizer.json + tokenizer_config.json
+  int vocab_size() const;             // highest id + 1
+  TokenId end_of_text() const;        // `<|endoftext|>` or the file's equivalent; -1 if it has none
+  int byte_length(TokenId id) const;  // bytes of text that the token stands for; 0 for special tokens
+  const std::string& json() const;    // the file's bytes
+  const std::string& sha256() const;  // of json(): the tokenizer's identity
+  // tokenizer.json, tokenizer_config.json, and what else the folder that it was loaded from has for whoever uses it
+  // with transformers: special_tokens_map.json, added_tokens.json, chat templates.
+  void save(const std::filesystem::path& dir) const;
 
  private:
   struct Impl;

@@ -88,12 +88,27 @@ std::vector<TensorInfo> bundle_tensors(const SafetensorsFile& weights, const Sta
   return tensors;
 }
 
+// A bundle may be replaced, nothing else; and nothing of the forest.
+void check_output(const Forest& forest, const fs::path& output) {
+  const fs::path root = fs::weakly_canonical(forest.paths.root), file = fs::weakly_canonical(output);
+  if (std::ranges::mismatch(root, file).in1 == root.end()) {
+    throw input_error("{}: is inside the forest, where it would be in the way; give a name elsewhere", output.string());
+  }
+  if (!fs::exists(output) || fs::is_directory(output)) return;  // a folder is refused where it is written to
+  try {
+    open_bundle(output);
+  } catch (const Error&) {
+    throw input_error("{}: is there already and is no bundle; give another name, or delete it", output.string());
+  }
+}
+
 }  // namespace
 
 Manifest export_expert(const Forest& forest, const std::string& name, const fs::path& output,
                        const BundleOptions& options) {
   const ExpertInfo* info = forest.find(name);
   if (!info) unknown_expert(forest, name);
+  check_output(forest, output);
   const fs::path folder = forest.paths.expert(name);
   Manifest manifest = manifest_of(forest, *info, options.delta);
   Json metadata = torch_metadata();

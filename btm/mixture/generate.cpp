@@ -17,6 +17,7 @@ void check(const GenerateSettings& settings) {
 std::vector<TokenId> encode_prompt(const Ensemble& ensemble, const Tokenizer& tokenizer, const std::string& prompt) {
   if (prompt.empty()) throw input_error("the prompt is empty; give some text to go on from");
   std::vector<TokenId> tokens = tokenizer.encode(prompt);
+  if (tokens.empty()) throw input_error("the tokenizer has no token for anything in the prompt; give other text");
   if (tokens.size() > static_cast<std::size_t>(ensemble.context())) {
     throw input_error("the prompt has {} tokens, but the model sees {} at once; shorten it", tokens.size(),
                       ensemble.context());
@@ -64,7 +65,9 @@ class Course {
   bool draw() {
     TokenId token = sampler_.next(ensemble_.scores(sequence_), history_);
     ensemble_.weights(sequence_, weights_);
-    if (token == tokenizer_.end_of_text()) return end("end_of_text");
+    if (token == tokenizer_.end_of_text() ||
+        std::ranges::find(settings_.end_tokens, token) != settings_.end_tokens.end())
+      return end("end_of_text");
     auto best = std::max_element(weights_.begin(), weights_.end());
     history_.push_back(token);
     result_.tokens.push_back({token, static_cast<int>(best - weights_.begin()), *best});

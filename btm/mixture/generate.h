@@ -15,7 +15,8 @@ namespace btm {
 struct GenerateSettings {
   std::int64_t tokens = 100;
   SamplerSettings sampler;
-  std::vector<std::string> stop;  // end before any of these texts; not in visit: they may hold commas
+  std::vector<std::string> stop;    // end before any of these texts; not in visit: they may hold commas
+  std::vector<TokenId> end_tokens;  // end at any of these, too, besides the tokenizer's end of text
 };
 template <class F>
 void visit(GenerateSettings& s, F&& f) {

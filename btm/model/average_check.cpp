@@ -15,19 +15,24 @@ constexpr const char* kTokenizerFile = "tokenizer.json";
 
 // Settings of config.json that may differ: where the model came from, how it is stored, how it was trained, and what
 // the tokenizer says too.
-constexpr std::array<std::string_view, 11> kFreeSettings{
-    "_name_or_path", "transformers_version",   "torch_dtype",  "dtype",        "use_cache",   "initializer_range",
-    "architectures", "gradient_checkpointing", "bos_token_id", "eos_token_id", "pad_token_id"};
+constexpr std::array<std::string_view, 10> kFreeSettings{
+    "_name_or_path",          "torch_dtype",  "dtype",        "use_cache",   "initializer_range", "architectures",
+    "gradient_checkpointing", "bos_token_id", "eos_token_id", "pad_token_id"};
 
 // Hugging Face's names for what belongs to a model beside its weights.
-constexpr std::array<std::string_view, 11> kCompanions{
-    kConfigFile,  "generation_config.json",  kTokenizerFile,      "tokenizer_config.json",
-    "vocab.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
-    "merges.txt", "tokenizer.model",         "chat_template.json"};
+constexpr std::array<std::string_view, 13> kCompanions{
+    kConfigFile,         "generation_config.json",  kTokenizerFile,      "tokenizer_config.json",
+    "vocab.json",        "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+    "merges.txt",        "tokenizer.model",         "spiece.model",      "vocab.txt",
+    "chat_template.json"};
+
+// Those of them that say which text a token means; a folder has one or more.
+constexpr std::array<std::string_view, 6> kVocabularies{kTokenizerFile,    "vocab.json",   "merges.txt",
+                                                        "tokenizer.model", "spiece.model", "vocab.txt"};
 
 bool is_free(std::string_view setting) {
-  return std::ranges::find(kFreeSettings, setting) != kFreeSettings.end() || setting.ends_with("dropout") ||
-         setting.ends_with("pdrop");
+  return std::ranges::find(kFreeSettings, setting) != kFreeSettings.end() || setting.ends_with("_version") ||
+         setting.ends_with("dropout") || setting.ends_with("pdrop");
 }
 
 // Sorted by key, so that the order in the file doesn't count.
@@ -64,15 +69,19 @@ void check_configs(const fs::path& first, const fs::path& other) {
   }
 }
 
+// A tokenizer.json says all; without it the files that it can be made from do.
 void check_tokenizers(const fs::path& first, const fs::path& other) {
-  bool has = fs::exists(first / kTokenizerFile);
-  if (has != fs::exists(other / kTokenizerFile)) {
-    throw input_error("{} can't be averaged with {}: only one of them has a {}", other.string(), first.string(),
-                      kTokenizerFile);
-  }
-  if (has && MappedFile(first / kTokenizerFile).bytes() != MappedFile(other / kTokenizerFile).bytes()) {
-    throw input_error("{} can't be averaged with {}: it has another {}, so the same token means other text",
-                      other.string(), first.string(), kTokenizerFile);
+  for (const std::string_view name : kVocabularies) {
+    const bool has = fs::exists(first / name);
+    if (has != fs::exists(other / name)) {
+      throw input_error("{} can't be averaged with {}: only one of them has a {}", other.string(), first.string(),
+                        name);
+    }
+    if (has && !same_content(first / name, other / name)) {
+      throw input_error("{} can't be averaged with {}: it has another {}, so the same token means other text",
+                        other.string(), first.string(), name);
+    }
+    if (has && name == kTokenizerFile) return;
   }
 }
 
@@ -111,6 +120,9 @@ void check_averageable(const WeightFiles& first, const WeightFiles& other) {
 void copy_companions(const fs::path& from, const fs::path& to) {
   for (std::string_view name : kCompanions) {
     if (fs::exists(from / name)) write_file(to / name, read_file(from / name));
+  }
+  for (const auto& entry : fs::directory_iterator(from)) {  // a model's own code
+    if (entry.path().extension() == ".py") write_file(to / entry.path().filename(), read_file(entry.path()));
   }
 }
 

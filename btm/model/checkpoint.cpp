@@ -104,6 +104,12 @@ Error not_finite(const fs::path& folder, const ParameterSlice& slice) {
   return input_error("{}: tensor {} holds NaN or infinite numbers", folder.string(), slice.name);
 }
 
+Json read_json(const fs::path& path) {
+  Json json = Json::parse(read_file(path), nullptr, false);
+  if (!json.is_object()) throw input_error("{}: not a JSON object", path.string());
+  return json;
+}
+
 Json generation_config(int end_of_text) {
   Json json = {{"_from_model_config", true}};
   if (end_of_text >= 0) {
@@ -123,21 +129,43 @@ std::vector<TensorInfo> saved_tensors(const ModelConfig& config) {
   return tensors;
 }
 
-void save_model(const fs::path& folder, const Model& model, int end_of_text) {
+void save_model(const fs::path& folder, const Model& model, int end_of_text, const fs::path& like) {
   SafetensorsWriter writer(folder / kWeightsFile, saved_tensors(model.config));
   for (const ParameterSlice& slice : parameter_layout(model.config)) {
     writer.write({reinterpret_cast<const char*>(model.parameters.data() + slice.offset),
                   static_cast<std::size_t>(slice.size) * sizeof(float)});
   }
   writer.publish();
-  write_file(folder / kConfigFile, hugging_face_config(model.config, end_of_text).dump(2) + "\n");
-  write_file(folder / kGenerationFile, generation_config(end_of_text).dump(2) + "\n");
+  Json config = hugging_face_config(model.config, end_of_text), generation = generation_config(end_of_text);
+  if (!like.empty() && fs::exists(like / kConfigFile)) {
+    const Json there = read_json(like / kConfigFile);
+    for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+      if (there.contains(key)) config[key] = there[key];
+    }
+    if (fs::exists(like / kGenerationFile)) generation = read_json(like / kGenerationFile);
+  }
+  write_file(folder / kConfigFile, config.dump(2) + "\n");
+  write_file(folder / kGenerationFile, generation.dump(2) + "\n");
+}
+
+std::vector<int> end_tokens(const fs::path& folder) {
+  for (const char* file : {kGenerationFile, kConfigFile}) {
+    if (!fs::exists(folder / file)) continue;
+    const Json ids = read_json(folder / file).value("eos_token_id", Json());
+    if (ids.is_number_integer()) return {ids.get<int>()};
+    if (!ids.is_array()) continue;
+    std::vector<int> found;
+    for (const Json& id : ids) {
+      if (id.is_number_integer()) found.push_back(id.get<int>());
+    }
+    return found;
+  }
+  return {};
 }
 
 ModelConfig load_config(const fs::path& folder) {
-  fs::path path = folder / kConfigFile;
-  Json json = Json::parse(read_file(path), nullptr, false);
-  if (!json.is_object()) throw input_error("{}: not a JSON object", path.string());
+  const fs::path path = folder / kConfigFile;
+  const Json json = read_json(path);
   return from_hugging_face(json, path.string());
 }
 

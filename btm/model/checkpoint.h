@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "btm/model/dtype.h"
 #include "btm/model/parameters.h"
@@ -10,8 +11,14 @@
 
 namespace btm {
 
-// Writes the three files into an existing folder (the caller publishes it whole, see FolderWriter). Float32.
-void save_model(const std::filesystem::path& folder, const Model& model, int end_of_text);
+// Writes the three files into an existing folder (the caller publishes it whole, see FolderWriter). Float32. Text
+// begins and ends with `end_of_text` (negative: none), unless `like` is given: a checkpoint folder that the model
+// descends from and whose generation_config.json and ids of bos, eos and pad it keeps.
+void save_model(const std::filesystem::path& folder, const Model& model, int end_of_text,
+                const std::filesystem::path& like = {});
+
+// The ids that generation ends at, as generation_config.json, or else config.json, of the folder says; none: empty.
+std::vector<int> end_tokens(const std::filesystem::path& folder);
 
 // The tensors of the model.safetensors that save_model writes, in the order of their bytes. `config` is resolved.
 std::vector<TensorInfo> saved_tensors(const ModelConfig& config);

@@ -1,6 +1,7 @@
 #include "btm/plan/comparisons.h"
 
 #include <algorithm>
+#include <set>
 
 #include "btm/forest/lineage.h"
 
@@ -65,6 +66,49 @@ std::vector<ModelTask> random_init(const ComparisonSettings& settings, const For
   return tasks;
 }
 
+std::vector<std::string> domains_of(const ExpertInfo& info) {
+  std::vector<std::string> domains;
+  for (const auto& [domain, sha256] : info.recipe["domains"].items()) domains.push_back(domain);
+  return domains;
+}
+
+// One model that was trained with the compute of more experts than there are now stays as it is.
+void keep_published(const ComparisonSettings& settings, const ForestPaths& paths, ModelTask& task) {
+  const auto published = published_comparison(paths, task);
+  const bool one = task.set.empty() || task.demix;
+  if (!one || !published || settings.tokens > 0) return;
+  std::vector<std::string> domains = domains_of(*published);
+  const auto tokens = published->recipe.value("tokens", std::int64_t{0});
+  const bool covers = std::ranges::all_of(task.domains, [&domains](const std::string& domain) {
+    return std::ranges::find(domains, domain) != domains.end();
+  });
+  if (!covers || tokens < task.tokens) return;
+  task.domains = std::move(domains);
+  task.tokens = tokens;
+}
+
+// Whether one of the models had other data.
+bool any_outgrown(const ForestPaths& paths, const std::vector<ModelTask>& tasks) {
+  return std::ranges::any_of(tasks, [&paths](const ModelTask& task) {
+    const auto published = published_comparison(paths, task);
+    if (!published) return false;
+    const Json part = task.parts > 1 ? Json{task.part, task.parts} : Json();
+    const Json& then = published->recipe;
+    return domains_of(*published) != task.domains || then["tokens"] != task.tokens ||
+           then.value("part", Json()) != part;
+  });
+}
+
+// Whether a set has models of experts that are no more.
+bool any_unwanted(const ForestPaths& paths, const std::filesystem::path& folder, const std::vector<ModelTask>& tasks) {
+  const bool set = !tasks.front().set.empty() && !tasks.front().demix;
+  if (!set || !std::filesystem::exists(folder)) return false;
+  std::set<std::filesystem::path> wanted;
+  for (const ModelTask& task : tasks) wanted.insert(comparison_folder(paths, task));
+  return std::ranges::any_of(std::filesystem::directory_iterator(folder),
+                             [&wanted](const auto& entry) { return !wanted.contains(entry.path()); });
+}
+
 }  // namespace
 
 std::string comparison_name(const ComparisonSettings& settings) {
@@ -94,6 +138,20 @@ std::vector<ModelTask> comparison_tasks(const ComparisonSettings& settings, Fore
     if (settings.model != Baseline::dense) task.set = task.kind;
   }
   return tasks;
+}
+
+std::optional<ExpertInfo> published_comparison(const ForestPaths& paths, const ModelTask& task) {
+  const std::filesystem::path model = first_model_folder(paths, task);
+  return is_published(model) ? std::optional(load_expert(model)) : std::nullopt;
+}
+
+ComparisonState comparison_state(const ComparisonSettings& settings, const Forest& forest, int context) {
+  ComparisonState state{comparison_tasks(settings, forest, context)};
+  if (state.tasks.empty()) return state;
+  keep_published(settings, forest.paths, state.tasks.front());
+  state.outgrown = any_outgrown(forest.paths, state.tasks) ||
+                   any_unwanted(forest.paths, forest.paths.comparison(comparison_name(settings)), state.tasks);
+  return state;
 }
 
 }  // namespace btm

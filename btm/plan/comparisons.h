@@ -1,6 +1,7 @@
 // The baselines of equal training compute: what has to be trained for each (Li et al. 2022, sections 3.2 and 5.1).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,14 @@ std::string comparison_name(const ComparisonSettings& settings);
 //   random_split  as many models as there are experts, each from the seed, on its deal of all domains' sequences
 //   random_init   an expert for each expert, from random weights of its own, with its share of the seed's tokens
 std::vector<ModelTask> comparison_tasks(const ComparisonSettings& settings, Forest forest, int context);
+
+// A comparison as far as the forest has it.
+struct ComparisonState {
+  std::vector<ModelTask> tasks;  // comparison_tasks(), but one model with the compute of more experts stays as it is
+  bool outgrown = false;         // its models are for an earlier state of the forest: all are to be trained anew
+};
+ComparisonState comparison_state(const ComparisonSettings& settings, const Forest& forest, int context);
+
+std::optional<ExpertInfo> published_comparison(const ForestPaths& paths, const ModelTask& task);
 
 }  // namespace btm

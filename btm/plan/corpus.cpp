@@ -110,9 +110,16 @@ std::vector<DomainReport> ensure_tokens(const Plan& plan, const ForestPaths& pat
     fs::path folder = paths.tokens(name);
     if (fs::exists(folder)) {
       DomainReport report = load_domain_report(folder);
-      if (unchanged(domain, name, report, paths)) {
+      const bool same_tokenizer = report.tokenizer_sha256.empty() || report.tokenizer_sha256 == tokenizer.sha256();
+      if (same_tokenizer && unchanged(domain, name, report, paths)) {
         reports.push_back(report);
         continue;
+      }
+      if (!same_tokenizer && in_use.contains(name)) {
+        throw input_error(
+            "domains.{}: its tokens were made by another tokenizer than the forest's, and models were trained on "
+            "others; put back what was in {}",
+            name, folder.string());
       }
       if (in_use.contains(name)) {
         throw input_error(

@@ -42,7 +42,7 @@ class Forecaster {
     ModelTask seed;
     seed.tokens = plan_.seed.tokens;
     seed.training = plan_.seed.training;
-    add("seed", {seed}, {paths_.seed()});
+    add("seed", is_published(paths_.seed()) ? std::vector<ModelTask>{} : std::vector{seed});
     end_group();
     for (const auto [first, last, together] : cycle_groups(plan_)) {
       for (std::size_t i = first; i < last; ++i) add_cycle(i);
@@ -50,11 +50,10 @@ class Forecaster {
     }
     const Forest forest = planned_forest(plan_, forest_);
     for (const ComparisonSettings& comparison : plan_.compare) {
-      const std::vector<ModelTask> tasks = comparison_tasks(comparison, forest, result_.model.context);
-      std::vector<fs::path> folders;
-      folders.reserve(tasks.size());
-      for (const ModelTask& task : tasks) folders.push_back(first_model_folder(paths_, task));
-      add(comparison_name(comparison), tasks, folders);
+      auto [tasks, outgrown] = comparison_state(comparison, forest, result_.model.context);
+      if (!outgrown)
+        std::erase_if(tasks, [this](const ModelTask& task) { return !!published_comparison(paths_, task); });
+      add(comparison_name(comparison), tasks);
     }
     end_group();
     return std::move(result_);
@@ -63,26 +62,24 @@ class Forecaster {
  private:
   void add_cycle(std::size_t index) {
     std::vector<ModelTask> tasks;
-    std::vector<fs::path> folders;
     for (const std::string& name : plan_.cycles[index].experts) {
-      if (was_removed(forest_, name)) continue;
-      tasks.push_back(expert_task(plan_, index, name));
-      folders.push_back(paths_.expert(name));
+      const bool there = is_published(paths_.expert(name)) || was_removed(forest_, name);
+      if (!there) tasks.push_back(expert_task(plan_, index, name));
     }
-    add(fmt::format("cycle {}", index + 1), tasks, folders);
+    add(fmt::format("cycle {}", index + 1), tasks);
   }
 
-  // Those of the tasks whose model is not in its folder.
-  void add(const std::string& name, const std::vector<ModelTask>& tasks, const std::vector<fs::path>& folders) {
+  // What is to be trained; a seed without tokens is not.
+  void add(const std::string& name, const std::vector<ModelTask>& tasks) {
     ForecastStep step{name, 0, 0, 0, 0};
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-      if (is_published(folders[i]) || tasks[i].tokens == 0) continue;
-      const TrainingResult result = planned(tasks[i]);
+    for (const ModelTask& task : tasks) {
+      if (task.tokens == 0) continue;
+      const TrainingResult result = planned(task);
       ++step.models;
       step.tokens += result.tokens;
       step.updates += result.updates;
       step.flops += result.flops;
-      group_.push_back(tasks[i]);
+      group_.push_back(task);
     }
     result_.steps.push_back(std::move(step));
   }

@@ -128,7 +128,7 @@ class Grower {
     FolderWriter run(paths_.run("seed"));
     make_folders(run.path() / "model");
     Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
-    save_model(run.path() / "model", model, tokenizer.end_of_text());
+    save_model(run.path() / "model", model, tokenizer.end_of_text(), plan_.model.from);
     tokenizer.save(run.path() / "model");
     write_file(run.path() / "metrics.jsonl", "");
     run.publish();
@@ -196,69 +196,21 @@ class Grower {
     const std::string name = comparison_name(settings);
     const fs::path folder = paths_.comparison(name);
     Forest forest = open_forest(paths_.root);
-    std::vector<ModelTask> tasks = comparison_tasks(settings, forest, base_.model.context);
-    if (tasks.empty()) return;
-    keep_published(settings, tasks);
-    if (outgrown(folder, tasks)) {
+    const auto [tasks, outgrown] = comparison_state(settings, forest, base_.model.context);
+    if (outgrown) {
       log_info(
           fmt::format("{}: the forest has changed since; it is trained anew with the compute of all experts", name));
       remove_event_files(paths_, name);
       remove_folder(folder);
     }
-    for (ModelTask& task : tasks) {
-      if (auto published = published_comparison(task)) {
+    for (const ModelTask& task : tasks) {
+      if (auto published = published_comparison(paths_, task)) {
         check_unchanged(*published, task, base_, fmt::format("delete {} to train it anew", folder.string()));
       } else {
         const bool from_seed = !task.parents.empty();
         pending.push_back({task, from_seed ? paths_.seed() : fs::path(), from_seed ? forest.seed->weights_sha256 : ""});
       }
     }
-  }
-
-  std::optional<ExpertInfo> published_comparison(const ModelTask& task) const {
-    const fs::path model = first_model_folder(paths_, task);
-    return is_published(model) ? std::optional(load_expert(model)) : std::nullopt;
-  }
-
-  // One model that was trained with the compute of more experts than there are now stays as it is.
-  void keep_published(const ComparisonSettings& settings, std::vector<ModelTask>& tasks) const {
-    ModelTask& task = tasks.front();
-    const auto published = published_comparison(task);
-    const bool one = task.set.empty() || task.demix;
-    if (!one || !published || settings.tokens > 0) return;
-    std::vector<std::string> domains = domains_of(*published);
-    const auto tokens = published->recipe.value("tokens", std::int64_t{0});
-    const bool covers = std::ranges::all_of(task.domains, [&domains](const std::string& domain) {
-      return std::ranges::find(domains, domain) != domains.end();
-    });
-    if (!covers || tokens < task.tokens) return;
-    task.domains = std::move(domains);
-    task.tokens = tokens;
-  }
-
-  static std::vector<std::string> domains_of(const ExpertInfo& info) {
-    std::vector<std::string> domains;
-    for (const auto& [domain, sha256] : info.recipe["domains"].items()) domains.push_back(domain);
-    return domains;
-  }
-
-  // Whether there are models for an earlier state of the forest.
-  bool outgrown(const fs::path& folder, const std::vector<ModelTask>& tasks) const {
-    for (const ModelTask& task : tasks) {
-      auto published = published_comparison(task);
-      if (!published) continue;
-      const Json now = recipe_of(task, base_), &then = published->recipe;
-      if (domains_of(*published) != task.domains || then["tokens"] != now["tokens"] ||
-          then.value("part", Json()) != now.value("part", Json())) {
-        return true;
-      }
-    }
-    const bool set = !tasks.front().set.empty() && !tasks.front().demix;
-    if (!set || !fs::exists(folder)) return false;
-    std::set<fs::path> wanted;
-    for (const ModelTask& task : tasks) wanted.insert(comparison_folder(paths_, task));
-    return std::ranges::any_of(fs::directory_iterator(folder),
-                               [&wanted](const auto& entry) { return !wanted.contains(entry.path()); });
   }
 
   // ---- evaluation
@@ -276,7 +228,7 @@ class Grower {
     for (const ComparisonSettings& comparison : plan_.compare) {
       Json& hashes = recipe["comparisons"][comparison_name(comparison)] = Json::array();
       for (const ModelTask& task : comparison_tasks(comparison, forest, base_.model.context)) {
-        hashes.push_back(published_comparison(task)->weights_sha256);
+        hashes.push_back(published_comparison(paths_, task)->weights_sha256);
       }
     }
     return recipe;

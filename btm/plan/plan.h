@@ -150,7 +150,8 @@ void visit(ComparisonSettings& s, F&& f) {
   f("model", s.model,
     "dense: one model on all train domains; demix: with a feed-forward network per domain; random_split: as many "
     "models as experts, data dealt at random; random_init: experts without a seed");
-  f("from", s.from, "dense and demix: seed, trained on for the tokens of all experts; random: with the seed's as well");
+  f("from", s.from,
+    "dense and demix: seed, which goes on for the tokens of all experts; random, anew for those and the seed's");
   f("tokens", s.tokens, "dense and demix: to train on instead; 0: what equal compute asks for");
   f("training", s.training, "what differs from the first cycle's training");
 }

@@ -59,6 +59,15 @@ void check_old_model(VerifyWork& work, const std::string& folder, const std::str
   });
 }
 
+// Tokens mean nothing to models of another tokenizer.
+std::optional<Finding> look_at_tokens(const VerifyWork& work, const std::string& folder) {
+  const std::string file = folder + "/" + kDomainReportFile;
+  const std::string made_by = load_domain_report(work.paths.root / folder).tokenizer_sha256;
+  const fs::path tokenizer = work.paths.tokenizer() / "tokenizer.json";
+  if (made_by.empty() || !fs::exists(tokenizer) || made_by == sha256_file(tokenizer)) return std::nullopt;
+  return Finding{Verdict::damaged, file, "its tokens were made by another tokenizer than the forest's", {}};
+}
+
 void check_old_tokens(VerifyWork& work, const std::string& folder, const std::string& remedy) {
   const fs::path path = work.paths.root / folder;
   DomainReport report;
@@ -155,6 +164,7 @@ void verify_folder(VerifyWork& work, const std::string& folder, const std::strin
     const std::string file = folder + "/" + name;
     work.check(file, remedy, [&work, file, folder, name = name, sha256 = sha256]() -> std::optional<Finding> {
       if (auto found = compare(file, sha256_file(work.paths.root / file), sha256, kSumsFile)) return found;
+      if (name == kDomainReportFile) return look_at_tokens(work, folder);
       return name == "expert.json" ? look_at_expert(work, folder) : std::nullopt;
     });
   }

@@ -35,14 +35,10 @@ void require_same_shape(const ModelConfig& found, const TrainingJob& job, const 
 }
 
 void save_checkpoint_folder(const fs::path& folder, const TrainingJob& job, const Model& model) {
-  if (job.tokenizer.empty()) return save_model(folder, model, kNoToken);
+  if (job.tokenizer.empty()) return save_model(folder, model, kNoToken, job.init);
   Tokenizer tokenizer = Tokenizer::load(job.tokenizer);
-  save_model(folder, model, tokenizer.end_of_text());
+  save_model(folder, model, tokenizer.end_of_text(), job.init);
   tokenizer.save(folder);
-  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {  // as the user made them, if so
-    fs::path source = fs::path(job.tokenizer) / name;
-    if (fs::exists(source)) write_file(folder / name, read_file(source));
-  }
 }
 
 std::optional<DemixLayout> demix_layout(const TrainingJob& job) {

@@ -54,7 +54,9 @@ void write_text(const fs::path& file, const TrainingData& data, const Tokenizer&
   for (std::int64_t i = 0; i < store.documents(); ++i) {
     ids.resize(static_cast<std::size_t>(store.length(i)));
     store.copy(i, 0, ids);
-    out.write(Json{{"text", tokenizer.decode(ids)}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    if (!ids.empty() && ids.back() == tokenizer.end_of_text()) ids.pop_back();
+    const std::string text = tokenizer.decode(ids, /*skip_special=*/false);
+    out.write(Json{{"text", text}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
   }
   out.publish();
 }

@@ -92,8 +92,8 @@ void visit(TrainingSettings& s, F&& f) {
   f("epsilon", s.epsilon, "AdamW: added to the root of the square");
   f("clip", s.clip, "largest norm of the gradient; 0: no clipping");
   f("precision", s.precision,
-    "that operands of matrix products are rounded to (weights and sums stay fp32): fp32, bf16, auto, the faster of "
-    "them, or int16, with a scale for every 128 numbers, which is faster than fp32 on CPUs with AVX2");
+    "number format of matrix products (weights and sums stay fp32): fp32, bf16, int16 (with a scale for every 128 "
+    "numbers; faster than fp32 on CPUs with AVX2 alone), or auto: bf16 where it is twice as fast, else fp32");
   f("recompute", s.recompute,
     "keep only the blocks' inputs for the backward pass and compute the rest again: less memory, a sixth more time");
   f("random_seed", s.random_seed, "of the initial weights and of the order of the data");

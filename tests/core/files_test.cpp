@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,6 +85,45 @@ TEST(Files, FolderReplacesFolderWhereTheyCantBeSwapped) {
   g_swaps = true;
   EXPECT_EQ(read_file(folder / "d" / "f"), "new");
   EXPECT_EQ(entries(folder.path()), 1);
+}
+
+TEST(Files, FolderBehindALinkIsReplacedNotTheLink) {
+  const test::TemporaryFolder folder;
+  fs::create_directory(folder / "disk");
+  fs::create_directory_symlink("disk", folder / "link");
+  fs::create_directory_symlink(folder / "nowhere", folder / "dangling");
+  for (const char* name : {"link", "dangling"}) {
+    FolderWriter writer(folder / name);
+    write_file(writer.path() / "a", name);
+    writer.publish();
+    EXPECT_TRUE(fs::is_symlink(folder / name));
+  }
+  EXPECT_EQ(read_file(folder / "disk/a"), "link");
+  EXPECT_EQ(read_file(folder / "nowhere/a"), "dangling");
+}
+
+// In a child, whose standard input is a file that was read in part, and a socket.
+TEST(Files, StandardInputGoesOnWhereItStands) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "a", "one two");
+  int sockets[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+  ASSERT_EQ(::write(sockets[0], "three", 5), 5);
+  ::close(sockets[0]);
+  const int file = open_to_read(folder / "a");
+  ASSERT_EQ(::lseek(file, 4, SEEK_SET), 4);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(file, STDIN_FILENO);
+    const bool rest = read_file(kStandardInput) == "two";
+    ::dup2(sockets[1], STDIN_FILENO);
+    ::_exit(rest && read_file(kStandardInput) == "three" ? 0 : 1);
+  }
+  ::close(sockets[1]);
+  ::close(file);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Files, RemovesWholeFoldersAndFiles) {

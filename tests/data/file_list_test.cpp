@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/data/data_support.h"
 #include "tests/support/temporary_folder.h"
@@ -57,6 +58,14 @@ TEST_F(FileList, FollowsLinksOnlyWhereTheyAreNamed) {
   std::filesystem::create_directory_symlink(folder_ / "x", folder_ / "x/y/loop");
   EXPECT_THAT(find({"x"}), ElementsAre("x/c.txt", "x/y/d.txt", "x/y/e.py"));
   EXPECT_THAT(find({"x/y/loop/c.txt"}), ElementsAre("x/y/loop/c.txt"));
+}
+
+// A pipe that nobody writes to would be read for ever.
+TEST_F(FileList, LeavesPipesOutThatAreNotNamed) {
+  ASSERT_EQ(::mkfifo((folder_ / "x/pipe.txt").c_str(), 0600), 0);
+  EXPECT_THAT(find({"x"}), ElementsAre("x/c.txt", "x/y/d.txt", "x/y/e.py"));
+  EXPECT_THAT(find({"x/*.txt"}), ElementsAre("x/c.txt"));
+  EXPECT_THAT(find({"x/pipe.txt"}), ElementsAre("x/pipe.txt"));
 }
 
 TEST_F(FileList, NamesTheNearestOfWhatIsThere) {

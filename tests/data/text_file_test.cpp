@@ -92,6 +92,18 @@ TEST(TextFile, ReadsJsonLines) {
   EXPECT_THAT(documents_of(folder.write("b.jsonl", R"({"text": "no", "body": "yes"})"), settings), ElementsAre("yes"));
 }
 
+TEST(TextFile, KnowsJsonLinesOfOtherNames) {
+  const test::TemporaryFolder folder;
+  const std::string lines = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n";
+  for (const char* name : {"c4.json", "x.JSONL", "x.NdJson"}) {
+    EXPECT_THAT(documents_of(folder.write(name, lines)), ElementsAre("one", "two")) << name;
+  }
+  // Documents of other programs, which are text here.
+  for (const char* text : {"{\"name\": \"one\"}\n", "[{\"text\": \"one\"}]\n", "{\n  \"text\": \"one\"\n}\n"}) {
+    EXPECT_THAT(documents_of(folder.write("package.json", text)), ElementsAre(text));
+  }
+}
+
 TEST(TextFile, NamesFileAndLineOfWhatIsWrong) {
   test::TemporaryFolder folder;
   auto message = [&](const std::string& line) {

@@ -195,10 +195,16 @@ TEST(TokenizerTest, KeepsTheConfigBesideTheFile) {
                 [](const json& token) { return token.at("content") == "<|endoftext|>"; });
   folder.write("tokenizer.json", file.dump());
   folder.write("tokenizer_config.json", config);
+  folder.write("chat_template.jinja", "{{ messages }}");
   const Tokenizer tokenizer = Tokenizer::load(folder.path());
   EXPECT_EQ(tokenizer.decode(std::vector{tokenizer.end_of_text()}, false), "[MASK]");
   tokenizer.save(folder / "copy");
   EXPECT_EQ(test::read(folder / "copy" / "tokenizer_config.json"), config);
+  EXPECT_EQ(test::read(folder / "copy" / "chat_template.jinja"), "{{ messages }}");
+  folder.write("tokenizer_config.json", R"({"eos_token": {"content": 5}})");
+  EXPECT_EQ(Tokenizer::load(folder.path()).end_of_text(), kNoToken);
+  folder.write("tokenizer_config.json", "[");
+  EXPECT_THROW(Tokenizer::load(folder.path()), Error);
 }
 
 TEST(TokenizerTest, RefusesTextThatIsNotUtf8) {

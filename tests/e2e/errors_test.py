@@ -251,6 +251,18 @@ class Errors(ForestCase):
             self.assertTrue((self.forest / f"experts/{name}/model.safetensors").exists())
         self.assertIn("nothing to do", btm("grow", self.plan, "--set", "compare=[]").stderr)
 
+    def test_nothing_is_removed_whose_children_no_plan_trains(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        run = self.folder / "run"
+        btm("train", "--init", self.forest / "experts/cpp", "--tokens-from", self.forest / "tokens/numpy", "--tokens", "10k",
+            "--output", run, "--set", "training.batch_tokens=512")
+        btm("merge", self.forest, run, "--name", "mine")
+        self.refused("remove", self.forest, "cpp", "--retrain", "-y", says=["mine", "--descendants", "nothing was removed"])
+        (self.folder / "cpp.jsonl.gz").rename(self.folder / "away.gz")
+        btm("remove", self.forest, "mine", "-y")
+        self.refused("remove", self.forest, "cpp", "--retrain", "-y", says=["domain cpp", "no such file"])
+        self.assertTrue((self.forest / "experts/cpp/model.safetensors").exists())
+
     def test_folders_that_are_no_forests_are_left_alone(self):
         own = self.forest / "tokenizer"
         own.mkdir(parents=True)

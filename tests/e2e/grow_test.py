@@ -156,6 +156,26 @@ class Grow(ForestCase):
         btm("grow", self.plan, "--set", "cycles=[]", "--set", f"forest={other}")
         self.assertEqual(os.stat(other / "tokens/cpp/train.bin").st_mtime_ns, made)
 
+    def test_tokens_of_another_tokenizer_are_made_anew(self):
+        btm("grow", self.plan, "--set", "cycles=[]")
+        tokens = self.forest / "tokens/numpy"
+        (self.folder / "small").mkdir()
+        other = self.folder / "other"
+        btm("grow", self.plan, "--set", "cycles=[]", "--set", f"forest={other}", "--set", "tokenizer.vocab_size=400")
+        for domain in ("numpy", "cpp"):
+            shutil.rmtree(self.forest / "tokens" / domain)
+            shutil.copytree(other / "tokens" / domain, self.forest / "tokens" / domain)
+        damaged = btm("verify", self.forest, code=1).stdout
+        for domain in ("numpy", "cpp"):
+            self.assertIn(f"tokens/{domain}/domain.json", damaged)
+        refused = btm("grow", self.plan, "--set", "cycles=[]", code=2).stderr
+        self.assertIn("domains.cpp: its tokens were made by another tokenizer", refused)
+        shutil.rmtree(self.forest / "tokens/cpp")
+        btm("grow", self.plan, "--set", "cycles=[]")
+        made_by = json.loads((tokens / "domain.json").read_text())["tokenizer_sha256"]
+        self.assertEqual(made_by, json.loads((self.forest / "tokens/cpp/domain.json").read_text())["tokenizer_sha256"])
+        btm("verify", self.forest)
+
     def test_experts_from_random_weights_start_apart(self):
         self.edit_plan("branch: {from: seed}", "branch: {from: random}")
         barely = ["--set", "training.learning_rate=1e-12", "--set", "compare=[]"]
@@ -170,6 +190,9 @@ class Grow(ForestCase):
         before = self.weights()
         self.edit_plan("  numpy:", f"  c: {{text: {self.folder}/c.jsonl.gz}}\n  numpy:")
         self.edit_plan("evaluate:", "  - {experts: [c], tokens: 10k, branch: {from: posterior, top_k: 2, sequences: 8}}\nevaluate:")
+        told = json.loads(btm("grow", self.plan, "--dry-run", "--json").stdout)
+        self.assertEqual([(step["name"], step["models"]) for step in told["steps"]],
+                         [("seed", 0), ("cycle 1", 0), ("cycle 2", 1), ("dense", 1)], "dense has to be trained anew, too")
         btm("grow", self.plan)
         after = self.weights()
         for name in ("seed", "experts/python", "experts/cpp"):

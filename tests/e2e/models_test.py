@@ -61,7 +61,10 @@ class Models(ForestCase):
                                           num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=32)
         source = self.folder / "source"
         transformers.LlamaForCausalLM(config).save_pretrained(source)
+        tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
         tokenizer.save_pretrained(source)
+        generation = json.loads((source / "generation_config.json").read_text()) | {"eos_token_id": [0, 7], "temperature": 0.5, "do_sample": True}
+        (source / "generation_config.json").write_text(json.dumps(generation))
         self.edit_plan("tokenizer: {vocab_size: 512}\n", "")
         self.edit_plan("model: {architecture: gpt2, layers: 1, width: 32, heads: 2, context: 32}", f"model: {{from: {source}}}")
         self.edit_plan(f"forest: {self.folder}/forest", f"forest: {self.folder}/llama")
@@ -71,6 +74,11 @@ class Models(ForestCase):
         tokens = test_tokens(self.folder / "llama", "python", evaluation["domains"]["python"]["tokens"] + 1)
         theirs = perplexity(self.folder / "llama/comparisons/dense", tokens, 32)
         self.assertAlmostEqual(dense["domains"]["python"]["perplexity"] / theirs, 1, places=4)
+        expert = self.folder / "llama/experts/python"
+        kept = transformers.AutoModelForCausalLM.from_pretrained(expert).generation_config
+        self.assertEqual((kept.eos_token_id, kept.temperature), ([0, 7], 0.5))
+        chat = [{"role": "user", "content": "def f"}]
+        self.assertEqual(transformers.AutoTokenizer.from_pretrained(expert).apply_chat_template(chat, tokenize=False), "def f")
 
     def test_average_and_generate(self):
         btm("grow", self.plan)

@@ -339,6 +339,22 @@ TEST_F(Bundles, OtherForests) {
   EXPECT_THAT(refused(theirs.expert("a") / "model.safetensors"), HasSubstr("not a bundle"));
 }
 
+TEST_F(Bundles, NothingElseIsReplaced) {
+  const auto before = contents(theirs.root);
+  write_file(file, "my notes");
+  EXPECT_THAT(input_message([&] { out("a"); }), HasSubstr("is no bundle"));
+  EXPECT_EQ(read_file(file), "my notes");
+  fs::create_directory_symlink(theirs.root, folder / "link");
+  for (const fs::path& inside : {theirs.expert("a") / "model.safetensors", theirs.root / "a.btm", folder / "link/x"}) {
+    EXPECT_THAT(input_message([&] { export_expert(open_forest(theirs.root), "a", inside, {.quiet = true}); }),
+                HasSubstr("inside the forest"));
+  }
+  EXPECT_EQ(contents(theirs.root), before);
+  fs::remove(file);
+  out("a");
+  out("a");  // a bundle may be made anew
+}
+
 TEST_F(Bundles, WeightsThatCannotBeExported) {
   EXPECT_THAT(input_message([&] { out("e"); }), HasSubstr("no expert 'e'"));
   const fs::path weights = theirs.expert("a") / "model.safetensors";

@@ -110,6 +110,16 @@ TEST(Generate, StopsAtAStopString) {
   EXPECT_EQ(out.reason, "stop");
 }
 
+TEST(Generate, StopsAtAnyOfTheModelsEndTokens) {
+  const std::vector<TokenId> whole = ids(generate_one("llama", "nub", greedy(12)));
+  GenerateSettings settings = greedy(12);
+  settings.end_tokens = {whole[5], kNoToken};
+  const Generation out = generate_one("llama", "nub", settings);
+  const auto end = std::ranges::find(whole, whole[5]);
+  EXPECT_EQ(ids(out), std::vector(whole.begin(), end));
+  EXPECT_EQ(out.reason, "end_of_text");
+}
+
 TEST(Generate, IdsBeyondTheTokenizerStandForNoText) {
   test::TemporaryFolder folder;
   ModelConfig padded = load_config(test::oracle_folder() / "gpt2");
@@ -130,6 +140,17 @@ TEST(Generate, RefusesPromptsThatCannotBe) {
   EXPECT_THROW(generate_one("gpt2", "", greedy(5)), Error);
   EXPECT_THROW(generate_one("gpt2", std::string(400, 'x'), greedy(5)), Error);
   EXPECT_THROW(generate_one("gpt2", "nub", greedy(0)), Error);
+}
+
+// As byte-level tokenizers have that were trained without the whole alphabet.
+TEST(Generate, RefusesAPromptWithoutTokens) {
+  const Tokenizer tokenizer = Tokenizer::parse(
+      R"({"version": "1.0", "added_tokens": [], "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
+          "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}})",
+      "tokenizer.json");
+  Ensemble ensemble({member("gpt2")}, {{1.0}}, {});
+  EXPECT_EQ(encode_prompt(ensemble, tokenizer, "ca\u00e9b"), (std::vector<TokenId>{0, 1}));
+  EXPECT_THROW(encode_prompt(ensemble, tokenizer, "\u00e9"), Error);
 }
 
 TEST(Generate, AllPromptsAreCheckedBeforeAnythingIsEmitted) {

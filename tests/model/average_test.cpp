@@ -154,13 +154,21 @@ TEST_F(Average, OtherNames) {
 }
 
 TEST_F(Average, OtherTokenizerOrSettings) {
-  folder.write("right/tokenizer.json", "{ }");
+  folder.write("left/tokenizer.json", R"({"a": 1, "b": 2})");
+  folder.write("right/tokenizer.json", R"({"a": 1, "b": 3})");
   EXPECT_THAT(message(), HasSubstr("another tokenizer.json"));
   fs::remove(folder / "right" / "tokenizer.json");
   EXPECT_THAT(message(), HasSubstr("only one of them"));
-  folder.write("right/tokenizer.json", "{}");
+  fs::remove(folder / "left" / "tokenizer.json");
+  folder.write("left/merges.txt", "a b");
+  EXPECT_THAT(message(), HasSubstr("only one of them has a merges.txt"));
+  folder.write("right/merges.txt", "b a");
+  EXPECT_THAT(message(), HasSubstr("another merges.txt"));
+  folder.write("left/tokenizer.json", R"({"a": 1, "b": 2})");
+  folder.write("right/tokenizer.json", R"({ "b": 2, "a": 1 })");  // as transformers may write it; merges.txt is unused
   Json config = Json::parse(test::read(folder / "left" / "config.json"));
   config["transformers_version"] = "1";
+  config["unsloth_version"] = "2";
   config["n_head"] = 1;
   folder.write("right/config.json", config.dump());
   EXPECT_THAT(message(), HasSubstr("n_head = 1, the other has 2"));

@@ -45,6 +45,29 @@ TEST(Checkpoint, ReadsWhatItSaved) {
   EXPECT_EQ(weights_sha256(folder.path()), sha256_hex(test::read(folder / "model.safetensors")));
 }
 
+TEST(Checkpoint, ADescendantKeepsTheTokensThatItsTextEndsAt) {
+  const test::TemporaryFolder folder;
+  const Model model = test::small_model(3);
+  for (const char* name : {"chat", "plain", "expert"}) std::filesystem::create_directory(folder / name);
+  save_model(folder / "chat", model, 0);
+  save_model(folder / "plain", model, 7);
+  EXPECT_EQ(end_tokens(folder / "plain"), std::vector{7});
+  Json config = Json::parse(test::read(folder / "chat/config.json"));
+  config["bos_token_id"] = 1;
+  config["eos_token_id"] = 2;
+  config["pad_token_id"] = 3;
+  folder.write("chat/config.json", config.dump());
+  const Json generation = {{"eos_token_id", {2, 5}}, {"temperature", 0.6}};
+  folder.write("chat/generation_config.json", generation.dump());
+  save_model(folder / "expert", model, 7, folder / "chat");
+  const Json kept = Json::parse(test::read(folder / "expert/config.json"));
+  EXPECT_EQ(kept, config);
+  EXPECT_EQ(Json::parse(test::read(folder / "expert/generation_config.json")), generation);
+  EXPECT_EQ(end_tokens(folder / "expert"), (std::vector{2, 5}));
+  fs::remove(folder / "expert/generation_config.json");
+  EXPECT_EQ(end_tokens(folder / "expert"), std::vector{2});
+}
+
 TEST(Checkpoint, HashOfShardsIsOverIndexAndShardsInOrder) {
   fs::path folder = test::oracle_folder() / "llama_sharded";
   std::string bytes = test::read(folder / "model.safetensors.index.json");
