@@ -1,0 +1,121 @@
+// What the baselines of equal compute are to train on.
+#include "btm/plan/comparisons.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/forest/runs.h"
+
+namespace btm {
+namespace {
+
+constexpr int kContext = 8;
+
+ExpertInfo trained(const std::string& name, int cycle, std::int64_t tokens, std::vector<Parent> parents) {
+  ExpertInfo info = test::expert_info(name, cycle, std::move(parents));
+  info.weights_sha256 = "weights of " + name;
+  info.tokens = tokens;
+  return info;
+}
+
+// seed -> a -> b -> c, of which a and b were removed.
+Forest chain() {
+  Forest forest;
+  forest.seed = trained("seed", 0, 1000, {});
+  forest.seed->domains = {"a", "b", "c"};
+  forest.removed = {trained("a", 1, 20, {{"seed", 1, ""}}), trained("b", 2, 300, {{"a", 1, ""}})};
+  forest.experts = {trained("c", 3, 4000, {{"b", 1, ""}})};
+  return forest;
+}
+
+ModelTask only_task(const ComparisonSettings& settings, const Forest& forest) {
+  const std::vector<ModelTask> tasks = comparison_tasks(settings, forest, kContext);
+  EXPECT_EQ(tasks.size(), 1u);
+  return tasks.at(0);
+}
+
+TEST(ComparisonTasks, DenseTrainsOnWhatRemovedAncestorsDid) {
+  for (const Baseline model : {Baseline::dense, Baseline::demix}) {
+    EXPECT_EQ(only_task({model, Start::seed, 0, {}}, chain()).tokens, 20 + 300 + 4000);
+    EXPECT_EQ(only_task({model, Start::random, 0, {}}, chain()).tokens, 1000 + 20 + 300 + 4000);
+  }
+  EXPECT_EQ(only_task({Baseline::dense, Start::seed, 77, {}}, chain()).tokens, 77) << "but for what the plan says";
+}
+
+TEST(ComparisonTasks, WhatIsOfNoLivingExpertDoesNotCount) {
+  Forest forest = chain();
+  forest.removed.push_back(trained("d", 1, 50'000, {{"seed", 1, ""}}));
+  EXPECT_EQ(only_task({Baseline::dense, Start::seed, 0, {}}, forest).tokens, 20 + 300 + 4000);
+}
+
+TEST(ComparisonTasks, ImportedTextIsNotHere) {
+  Forest forest = chain();
+  forest.removed[0].imported = Origin{"a", {}};
+  EXPECT_EQ(only_task({Baseline::dense, Start::seed, 0, {}}, forest).tokens, 300 + 4000);
+  forest.experts.push_back(trained("d", 1, 50'000, {}));
+  forest.experts.back().imported = Origin{"d", {}};
+  EXPECT_EQ(only_task({Baseline::dense, Start::seed, 0, {}}, forest).tokens, 300 + 4000);
+}
+
+TEST(ComparisonTasks, NoTwoModelsOfRandomInitStartAlike) {
+  Forest forest = chain();
+  forest.seed->recipe = {{"training", {{"random_seed", 5}}}};
+  forest.experts.insert(forest.experts.end(), {trained("d", 1, 4000, {}), trained("e", 1, 7000, {})});
+  ComparisonSettings settings{Baseline::random_init, Start::seed, 0, {}};
+  settings.training.random_seed = 5;
+  std::set<std::int64_t> seeds = {5};  // the forest's seed
+  const std::vector<ModelTask> tasks = comparison_tasks(settings, forest, kContext);
+  ASSERT_EQ(tasks.size(), 3u);
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    EXPECT_TRUE(seeds.insert(tasks[i].training.random_seed).second) << tasks[i].name;
+    EXPECT_EQ(tasks[i].name, forest.experts[i].name);
+    EXPECT_EQ(tasks[i].domains, forest.experts[i].domains);
+    EXPECT_EQ(tasks[i].tokens, forest.experts[i].tokens + 333) << "a third of the seed's";
+    EXPECT_TRUE(tasks[i].parents.empty());
+  }
+}
+
+// Ten sequences of three domains: the fourth round is begun.
+ExpertInfo seed_of_ten_sequences() {
+  ExpertInfo seed = trained("seed", 0, 10 * kContext, {});
+  seed.domains = {"a", "b", "c"};
+  seed.recipe = {{"training", {{"random_seed", 7}}}};
+  return seed;
+}
+
+ModelTask task_on(std::vector<std::string> domains, std::int64_t random_seed = 7) {
+  ModelTask task;
+  task.domains = std::move(domains);
+  task.training.random_seed = random_seed;
+  return task;
+}
+
+TEST(RoundAfterSeed, IsBehindTheRoundThatTheSeedBegan) {
+  ExpertInfo seed = seed_of_ten_sequences();
+  EXPECT_EQ(round_after_seed(task_on({"a", "b", "c"}), seed, kContext), 4);
+  seed.tokens = 10 * kContext + kContext - 1;  // which is no sequence more
+  EXPECT_EQ(round_after_seed(task_on({"a", "b", "c"}), seed, kContext), 4);
+  seed.tokens = 9 * kContext + kContext - 1;
+  EXPECT_EQ(round_after_seed(task_on({"a", "b", "c"}), seed, kContext), 3);
+  seed.tokens = 9 * kContext - 1;
+  EXPECT_EQ(round_after_seed(task_on({"a", "b", "c"}), seed, kContext), 3);
+  seed.tokens = 0;
+  EXPECT_EQ(round_after_seed(task_on({"a", "b", "c"}), seed, kContext), 0);
+}
+
+TEST(RoundAfterSeed, IsTheFirstWhereTheSeedReadInAnotherOrder) {
+  const ExpertInfo seed = seed_of_ten_sequences();
+  EXPECT_EQ(round_after_seed(task_on({"a", "b", "c"}, 8), seed, kContext), 0) << "another random seed";
+  EXPECT_EQ(round_after_seed(task_on({"b"}), seed, kContext), 0) << "another place";
+  EXPECT_EQ(round_after_seed(task_on({"a"}), seed, kContext), 4);
+  EXPECT_EQ(round_after_seed(task_on({"d", "b"}), seed, kContext), 4) << "one of them in its place";
+  EXPECT_EQ(round_after_seed(task_on({"c", "a", "b", "d"}), seed, kContext), 0);
+  ExpertInfo planned = seed;
+  planned.recipe = Json();
+  EXPECT_EQ(round_after_seed(task_on({"a"}), planned, kContext), 0);
+}
+
+}  // namespace
+}  // namespace btm
