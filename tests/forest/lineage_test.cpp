@@ -102,6 +102,17 @@ TEST(Lineage, RemovedAncestorsAreThoseThatTheLivingDescendFrom) {
   EXPECT_EQ(names, (std::vector<std::string>{"a", "c"}));
 }
 
+// seed -> a -> b -> c, of which c is left.
+TEST(Lineage, RemovedAncestorsAreThoseOfRemovedOnesToo) {
+  Forest forest;
+  forest.seed = node("seed", 0, {});
+  forest.removed = {node("a", 1, {{"seed", 1, ""}}), node("b", 2, {{"a", 1, ""}}), node("x", 1, {{"seed", 1, ""}})};
+  forest.experts = {node("c", 3, {{"b", 1, ""}})};
+  std::vector<std::string> names;
+  for (const ExpertInfo& info : removed_ancestors(forest)) names.push_back(info.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "b"}));
+}
+
 // An expert merged again under the name of a removed one is another node: children of the first keep their parent.
 TEST(Lineage, NameUsedTwiceIsTwoNodes) {
   Forest forest = small_forest();

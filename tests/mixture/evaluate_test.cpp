@@ -147,6 +147,26 @@ TEST_F(Evaluate, MeansAreArithmeticOverDomainsAndComputeIsSummed) {
   EXPECT_EQ(row_of(evaluation, "average_uniform")["experts_per_token"], 1.0);
 }
 
+// seed -> a -> b -> c, of which a and b were removed: without their training there would be no c.
+TEST_F(Evaluate, RemovedAncestorsAreInWhatTrainingTook) {
+  plant(paths_, cases_, {});
+  std::string parent = "seed";
+  for (const char* name : {"a", "b", "c"}) {
+    ExpertInfo info = info_of(name, "expert", 500);
+    info.parents = {{parent, 1, ""}};
+    merge_expert(paths_, run_of(paths_, name), info);
+    parent = name;
+  }
+  for (const char* name : {"a", "b"}) remove_expert(open_forest(paths_.root), name, Descendants::keep);
+  EvaluateSettings settings = settings_of(cases_);
+  settings.mixtures = {"ensemble"};
+  const Json training = row_of(evaluate(paths_, settings), "ensemble")["training"];
+  EXPECT_EQ(training["tokens"], 1000 + 3 * 500);
+  EXPECT_EQ(training["updates"], 10 + 3 * 5);
+  EXPECT_EQ(training["flops"], 1e6 * 2500);
+  EXPECT_EQ(training["device_seconds"], 4);
+}
+
 TEST_F(Evaluate, LeavesOutASpeedThatIsNotKnown) {
   plant(paths_, cases_);
   ExpertInfo expert = load_expert(paths_.expert("b"));
