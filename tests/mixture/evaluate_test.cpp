@@ -143,7 +143,18 @@ TEST_F(Evaluate, MeansAreArithmeticOverDomainsAndComputeIsSummed) {
   EXPECT_EQ(row_of(evaluation, "top_2")["experts_per_token"], 2.0);
   auto one = parameter_count(load_config(paths_.seed()));
   EXPECT_EQ(row_of(evaluation, "top_2")["active_parameters"], 2 * one);
-  EXPECT_EQ(row_of(evaluation, "top_2_by_token")["memory_bytes"], 4 * 3 * one);
+  for (const auto& [model, loaded] : {std::pair("ensemble", 3),
+                                      {"top_1", 1},
+                                      {"top_2", 2},
+                                      {"top_2_by_token", 3},
+                                      {"ensemble_dropping", 3},
+                                      {"ensemble_and_seed", 4},
+                                      {"ensemble_and_average", 4},
+                                      {"product_of_experts", 3},
+                                      {"average_uniform", 1},
+                                      {"oracle", 1}}) {
+    EXPECT_EQ(row_of(evaluation, model)["memory_bytes"], 4 * loaded * one) << model;
+  }
   EXPECT_EQ(row_of(evaluation, "average_uniform")["experts_per_token"], 1.0);
 }
 
@@ -268,6 +279,19 @@ TEST_F(Evaluate, ScoresOnlyTheExpertThatIsNew) {
   Json evaluation = evaluate(paths_, settings);
   EXPECT_EQ(count() - before, 8);  // dev and test of four domains
   EXPECT_EQ(row_of(evaluation, "ensemble")["experts_per_token"], 3.0);
+}
+
+TEST_F(Evaluate, ProductIsOfTheExpertThatIsNewToo) {
+  plant(paths_, cases_, {"a", "b"});
+  EvaluateSettings settings = settings_of(cases_);
+  settings.mixtures = {"product_of_experts"};
+  evaluate(paths_, settings);
+  merge_expert(paths_, run_of(paths_, "c"), info_of("c", "expert", 500));
+  const Json row = row_of(evaluate(paths_, settings), "product_of_experts");
+  for (const auto& [domain, loss] : cases_["rows"]["product_of_experts"].items()) {
+    const double perplexity = std::exp(loss.get<double>() / cases_["test_tokens"].get<double>());
+    EXPECT_NEAR(row["domains"][domain]["perplexity"].get<double>() / perplexity, 1, 1e-4) << domain;
+  }
 }
 
 TEST_F(Evaluate, DamagedScoresAreMadeAgain) {

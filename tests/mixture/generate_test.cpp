@@ -99,6 +99,21 @@ TEST(Generate, GoesOnPastTheContextFromItsLaterHalf) {
   EXPECT_EQ(sampler.next(decoder.append(half), {}), all[context + 1]);
 }
 
+TEST(Generate, TakesAPromptThatFillsTheContext) {
+  Model model = load_model(test::oracle_folder() / "gpt2");
+  const auto context = static_cast<std::size_t>(model.config.context);
+  const std::string prompt(context, '7');  // a token each: the tokenizer saw no digits
+  const Generation out = generate_one("gpt2", prompt, greedy(2));
+  ASSERT_EQ(out.prompt.size(), context);
+  ASSERT_EQ(out.tokens.size(), 2u) << "ended by " << out.reason;
+  Sampler sampler(greedy(1).sampler);
+  EXPECT_EQ(sampler.next(Decoder(model).append(out.prompt), {}), ids(out)[0]);
+  std::vector<TokenId> half(out.prompt.end() - static_cast<std::ptrdiff_t>(context / 2 - 1), out.prompt.end());
+  half.push_back(ids(out)[0]);
+  EXPECT_EQ(sampler.next(Decoder(model).append(half), {}), ids(out)[1]);
+  EXPECT_THROW(generate_one("gpt2", prompt + "7", greedy(2)), Error);
+}
+
 TEST(Generate, StopsAtAStopString) {
   Generation whole = generate_one("llama", "nub", greedy(12));
   ASSERT_GT(whole.text.size(), 6u);

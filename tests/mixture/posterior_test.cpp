@@ -144,6 +144,33 @@ TEST(Posterior, UpdatingCarriesThePriorAlong) {
   EXPECT_NEAR(weights[0], 0.7 * 0.5 + 0.3 * after, 1e-12);
 }
 
+TEST(Posterior, DropsWhoseShareStaysBelow) {
+  MixtureWeights settings{{0.5, 0.3, 0.2}, 1, 1, false};
+  settings.drop_below = 0.25;
+  Posterior posterior(settings);
+  const auto expect_weights = [&posterior](const std::vector<double>& expected) {
+    std::vector<double> weights(3);
+    posterior.weights(weights);
+    for (std::size_t j = 0; j < 3; ++j) EXPECT_NEAR(weights[j], expected[j], 1e-12) << j;
+  };
+  const std::vector<float> no_evidence = {-1, -1, -1};
+  for (int t = 0; t < kDropPatience; ++t) {
+    EXPECT_TRUE(posterior.runs(2)) << t;
+    expect_weights({0.5, 0.3, 0.2});
+    posterior.observe(no_evidence);
+  }
+  for (int t = 0; t < 2 * kDropPatience; ++t) {
+    EXPECT_TRUE(posterior.runs(0));
+    EXPECT_TRUE(posterior.runs(1));
+    EXPECT_FALSE(posterior.runs(2));
+    expect_weights({0.625, 0.375, 0});
+    posterior.observe(no_evidence);
+  }
+  posterior.restart();
+  EXPECT_TRUE(posterior.runs(2));
+  expect_weights({0.5, 0.3, 0.2});
+}
+
 TEST(Posterior, RefusesSettingsOutOfRange) {
   EXPECT_THROW(Posterior({{0.5, 0.6}, 1, 1, false}), Error);
   EXPECT_THROW(Posterior({{1.5, -0.5}, 1, 1, false}), Error);

@@ -127,6 +127,23 @@ TEST(ChooseWeights, TakesSharesThatAreKnownAndAsksForThemWhereTheyCount) {
   EXPECT_NE(fitted_prior(sample, [] { return uniform_prior(3); }), fitted_prior(sample));
 }
 
+TEST(DropSmall, LooksAtTheLargest) {
+  std::vector<double> weights = {0.6, 0.3999, 0.0001};
+  drop_small(weights);
+  EXPECT_THAT(weights, ElementsAre(0.6, 0.3999, 0));
+  weights = {2000, 1.9, 2.1, 0};
+  drop_small(weights);
+  EXPECT_THAT(weights, ElementsAre(2000, 0, 2.1, 0));
+}
+
+TEST(KeepLargest, LeavesTheWeightsAsTheyAre) {
+  std::vector<double> weights = {0.1, 0.4, 0.2, 0.3};
+  keep_largest(weights, 2);
+  EXPECT_THAT(weights, ElementsAre(0, 0.4, 0, 0.3));
+  keep_largest(weights, 0);
+  EXPECT_THAT(weights, ElementsAre(0, 0.4, 0, 0.3));
+}
+
 TEST(Largest, KeepsTheOrderOfTheForestAndBreaksTiesByIt) {
   EXPECT_THAT(largest({0.1, 0.4, 0.2, 0.3}, 2), ElementsAre(1, 3));
   EXPECT_THAT(largest({0.25, 0.25, 0.25, 0.25}, 2), ElementsAre(0, 1));

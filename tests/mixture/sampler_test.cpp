@@ -26,6 +26,16 @@ TEST(Sampler, LeavesTheProbabilitiesOfTransformers) {
   }
 }
 
+// As transformers' TopKLogitsWarper: all that are as likely as the k-th; its TopPLogitsWarper keeps as many, whichever.
+TEST(Sampler, KeepsEqualsOfTopKAndTheFirstOfTopP) {
+  EXPECT_EQ(sampling_probabilities(std::vector<float>{0, 0, 0, 0}, {}, {1, 0, 0.5, 0, 1, 1}),
+            (std::vector<float>{0.5, 0.5, 0, 0}));
+  const auto thirds = sampling_probabilities(std::vector<float>{1, 1, 1, 0}, {}, {1, 2, 1, 0, 1, 1});
+  ASSERT_EQ(thirds.size(), 4u);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_FLOAT_EQ(thirds[i], 1.0f / 3) << i;
+  EXPECT_EQ(thirds[3], 0);
+}
+
 TEST(Sampler, DrawsInProportion) {
   Sampler sampler({1, 0, 1, 0, 1, 3});
   std::vector<float> logits{std::log(0.5f), std::log(0.3f), std::log(0.2f)};

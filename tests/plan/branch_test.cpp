@@ -21,8 +21,6 @@
 namespace btm {
 namespace {
 
-using testing::ElementsAre;
-
 constexpr int kWindows = 24;  // that are looked at; the text is longer
 const std::vector<std::string> kExperts = {"a", "b", "c", "d"};
 
