@@ -114,6 +114,18 @@ TEST(Documents, FillEverySplitOfASmallDomain) {
   }
 }
 
+// Literally, since no document may ever change sides: 2 % of 2^32 are 85899345.92, 4 % are 171798691.84.
+TEST(Splits, AreThoseOfTheFirstPercents) {
+  const auto split = [](const std::string& start) { return split_of(start + std::string(64 - start.size(), 'f')); };
+  EXPECT_EQ(split("00000000"), Split::dev);
+  EXPECT_EQ(split("051eb851"), Split::dev);
+  EXPECT_EQ(split("051eb852"), Split::test);
+  EXPECT_EQ(split("0a3d70a3"), Split::test);
+  EXPECT_EQ(split("0a3d70a4"), Split::train);
+  EXPECT_EQ(split("80000000"), Split::train);
+  EXPECT_EQ(split("ffffffff"), Split::train);
+}
+
 // In every domain the splits are ranges of hashes: dev below test below train.
 TEST(Splits, AreRangesOfHashes) {
   auto hash = [](int percent, int rest) {

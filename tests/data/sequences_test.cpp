@@ -8,6 +8,7 @@
 #include <numeric>
 #include <set>
 
+#include "btm/core/hash.h"
 #include "btm/core/random.h"
 #include "tests/data/data_support.h"
 #include "tests/support/temporary_folder.h"
@@ -107,6 +108,79 @@ TEST_F(Sequences, AreBalancedInEveryRound) {
     EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
   }
   EXPECT_EQ(orders.size(), 6u) << "each of the 6 orders comes up";
+}
+
+// The order of the data as sequences.h and random.h say it, with numbers that are drawn and shuffled here.
+class NaiveOrder {
+ public:
+  explicit NaiveOrder(std::uint64_t seed, const std::string& stream) : state_(seed ^ xxh3(stream)) {}
+
+  std::vector<std::size_t> of(std::size_t count) {
+    std::vector<std::size_t> order(count);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    for (std::size_t left = count; left > 1; --left) std::swap(order[left - 1], order[below(left)]);
+    return order;
+  }
+
+ private:
+  // SplitMix64, of whose numbers the upper half of the product with the bound is taken.
+  std::size_t below(std::uint64_t bound) {
+    state_ += 0x9e3779b97f4a7c15u;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    z ^= z >> 31;
+    const std::uint64_t high = (z >> 32) * bound, low = (z & 0xffffffffu) * bound;  // bound < 2^32
+    return static_cast<std::size_t>((high + (low >> 32)) >> 32);
+  }
+
+  std::uint64_t state_;
+};
+
+// What the models of a forest were trained on is known by text, random seed and place alone: this order must never
+// change, or the same recipe gives other weights.
+TEST_F(Sequences, AreInTheOrderOfOldRecipes) {
+  EXPECT_EQ(xxh3(""), 0x2d06800538d394c2u) << "as xxHash's own tests have it";
+  constexpr int kLength = 4, kSeed = 7;
+  const std::vector<std::vector<int>> lengths = {{3, 5, 2, 4, 6}, {3, 5, 2, 4, 6}, {7, 1, 9}};
+  std::vector<const TokenStore*> domains;
+  std::vector<std::vector<TokenId>> lines(lengths.size());  // of each, some epochs
+  for (std::size_t d = 0; d < lengths.size(); ++d) {
+    const TokenStore& store = domain(static_cast<int>(d) + 1, lengths[d]);
+    domains.push_back(&store);
+    for (int epoch = 0; epoch < 5; ++epoch) {
+      for (const std::size_t document :
+           NaiveOrder(kSeed, fmt::format("domain {} epoch {}", d, epoch)).of(lengths[d].size())) {
+        std::vector<TokenId> tokens(static_cast<std::size_t>(lengths[d][document]));
+        store.copy(static_cast<std::int64_t>(document), 0, tokens);
+        lines[d].insert(lines[d].end(), tokens.begin(), tokens.end());
+      }
+    }
+  }
+  SequenceStream stream(domains, kLength, kSeed);
+  for (int round = 0; round < 15; ++round) {
+    const std::vector<std::size_t> turns = NaiveOrder(kSeed, fmt::format("round {}", round)).of(domains.size());
+    for (std::size_t turn = 0; turn < turns.size(); ++turn) {
+      const std::int64_t index = 3 * round + static_cast<std::int64_t>(turn);
+      EXPECT_EQ(stream.domain(index), turns[turn]);
+      const auto start = lines[turns[turn]].begin() + kLength * round;
+      EXPECT_EQ(read(stream, index, kLength), std::vector<TokenId>(start, start + kLength + 1)) << index;
+    }
+  }
+}
+
+TEST_F(Sequences, ShuffleEachDomainInItsOwnWay) {
+  const TokenStore& store = domain(1, std::vector<int>(30, 4));
+  SequenceStream stream({&store, &store}, 4, 1);
+  std::vector<std::vector<TokenId>> lines(2);
+  for (int i = 0; i < 2 * 30; ++i) {
+    const std::vector<TokenId> tokens = read(stream, i, 4);
+    std::vector<TokenId>& line = lines[stream.domain(i)];
+    line.insert(line.end(), tokens.begin(), tokens.end() - 1);
+  }
+  EXPECT_NE(lines[0], lines[1]);
+  for (std::vector<TokenId>& line : lines) std::ranges::sort(line);
+  EXPECT_EQ(lines[0], lines[1]);
 }
 
 TEST_F(Sequences, MayBeLongerThanHalfADomain) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/hash.h"
 #include "tests/train/run_fixture.h"
 
 namespace btm {
@@ -53,6 +54,40 @@ TEST(Job, IdentityIsOfWhatTheWeightsDependOn) {
   EXPECT_NE(same, with([](TrainingJob& j) { j.training.beta2 = 0.99; }));
   EXPECT_NE(same, with([](TrainingJob& j) { j.data[0].train_sha256 = "other"; }));
   EXPECT_NE(same, with([](TrainingJob& j) { j.init_sha256 = "other"; }));
+}
+
+// Whoever began a run with an older version goes on with this one: a checkpoint of another identity is refused. So this
+// one must never change; a new setting stays out of it as long as it has its default.
+TEST(Job, IdentityIsTheSameInAllVersions) {
+  TrainingJob job;
+  job.name = "python";
+  job.init = "/forest/seed";
+  job.init_sha256 = "abc";
+  job.model.layers = 2;
+  job.model.width = 32;
+  job.model.heads = 4;
+  job.model.context = 16;
+  job.model.vocab_size = 64;
+  job.model = resolve(job.model);
+  job.tokens = 1000;
+  job.data = {{"one", "/forest/tokens/one", "def"}, {"two", "/forest/tokens/two", "012"}};
+  job.threads = 3;
+  // What is hashed, from `printf %s ... | sha256sum`.
+  const std::string text =
+      R"({"init_sha256":"abc",)"
+      R"("model":{"architecture":"gpt2","layers":2,"width":32,"heads":4,"kv_heads":4,)"
+      R"("hidden":128,"context":16,"vocab_size":64,"tied_embeddings":true,"norm_epsilon":1e-05,"rope_theta":10000.0},)"
+      R"("training":{"batch_tokens":8192,"learning_rate":0.002,"final_learning_rate":0.1,)"
+      R"("warmup":0.08,"schedule":"cosine","power":1.0,"weight_decay":0.1,"beta1":0.9,)"
+      R"("beta2":0.95,"epsilon":1e-08,"clip":1.0,"precision":"auto","recompute":false,"random_seed":1},)"
+      R"("tokens":1000,)"
+      R"("data":[{"domain":"one","train_sha256":"def"},{"domain":"two","train_sha256":"012"}],)"
+      R"("part":0,"parts":1,"demix":false})";
+  const std::string identity = "7a2af1add42e0fdc1093efeded3a69f5ab7fc2745f7b1b3d78b1397fe4afa806";
+  EXPECT_EQ(sha256_hex(text), identity);
+  EXPECT_EQ(job_sha256(job), identity);
+  job.first_round = 5;
+  EXPECT_NE(job_sha256(job), identity);
 }
 
 TEST(Job, RefusesWhatCantBe) {

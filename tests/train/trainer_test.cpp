@@ -41,6 +41,7 @@ void expect_refused(const fs::path& run, const TrainingJob& job, const std::stri
 TEST(Trainer, LeavesWhatItPromises) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
+  job.training.checkpoint_minutes = 0;  // one after each update, so that there are some to go
   fs::path run = folder / "run";
   TrainingResult result = test::train(run, job);
   EXPECT_EQ(result.updates, 12);
@@ -126,6 +127,39 @@ TEST(Trainer, DoneIsDone) {
   TrainingResult second = run_training(run, {.quiet = true});
   EXPECT_EQ(settings_json(first), settings_json(second));
   EXPECT_EQ(fs::last_write_time(run / "model/model.safetensors"), written);
+}
+
+// What a killed process left half-written, here and in checkpoints/.
+void leave_torn_files(const fs::path& run) {
+  for (const fs::path& folder : {run, run / "checkpoints"}) {
+    make_folders(folder / "x.1.tmp");
+    write_file(folder / "x.1.tmp/parameters.bin", "torn");
+  }
+}
+
+bool has_torn_files(const fs::path& run) {
+  return fs::exists(run / "x.1.tmp") || fs::exists(run / "checkpoints/x.1.tmp");
+}
+
+TEST(Trainer, RemovesWhatAKilledProcessLeft) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  leave_torn_files(folder / "run");
+  test::train(folder / "run", job);
+  EXPECT_FALSE(has_torn_files(folder / "run"));
+
+  leave_torn_files(folder / "run");  // of one killed when it was done
+  run_training(folder / "run", {.quiet = true});
+  EXPECT_FALSE(has_torn_files(folder / "run"));
+  EXPECT_FALSE(fs::exists(folder / "run/checkpoints"));
+
+  job.training.learning_rate = 1e30;
+  job.training.clip = 0;
+  job.training.checkpoint_minutes = 0;
+  leave_torn_files(folder / "other");
+  expect_refused(folder / "other", job, "lower training.learning_rate");
+  EXPECT_TRUE(fs::exists(folder / "other/checkpoints")) << "not done yet";
+  EXPECT_FALSE(has_torn_files(folder / "other")) << "they go before the training";
 }
 
 TEST(Trainer, GoesOnFromTheWeightsGiven) {
