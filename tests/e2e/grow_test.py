@@ -1,6 +1,7 @@
 """btm grow from text to table: what it makes, that it does nothing twice, goes on after a crash, takes additions."""
 import fcntl
 import json
+import math
 import os
 import random
 import shutil
@@ -34,6 +35,9 @@ class Grow(ForestCase):
             for domain, value in row["domains"].items():
                 self.assertGreater(value["perplexity"], 1)
                 self.assertLess(value["perplexity"], 600)
+                counts = evaluation["domains"][domain]
+                self.assertAlmostEqual(value["bits_per_byte"] * counts["bytes"] * math.log(2),
+                                       counts["tokens"] * math.log(value["perplexity"]), places=5)
         train = [row["domains"][d]["perplexity"] for row in [rows["ensemble"]] for d in ("python", "cpp")]
         self.assertAlmostEqual(rows["ensemble"]["mean"]["train"]["perplexity"], sum(train) / 2, places=6)
         dense = json.loads((self.forest / "comparisons/dense/expert.json").read_text())
@@ -262,11 +266,15 @@ class Grow(ForestCase):
         btm("grow", self.plan)
         bundle = self.folder / "cpp.btm"
         btm("export", self.forest, "cpp", "--output", bundle)
+        before, dense = self.weights(), self.forest / "comparisons/dense/model.safetensors"
+        written = os.stat(dense).st_mtime_ns
         btm("remove", self.forest, "cpp", "--yes")
         self.assertNotIn("experts/cpp", self.weights())
         self.assertEqual(self.event_files(), {"seed", "python", "dense"})
         self.assertIn("was removed", btm("grow", self.plan).stderr)
-        self.assertNotIn("experts/cpp", self.weights())
+        del before["experts/cpp"]
+        self.assertEqual(self.weights(), before)
+        self.assertEqual(os.stat(dense).st_mtime_ns, written, "trained again")
         told = json.loads(btm("grow", self.plan, "--dry-run", "--json").stdout)
         self.assertEqual([step["models"] for step in told["steps"]], [0, 0, 0])
         btm("import", self.forest, bundle)

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import statistics
 import unittest
 
 from support import ForestCase, btm
@@ -89,8 +90,20 @@ class Study(ForestCase):
     def test_random_seeds_give_a_spread(self):
         self.study.write_text(self.study.read_text().replace("variants:", "random_seeds: [1, 2]\nvariants:"))
         result = json.loads(btm("study", self.study, "--json").stdout)
-        self.assertGreater(result["series"][0]["points"][0]["spread"], 0)
         self.assertEqual(len(result["variants"]), 8)
+        shown = (("ensemble", "mean", "train", "perplexity"), ("average_uniform", "mean", "all", "perplexity"),
+                 ("ensemble", "domains", "numpy", "bits_per_byte"))
+        for series, (model, part, domains, measure) in zip(result["series"], shown, strict=True):
+            for variant, point in zip(("none", "some", "same", "more_experts"), series["points"], strict=True):
+                values = []
+                for forest in (each["forest"] for each in result["variants"] if each["name"] == variant):
+                    rows = json.loads((pathlib.Path(forest) / "results/evaluation.json").read_text())["rows"]
+                    row = next(row for row in rows if row["model"] == model)
+                    values.append(row[part][domains][measure])
+                self.assertEqual(len(values), 2)
+                self.assertGreater(point["spread"], 0)
+                self.assertAlmostEqual(point["spread"], statistics.stdev(values), places=9)
+                self.assertAlmostEqual(point["y"], statistics.mean(values), places=9)
 
     def test_a_mistake_in_the_last_variant_shows_before_the_first_is_grown(self):
         self.study.write_text(self.study.read_text().replace("evaluate.tokens_per_domain=3k", "evaluate.tokens=3k"))
