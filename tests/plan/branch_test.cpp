@@ -1,16 +1,16 @@
 // The weights of a branch against the cached posterior written out, on scores made here.
 #include "btm/plan/branch.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "btm/core/files.h"
+#include "btm/core/hash.h"
 #include "btm/core/random.h"
 #include "btm/data/token_store.h"
 #include "btm/model/checkpoint.h"

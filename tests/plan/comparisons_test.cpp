@@ -1,10 +1,11 @@
 // What the baselines of equal compute are to train on.
 #include "btm/plan/comparisons.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
+#include <vector>
 
 #include "tests/forest/runs.h"
 

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "btm/core/cores.h"
 #include "btm/model/demix.h"
 #include "btm/train/score.h"
