@@ -9,29 +9,27 @@
 #include "btm/model/checkpoint.h"
 #include "btm/plan/scoring_place.h"
 #include "cli/command.h"
+#include "cli/named_weight.h"
+#include "cli/setting_options.h"
 
 namespace btm {
 namespace {
 
 struct BranchArguments {
-  std::string forest, domain, from = "seed", output;
+  std::string forest, domain, output;
+  SettingOptions settings;
   std::vector<std::string> weights;
-  int top_k = 0, sequences = 100;
   bool json = false;
 };
 
 BranchSettings settings_of(const BranchArguments& options) {
-  YAML::Node node;
-  node["from"] = options.from;
-  node["top_k"] = options.top_k;
-  node["sequences"] = options.sequences;
-  for (const std::string& entry : options.weights) {
-    auto equals = entry.find('=');
-    if (equals == std::string::npos) throw input_error("--weights {}: write NAME=WEIGHT", entry);
-    node["weights"][entry.substr(0, equals)] = entry.substr(equals + 1);
-  }
   BranchSettings settings;
-  read_settings(node, settings, "branch");
+  options.settings.read(settings, "branch");
+  for (const std::string& entry : options.weights) {
+    const NamedWeight named = parse_named_weight(entry);
+    if (!named.weight) throw input_error("--weights {}: write NAME=WEIGHT", entry);
+    settings.weights.emplace_back(named.name, *named.weight);
+  }
   check_branch(settings, "branch");
   return settings;
 }
@@ -64,11 +62,8 @@ void add_branch(CLI::App& app) {
   Command command(app, "branch", "Make the initial weights of a new expert out of existing ones");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_option("DOMAIN", options->domain, "The new expert's domain, with tokens in the forest").required();
-  command.add_option("--from", options->from, "seed, uniform, argmax, posterior or random").capture_default_str();
+  options->settings.add<BranchSettings>(command, "How");
   command.add_option("--weights", options->weights, "Explicit instead: NAME=WEIGHT, several times (seed is a name)");
-  command.add_option("--top-k", options->top_k, "posterior: keep the k largest weights; 0: all");
-  command.add_option("--sequences", options->sequences, "posterior, argmax: sequences of the domain that estimate it")
-      .capture_default_str();
   command.add_option("--output", options->output, "New folder for an average; one parent alone needs none").required();
   command.add_flag("--json", options->json, "Print as JSON");
   command.footer("\nExample: btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby");

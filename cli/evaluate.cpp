@@ -77,9 +77,9 @@ void add_evaluate(CLI::App& app) {
   Command command(app, "evaluate", "Score every form of a forest on every domain: the results table");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command
-      .add_option(
-          "--text", options->texts,
-          "Score this text, too, as a novel domain: a file, folder or glob of .txt, .jsonl, sources, also .gz, .zst")
+      .add_option("--text", options->texts,
+                  "Score this text, too, as a novel domain, in the results until the next evaluation: a file, folder "
+                  "or glob of .txt, .jsonl, sources, also .gz, .zst")
       .type_name("NAME=PATH")
       .one_value();
   options->settings.add<EvaluateSettings>(command, "Settings (default: as in the forest's plan)");

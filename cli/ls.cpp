@@ -131,8 +131,9 @@ void add_ls(CLI::App& app) {
   auto options = std::make_shared<LsArguments>();
   Command command(app, "ls", "List the experts of a forest and the runs in progress");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
-  command.add_flag("--watch", options->watch, "Show the runs in progress anew every two seconds, until Ctrl-C");
-  command.add_flag("--json", options->json, "Print as JSON");
+  const Option watch =
+      command.add_flag("--watch", options->watch, "Show the runs in progress anew every two seconds, until Ctrl-C");
+  command.add_flag("--json", options->json, "Print as JSON").excludes(watch);
   command.footer(
       "\nTokens, FLOPs and device time are those of the expert's own training; dev loss is in nats per token on the "
       "dev\n"

@@ -102,8 +102,7 @@ void check_retraining(const Plan& plan, Forest forest, const RemoveArguments& op
   } catch (const Error& e) {
     throw input_error(
         "what descends from it can't be trained again as the plan says ({}: {}); nothing was removed: give "
-        "--descendants "
-        "to remove it, too",
+        "--descendants to remove it, too",
         forest.paths.plan().string(), e.what());
   }
 }

@@ -5,7 +5,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/format.h"
-#include "btm/plan/slurm_record.h"
+#include "btm/plan/launch/slurm_record.h"
 #include "btm/report/text_table.h"
 #include "btm/train/job.h"
 

@@ -21,6 +21,7 @@ void SettingOptions::add(Command& command, const std::string& group, const std::
     std::string option = "--" + name;
     std::ranges::replace(option, '_', '-');
     const Json shown = field.kind->json(field.value);
+    if (shown.is_object()) continue;
     // The nodes share their tree with given_.
     auto take = [node = given_, name, is_list = shown.is_array()](const std::string& word) mutable {
       if (!is_list) {

@@ -12,7 +12,7 @@ namespace btm {
 // What the user gave, by the name of the field; read_settings takes it, on top of any values.
 class SettingOptions {
  public:
-  // Adds --field-name for every field but lists of structs; a list takes words with commas between.
+  // Adds --field-name for every field but structs and named lists; a list takes words with commas between.
   template <class T>
   void add(Command& command, const std::string& group) {
     T defaults{};

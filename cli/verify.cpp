@@ -1,5 +1,5 @@
 // btm verify: is every file of a forest what was written?
-#include "btm/plan/verify.h"
+#include "btm/plan/verify/verify.h"
 
 #include <algorithm>
 #include <memory>

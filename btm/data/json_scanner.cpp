@@ -96,6 +96,8 @@ class Scanner {
         return word("false");
       case 'n':
         return word("null");
+      case 'N':
+        return word("NaN");  // Python's json writes it, and Infinity, for numbers that are none
       default:
         return number();
     }
@@ -116,6 +118,7 @@ class Scanner {
   }
   bool number() {
     take('-');
+    if (word("Infinity")) return true;
     if (!take('0') && !digits()) return false;
     if (take('.') && !digits()) return false;
     if (take('e') || take('E')) {

@@ -19,10 +19,10 @@
 #include "btm/plan/forecast.h"
 #include "btm/plan/forest_folder.h"
 #include "btm/plan/jobs.h"
+#include "btm/plan/launch/workers.h"
 #include "btm/plan/published.h"
 #include "btm/plan/scoring_place.h"
 #include "btm/plan/training.h"
-#include "btm/plan/workers.h"
 
 namespace btm {
 namespace {

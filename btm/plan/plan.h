@@ -13,7 +13,7 @@
 #include "btm/data/prepare.h"
 #include "btm/mixture/evaluate.h"
 #include "btm/model/config.h"
-#include "btm/plan/launcher_settings.h"
+#include "btm/plan/launch/launcher_settings.h"
 #include "btm/train/settings.h"
 
 namespace btm {

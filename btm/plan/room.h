@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "btm/plan/jobs.h"
-#include "btm/plan/workers.h"
+#include "btm/plan/launch/workers.h"
 
 namespace btm {
 

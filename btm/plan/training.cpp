@@ -7,9 +7,9 @@
 #include "btm/core/log.h"
 #include "btm/forest/forest.h"
 #include "btm/model/checkpoint.h"
-#include "btm/plan/local_workers.h"
+#include "btm/plan/launch/local_workers.h"
+#include "btm/plan/launch/slurm_workers.h"
 #include "btm/plan/room.h"
-#include "btm/plan/slurm_workers.h"
 
 namespace btm {
 namespace {
@@ -177,7 +177,7 @@ void Training::finish(const ModelTask& task) const {
   std::optional<TrainingResult> result = load_result(run);
   if (!result) throw failure("{}: its worker ended well but left no result.json", run.string());
   publish(task, *result);
-  log_info(fmt::format("{}: dev loss {:.3f} after {} tokens, {}", run_name(task), result->dev_loss,
+  log_info(fmt::format("{}: dev loss {:.3f} after {} tokens, {} of device time", run_name(task), result->dev_loss,
                        format_count(static_cast<double>(result->tokens)), format_duration(result->device_seconds)));
 }
 

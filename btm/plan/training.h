@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "btm/plan/jobs.h"
-#include "btm/plan/launcher.h"
-#include "btm/plan/launcher_settings.h"
+#include "btm/plan/launch/launcher.h"
+#include "btm/plan/launch/launcher_settings.h"
 #include "btm/plan/neighbours.h"
 
 namespace btm {

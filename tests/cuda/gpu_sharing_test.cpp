@@ -1,5 +1,5 @@
 // The daemon of NVIDIA's MPS, for which a script stands.
-#include "btm/plan/gpu_sharing.h"
+#include "btm/plan/launch/gpu_sharing.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "btm/core/files.h"
-#include "btm/plan/local_workers.h"
+#include "btm/plan/launch/local_workers.h"
 #include "tests/support/temporary_folder.h"
 
 namespace btm {

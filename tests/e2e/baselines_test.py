@@ -107,9 +107,8 @@ class Retrain(ForestCase):
         self.edit_plan("\nevaluate:", THREE + "evaluate:")
         self.edit_plan("compare: [dense]", "compare: []")
         btm("grow", self.plan)
-        text = self.folder / "c.jsonl.gz"
-        text.rename(self.folder / "elsewhere")
-        btm("remove", self.forest, "cpp", "--retrain", "--yes", code=2)  # stopped by the text that is missing
+        (self.folder / "c.jsonl.gz").write_bytes(b"no gzip")
+        btm("remove", self.forest, "cpp", "--retrain", "--yes", code=2)  # stopped by the text that can't be read
         self.assertIn("to be trained again by the next grow", btm("remove", self.forest, "c").stdout)
         self.assertEqual(btm("remove", self.forest, "cpp").stdout, "cpp was removed before\n")
 

@@ -43,7 +43,7 @@ def without_halves(text):
 def mutated_json_cases(rng):
     """Lines with an edit or two, and the text in them; None where Python finds no object with such a text."""
     whole = ['{"id": 17, "text": "a\\n\\u00e4\\"b", "n": -1.5e+3, "l": [true, false, null, {}, [0, 0.1]]}',
-             '{"text": null}', '  { "a" : { "text" : "no" } , "text" : "yes" }  ', '{"text": "a", "text": "b"}', '[]', '"text"']
+             '{"loss": NaN, "n": [-Infinity, Infinity], "text": "t"}', '{"text": null}', '  { "a" : { "text" : "no" } , "text" : "yes" }  ', '{"text": "a", "text": "b"}', '[]', '"text"']
     cases = []
     for _ in range(5000):
         line = list(rng.choice(whole))

@@ -16,7 +16,7 @@
 #include "btm/core/files.h"
 #include "btm/core/random.h"
 #include "btm/core/sums.h"
-#include "btm/plan/verify.h"
+#include "btm/plan/verify/verify.h"
 
 namespace {
 

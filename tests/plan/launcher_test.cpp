@@ -1,4 +1,4 @@
-#include "btm/plan/launcher.h"
+#include "btm/plan/launch/launcher.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <set>
 
 #include "btm/core/error.h"
-#include "btm/plan/local_workers.h"
+#include "btm/plan/launch/local_workers.h"
 #include "tests/support/temporary_folder.h"
 
 namespace btm {

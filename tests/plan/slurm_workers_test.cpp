@@ -1,5 +1,5 @@
 // The workers against a Slurm that says what the test wants: sbatch and squeue are scripts. Real ones: tests/e2e.
-#include "btm/plan/slurm_workers.h"
+#include "btm/plan/launch/slurm_workers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "btm/core/files.h"
-#include "btm/plan/launcher.h"
+#include "btm/plan/launch/launcher.h"
 #include "btm/train/job.h"
 #include "btm/train/metrics.h"
 #include "tests/support/temporary_folder.h"

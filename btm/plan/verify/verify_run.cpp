@@ -2,7 +2,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
-#include "btm/plan/verify_work.h"
+#include "btm/plan/verify/verify_work.h"
 #include "btm/train/event_file.h"
 #include "btm/train/job.h"
 #include "btm/train/snapshot.h"

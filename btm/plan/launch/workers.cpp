@@ -1,4 +1,4 @@
-#include "btm/plan/workers.h"
+#include "btm/plan/launch/workers.h"
 
 #include <algorithm>
 #include <cctype>

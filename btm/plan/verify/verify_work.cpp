@@ -1,4 +1,4 @@
-#include "btm/plan/verify_work.h"
+#include "btm/plan/verify/verify_work.h"
 
 #include <algorithm>
 #include <atomic>

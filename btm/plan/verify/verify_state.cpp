@@ -6,7 +6,7 @@
 #include "btm/core/seal.h"
 #include "btm/core/settings.h"
 #include "btm/mixture/score_store.h"
-#include "btm/plan/verify_work.h"
+#include "btm/plan/verify/verify_work.h"
 
 namespace btm {
 namespace {

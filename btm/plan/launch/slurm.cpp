@@ -1,4 +1,4 @@
-#include "btm/plan/slurm.h"
+#include "btm/plan/launch/slurm.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "btm/plan/local_workers.h"
+#include "btm/plan/launch/local_workers.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "btm/plan/gpu_sharing.h"
+#include "btm/plan/launch/gpu_sharing.h"
 
 #include <fmt/format.h>
 #include <stdlib.h>

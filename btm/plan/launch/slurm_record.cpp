@@ -1,4 +1,4 @@
-#include "btm/plan/slurm_record.h"
+#include "btm/plan/launch/slurm_record.h"
 
 #include "btm/core/files.h"
 

@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "btm/core/error.h"
-#include "btm/plan/gpu_sharing.h"
-#include "btm/plan/workers.h"
+#include "btm/plan/launch/gpu_sharing.h"
+#include "btm/plan/launch/workers.h"
 
 namespace btm {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "btm/plan/workers.h"
+#include "btm/plan/launch/workers.h"
 
 namespace btm {
 

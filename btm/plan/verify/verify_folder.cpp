@@ -12,7 +12,7 @@
 #include "btm/data/token_store.h"
 #include "btm/forest/expert.h"
 #include "btm/model/checkpoint.h"
-#include "btm/plan/verify_work.h"
+#include "btm/plan/verify/verify_work.h"
 
 namespace btm {
 namespace {

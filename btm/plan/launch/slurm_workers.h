@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "btm/core/error.h"
-#include "btm/plan/launcher_settings.h"
-#include "btm/plan/slurm.h"
-#include "btm/plan/slurm_record.h"
-#include "btm/plan/workers.h"
+#include "btm/plan/launch/launcher_settings.h"
+#include "btm/plan/launch/slurm.h"
+#include "btm/plan/launch/slurm_record.h"
+#include "btm/plan/launch/workers.h"
 
 namespace btm {
 

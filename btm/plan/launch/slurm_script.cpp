@@ -1,10 +1,10 @@
-#include "btm/plan/slurm_script.h"
+#include "btm/plan/launch/slurm_script.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "btm/core/process.h"
-#include "btm/plan/workers.h"
+#include "btm/plan/launch/workers.h"
 
 namespace btm {
 namespace {

@@ -1,4 +1,4 @@
-#include "btm/plan/verify.h"
+#include "btm/plan/verify/verify.h"
 
 #include <algorithm>
 #include <chrono>
@@ -9,7 +9,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/forest/forest.h"
-#include "btm/plan/verify_work.h"
+#include "btm/plan/verify/verify_work.h"
 
 namespace btm {
 namespace {

@@ -1,4 +1,4 @@
-#include "btm/plan/launcher.h"
+#include "btm/plan/launch/launcher.h"
 
 #include <algorithm>
 #include <chrono>

@@ -1,11 +1,11 @@
-#include "btm/plan/slurm_workers.h"
+#include "btm/plan/launch/slurm_workers.h"
 
 #include <set>
 
 #include "btm/core/files.h"
 #include "btm/core/log.h"
 #include "btm/core/process.h"
-#include "btm/plan/slurm_script.h"
+#include "btm/plan/launch/slurm_script.h"
 #include "btm/train/job.h"
 #include "btm/train/metrics.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "btm/plan/launcher_settings.h"
+#include "btm/plan/launch/launcher_settings.h"
 
 namespace btm {
 

@@ -11,7 +11,7 @@
 
 #include "btm/forest/edit_log.h"
 #include "btm/forest/paths.h"
-#include "btm/plan/verify.h"
+#include "btm/plan/verify/verify.h"
 
 namespace btm {
 
