@@ -99,11 +99,12 @@ fuzz: ## fuzz what reads files (fuzz/), RUNS inputs for each TARGET; `make test`
 	@$(call compile,fuzz,fuzz_targets)
 	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 fuzz/run.sh build/fuzz $(RUNS) $(TARGET)
 
-faults: setup ## kill btm and slurmd KILLS times each, fill the disk, turn the clock; `make test` does some of it
+faults: setup ## kill btm and slurmd KILLS times each, fill the disk, turn the clock, cut the power; `make test` does some of it
 	@$(call configure,release)
-	@$(call compile,release,btm fault_injector)
-	@BTM=build/release/btm FAULT_INJECTOR=build/release/tests/e2e/libfault_injector.so KILLS=$(KILLS) SEED=$(SEED) \
-	  $(python) tests/e2e/faults_test.py
+	@$(call compile,release,btm fault_injector change_recorder)
+	@export BTM=build/release/btm KILLS=$(KILLS) SEED=$(SEED); library=build/release/tests/e2e/lib; \
+	  FAULT_INJECTOR=$${library}fault_injector.so $(python) tests/e2e/faults_test.py; \
+	  CHANGE_RECORDER=$${library}change_recorder.so $(python) tests/e2e/power_test.py
 
 install: build ## install the program and its documents under PREFIX
 	@cmake --install build/release --prefix "$(PREFIX)"

@@ -56,7 +56,7 @@ std::vector<OpenRun> open_runs(const Forest& forest) {
   std::vector<OpenRun> runs;
   if (!fs::is_directory(forest.paths.runs())) return runs;
   for (const auto& entry : fs::directory_iterator(forest.paths.runs())) {
-    if (entry.path().extension() == ".tmp") continue;
+    if (is_half_written(entry.path())) continue;
     const bool published = is_merged(forest, entry.path().filename().string());
     if (!published && fs::exists(entry.path() / "run.yaml")) runs.push_back(open_run(entry.path()));
   }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -25,6 +26,7 @@ namespace {
 constexpr std::size_t kWriteBlock = 1 << 20;
 constexpr auto kLockPoll = std::chrono::milliseconds(500);
 constexpr int kLockTries = 10;  // on file systems that give a file another number each time
+constexpr const char* kHalfWritten = ".tmp";
 
 void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
@@ -39,12 +41,21 @@ void check_made(const fs::path& folder, std::error_code status) {
   if (status) throw input_error("{}: can't be made: {}", folder.string(), write_reason(status.value()));
 }
 
-// Makes renames and new names in the folder durable.
+// Makes renames and new names in the folder durable, where the file system can.
 void sync_folder(const fs::path& folder) {
   int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
   ::fsync(descriptor);
   ::close(descriptor);
+}
+
+// Throws Error(input): NFS and quotas may tell of a full disk only here.
+void sync_file(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int code = descriptor < 0 || ::fsync(descriptor) != 0 ? errno : 0;
+  if (descriptor >= 0) ::close(descriptor);
+  errno = code;
+  if (code != 0) throw write_error(path);
 }
 
 void rename_over(const fs::path& from, const fs::path& to) {
@@ -58,7 +69,7 @@ void rename_over(const fs::path& from, const fs::path& to) {
 // ending.
 fs::path beside(const fs::path& path) {
   fs::path name = path;
-  name += fmt::format(".{}.{}.tmp", host_name(), ::getpid());
+  name += fmt::format(".{}.{}{}", host_name(), ::getpid(), kHalfWritten);
   return name;
 }
 
@@ -86,12 +97,22 @@ fs::path replace_folder(const fs::path& from, const fs::path& to) {
 
 void sync_files_below(const fs::path& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    int descriptor = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) continue;
-    ::fsync(descriptor);
-    ::close(descriptor);
+    if (entry.is_regular_file()) sync_file(entry.path());
+    if (entry.is_directory()) sync_folder(entry.path());
   }
   sync_folder(folder);
+}
+
+// The folder and those above it that are not there yet, made so that they stay.
+std::error_code make_durable_folders(const fs::path& path) {
+  std::vector<fs::path> above;  // of each that is made, the one that gets its name
+  std::error_code status, missing;
+  for (fs::path folder = path; !folder.empty() && !fs::exists(folder, missing); folder = folder.parent_path()) {
+    above.push_back(folder.parent_path());
+  }
+  fs::create_directories(path, status);
+  if (!status) std::ranges::for_each(above, sync_folder);
+  return status;
 }
 
 bool names(const fs::path& path, int descriptor) {
@@ -209,6 +230,7 @@ void require_replaceable(const fs::path& folder, const char* mark, const char* k
 }
 
 void append_line(const fs::path& path, std::string_view line) {
+  const bool is_new = !fs::exists(path);
   int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (descriptor < 0) throw write_error(path);
   off_t end = ::lseek(descriptor, 0, SEEK_END);
@@ -223,6 +245,7 @@ void append_line(const fs::path& path, std::string_view line) {
     throw;
   }
   ::close(descriptor);
+  if (is_new) sync_folder(path.parent_path());
 }
 
 void link_or_copy(const fs::path& from, const fs::path& to) {
@@ -234,14 +257,11 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
 }
 
 void make_folders(const fs::path& path) {
-  std::error_code status;
-  fs::create_directories(path, status);
-  check_made(path, status);
+  check_made(path, make_durable_folders(path));
 }
 
 bool make_folders_if_allowed(const fs::path& path) {
-  std::error_code status;
-  fs::create_directories(path, status);
+  const std::error_code status = make_durable_folders(path);
   if (status == std::errc::permission_denied || status == std::errc::read_only_file_system) return false;
   check_made(path, status);
   return ::access(path.c_str(), W_OK) == 0;
@@ -250,7 +270,7 @@ bool make_folders_if_allowed(const fs::path& path) {
 void remove_folder(const fs::path& path) {
   std::error_code status, missing;
   fs::path gone = path;
-  if (path.extension() != ".tmp" && fs::is_directory(path, missing)) {  // first renamed: no reader meets half of it
+  if (!is_half_written(path) && fs::is_directory(path, missing)) {  // first renamed: no reader meets half of it
     gone = beside(fs::path(path) += ".removed");
     fs::rename(path, gone, status);
   }
@@ -258,11 +278,15 @@ void remove_folder(const fs::path& path) {
   if (status) throw input_error("{}: can't be removed: {}", path.string(), write_reason(status.value()));
 }
 
+bool is_half_written(const fs::path& path) {
+  return path.extension() == kHalfWritten;
+}
+
 void remove_leftovers(const fs::path& folder) {
   std::vector<fs::path> left;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (entry.path().extension() == ".tmp") left.push_back(entry.path());
+    if (is_half_written(entry.path())) left.push_back(entry.path());
   }
   for (const fs::path& path : left) remove_folder(path);
 }

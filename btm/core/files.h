@@ -73,8 +73,11 @@ bool make_folders_if_allowed(const fs::path& path);
 // reason.
 void remove_folder(const fs::path& path);
 
-// Removes what killed processes left half-written in the folder: entries that end in .tmp. For the holder of the lock
-// under which others write there.
+// Whether the name is that of a file or folder before it is published: a process is writing it, or was killed doing so.
+bool is_half_written(const fs::path& path);
+
+// Removes what killed processes left half-written in the folder. For the holder of the lock under which others write
+// there.
 void remove_leftovers(const fs::path& folder);
 
 // An exclusive lock held on a file while the object lives; the kernel drops it when the process dies.

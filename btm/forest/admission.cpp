@@ -8,7 +8,7 @@ namespace btm {
 
 bool is_plain_name(const std::string& name) {
   constexpr std::size_t kLongest = 200;  // bytes: file systems end at 255, and a temporary ending is added
-  return !name.empty() && name.size() <= kLongest && name.front() != '.' && !name.ends_with(".tmp") &&
+  return !name.empty() && name.size() <= kLongest && name.front() != '.' && !is_half_written(name) &&
          std::ranges::none_of(name, [](unsigned char c) { return c <= ' ' || c == '/' || c == 0x7f; });
 }
 

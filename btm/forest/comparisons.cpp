@@ -11,7 +11,7 @@ std::vector<fs::path> folders_below(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (entry.is_directory() && entry.path().extension() != ".tmp") found.push_back(entry.path());
+    if (entry.is_directory() && !is_half_written(entry.path())) found.push_back(entry.path());
   }
   std::ranges::sort(found);
   return found;

@@ -16,7 +16,7 @@ std::vector<fs::path> leftovers(const Forest& forest) {
   }
   if (fs::is_directory(forest.paths.experts())) {
     for (const auto& entry : fs::directory_iterator(forest.paths.experts())) {
-      if (entry.path().extension() == ".tmp") found.push_back(entry.path());
+      if (is_half_written(entry.path())) found.push_back(entry.path());
     }
   }
   return found;

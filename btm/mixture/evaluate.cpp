@@ -250,8 +250,8 @@ std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {
   std::set<std::string> names;
   if (std::filesystem::is_directory(folder)) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      const bool whole = entry.path().extension() != ".tmp";  // not left by who was killed while writing
-      if (whole && std::filesystem::exists(entry.path() / "test.idx")) names.insert(entry.path().filename().string());
+      if (!is_half_written(entry.path()) && std::filesystem::exists(entry.path() / "test.idx"))
+        names.insert(entry.path().filename().string());
     }
   }
   for (const std::string& name : names) {

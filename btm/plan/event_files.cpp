@@ -13,7 +13,7 @@ namespace {
 
 void complete(const fs::path& folder, const fs::path& model) {
   const fs::path metrics = model / "metrics.jsonl";
-  if (fs::exists(event_file(folder)) || model.extension() == ".tmp" || !fs::exists(metrics)) return;
+  if (fs::exists(event_file(folder)) || is_half_written(model) || !fs::exists(metrics)) return;
   if (std::string lines = read_file(metrics); !lines.empty()) EventFile(folder, lines);
 }
 

@@ -13,7 +13,7 @@ template <class F>
 void for_each_entry(const fs::path& folder, F&& f) {
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (entry.path().extension() != ".tmp") f(entry.path());
+    if (!is_half_written(entry.path())) f(entry.path());
   }
 }
 

@@ -59,8 +59,9 @@ EventFile::EventFile(const fs::path& folder, std::string_view metrics) : path_(e
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw write_error(path_);
   try {
-    add(metrics);
+    write(metrics);
     if (::ftruncate(descriptor_, size_) != 0) throw write_error(path_);
+    sync();
   } catch (...) {
     ::close(descriptor_);
     throw;
@@ -72,9 +73,18 @@ EventFile::~EventFile() {
 }
 
 void EventFile::add(std::string_view metrics) {
-  std::string records = records_of(metrics, size_ == 0);
+  write(metrics);
+  sync();
+}
+
+void EventFile::write(std::string_view metrics) {
+  const std::string records = records_of(metrics, size_ == 0);
   write_at(descriptor_, size_, records, path_);
   size_ += static_cast<std::int64_t>(records.size());
+}
+
+void EventFile::sync() const {
+  if (::fsync(descriptor_) != 0) throw write_error(path_);
 }
 
 }  // namespace btm

@@ -21,9 +21,12 @@ class EventFile {
   EventFile(const EventFile&) = delete;
   EventFile& operator=(const EventFile&) = delete;
 
-  void add(std::string_view metrics);  // further whole lines; not synced to the disk, as they can be made again
+  void add(std::string_view metrics);  // further whole lines, with fsync, as those of metrics.jsonl
 
  private:
+  void write(std::string_view metrics);
+  void sync() const;
+
   std::filesystem::path path_;
   int descriptor_ = -1;
   std::int64_t size_ = 0;  // bytes

@@ -22,7 +22,6 @@ KILLS = int(os.environ.get("KILLS", "6"))
 SEED = int(os.environ.get("SEED", "1"))
 INJECTOR = os.environ.get("FAULT_INJECTOR")
 CHECKPOINT_MINUTES = 0.005
-TOKENS = "300k"  # a second or two for each model
 PASSING = ("time", "tokens_per_second")  # in metrics: what no two trainings share
 
 
@@ -59,14 +58,15 @@ def age(process):
 
 class FaultCase(ForestCase):
     whole = None  # the fingerprint of an undisturbed forest
+    tokens = "300k"  # a second or two for each model
 
     def setUp(self):
         super().setUp()
         self.random = random.Random(SEED)
         self.environment = dict(os.environ)
         self.edit_plan("dev_tokens: 512", f"dev_tokens: 512, checkpoint_minutes: {CHECKPOINT_MINUTES}")
-        self.edit_plan("tokens: 30k", f"tokens: {TOKENS}")
-        self.edit_plan("tokens: 20k", f"tokens: {TOKENS}")
+        self.edit_plan("tokens: 30k", f"tokens: {self.tokens}")
+        self.edit_plan("tokens: 20k", f"tokens: {self.tokens}")
         self.plan.write_text(self.plan.read_text() + "launcher: {kind: local, threads: 1}\n")
         if FaultCase.whole is None:
             btm("grow", self.plan, "--set", f"forest={self.folder}/whole")

@@ -25,10 +25,6 @@ bool is_among(const std::vector<Finding>& findings, const Finding& finding) {
   return std::ranges::any_of(findings, [&](const Finding& other) { return key(other) == key(finding); });
 }
 
-bool half_written(const fs::path& file) {
-  return std::ranges::any_of(file, [](const fs::path& part) { return part.extension() == ".tmp"; });
-}
-
 // Others may be at work: what goes while it is looked at is no longer there.
 void collect(const fs::path& folder, VerifyWork& work, Verification& result) {
   std::error_code gone;
@@ -45,7 +41,7 @@ void collect(const fs::path& folder, VerifyWork& work, Verification& result) {
     const fs::path file = entry.path().lexically_relative(work.paths.root);
     ++result.files;
     result.bytes += bytes;
-    if (half_written(file)) {
+    if (std::ranges::any_of(file, is_half_written)) {
       work.note(Verdict::exempt, file.string(), "half-written; if no process is at work, delete it");
     } else {
       work.files.emplace(file.string(), bytes);
