@@ -112,6 +112,10 @@ std::vector<Library> own_libraries() {
   libraries.push_back(own_packed("packed", btm::fp32_kernel()));
   libraries.push_back(own("int16", btm::int16_kernel()));
   libraries.push_back(own_packed("packed", btm::int16_kernel()));
+  if (const btm::GemmKernel* fused = btm::fused_int16_kernel()) {
+    libraries.push_back(own("fused", *fused));
+    libraries.push_back(own_packed("packed", *fused));
+  }
   if (const btm::GemmKernel* bf16 = btm::fastest_kernel(btm::Operands::bf16)) {
     libraries.push_back(own("bf16", *bf16));
     libraries.push_back(own_packed("packed", *bf16));

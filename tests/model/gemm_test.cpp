@@ -177,6 +177,24 @@ std::vector<float> int16_product(float a_number, float b_number, float other, Op
   return c;
 }
 
+// Sums of whole numbers are exact, whatever instructions make them.
+TEST(Gemm, FusedProductsOfWholeNumbersGiveTheSameBytes) {
+  if (!fused_int16_kernel()) GTEST_SKIP() << "this CPU has neither AVX512-VNNI nor AVX-VNNI";
+  for (const auto& [m, n, k] : {std::array{1, 1, 1}, {6, 49, 300}, {33, 130, 515}, {193, 50, 31}, {40, 96, 1024}}) {
+    for (const Op a_op : {Op::none, Op::transposed}) {
+      for (const Op b_op : {Op::none, Op::transposed}) {
+        const auto a = random_floats(std::size_t(m) * k, 1, 1), b = random_floats(std::size_t(k) * n, 1, 2);
+        const MatrixView a_view{a.data(), a_op == Op::none ? k : m, a_op},
+            b_view{b.data(), b_op == Op::none ? n : k, b_op};
+        std::vector<float> expected(std::size_t(m) * n, 0.5f), found = expected;
+        int16_kernel().gemm(m, n, k, 0.5f, a_view, b_view, true, expected.data(), n);
+        fused_int16_kernel()->gemm(m, n, k, 0.5f, a_view, b_view, true, found.data(), n);
+        EXPECT_EQ(found, expected) << m << " x " << n << " x " << k;
+      }
+    }
+  }
+}
+
 // The largest sums that there are don't overflow.
 TEST(Gemm, SumsOfTheLargestWholeNumbersAreExact) {
   for (const Op op : {Op::none, Op::transposed}) {

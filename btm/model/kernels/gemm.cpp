@@ -38,8 +38,9 @@ MatrixView round_copy(int rows, int columns, MatrixView x, std::vector<float>& c
 
 const GemmKernel* fastest_kernel(Operands operands) {
   static const GemmKernel* const bf16 = amx_bf16_kernel() ? amx_bf16_kernel() : avx512_bf16_kernel();
+  static const GemmKernel* const int16 = fused_int16_kernel() ? fused_int16_kernel() : &int16_kernel();
   if (operands == Operands::bf16) return bf16;
-  return operands == Operands::int16 ? &int16_kernel() : &fp32_kernel();
+  return operands == Operands::int16 ? int16 : &fp32_kernel();
 }
 
 void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,

@@ -26,6 +26,9 @@ const GemmKernel& fp32_kernel();
 // of float32 where these have 256 bits.
 const GemmKernel& int16_kernel();
 
+// The same bytes by AVX512-VNNI or AVX-VNNI, which multiply and add in one instruction. Null where the CPU has neither.
+const GemmKernel* fused_int16_kernel();
+
 // Of operands rounded to bfloat16, to nearest, ties to even, as they are packed. Null where the CPU, or the operating
 // system, has not got the instructions. AMX asks the system for its registers.
 const GemmKernel* avx512_bf16_kernel();

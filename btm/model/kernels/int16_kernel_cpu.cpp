@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "btm/model/kernels/blocked_products.h"
+#include "btm/model/kernels/cpu_features.h"
 #include "btm/model/kernels/with_constant.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -186,58 +187,77 @@ void pack_groups_across(int depth, int rows, const float* x, std::size_t stride,
   });
 }
 
-// sum + the products of a pair of numbers of x and of the vector at w
-HWY_INLINE IntV add_pair(V x, const float* w, IntV sum) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
-  const hn::Repartition<std::int16_t, Lane> shorts;
-  IntV unused = sum;
-  return hn::ReorderWidenMulAccumulate(Ints(), hn::BitCast(shorts, x), hn::BitCast(shorts, hn::LoadU(Lane(), w)), sum,
-                                       unused);
+// Adds to the sum the products of a pair of numbers of x and of the vector w, or the one at w. Fused: in one
+// instruction of AVX-VNNI or AVX512-VNNI, which Highway 1.0 doesn't tell apart from what they extend.
+#if HWY_TARGET == HWY_AVX2
+// By name: so a tile takes the 16 registers that there are.
+template <bool kFused>
+HWY_INLINE void add_pair(V x, V w, IntV& sum) {
+  if constexpr (kFused) {
+    asm("%{vex%} vpdpwssd %1, %2, %0" : "+x"(sum.raw) : "x"(w.raw), "x"(x.raw));
+  } else {
+    __m256i products;
+    asm("vpmaddwd %1, %2, %0" : "=x"(products) : "x"(w.raw), "x"(x.raw));
+    asm("vpaddd %1, %0, %0" : "+x"(sum.raw) : "x"(products));
+  }
+}
+template <bool kFused>
+HWY_INLINE void add_pair(V x, const float* w, IntV& sum) {
+  const auto& numbers = *reinterpret_cast<const __m256i*>(w);
+  if constexpr (kFused) {
+    asm("%{vex%} vpdpwssd %1, %2, %0" : "+x"(sum.raw) : "m"(numbers), "x"(x.raw));
+  } else {
+    __m256i products;
+    asm("vpmaddwd %1, %2, %0" : "=x"(products) : "m"(numbers), "x"(x.raw));
+    asm("vpaddd %1, %0, %0" : "+x"(sum.raw) : "x"(products));
+  }
+}
 #else
-  const IntV xs = hn::BitCast(Ints(), x), ws = hn::BitCast(Ints(), hn::LoadU(Lane(), w));
+template <bool kFused>
+HWY_INLINE void add_pair(V x, V w, IntV& sum) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  if constexpr (kFused) {
+#if HWY_TARGET <= HWY_AVX3
+    asm("vpdpwssd %1, %2, %0" : "+v"(sum.raw) : "v"(w.raw), "v"(x.raw));
+#endif
+  } else {
+    const hn::Repartition<std::int16_t, Lane> shorts;
+    IntV unused = sum;
+    sum = hn::ReorderWidenMulAccumulate(Ints(), hn::BitCast(shorts, x), hn::BitCast(shorts, w), sum, unused);
+  }
+#else
+  const IntV xs = hn::BitCast(Ints(), x), ws = hn::BitCast(Ints(), w);
   const IntV high = hn::Mul(hn::ShiftRight<16>(xs), hn::ShiftRight<16>(ws));
   const IntV low = hn::Mul(hn::ShiftRight<16>(hn::ShiftLeft<16>(xs)), hn::ShiftRight<16>(hn::ShiftLeft<16>(ws)));
-  return hn::Add(sum, hn::Add(low, high));
+  sum = hn::Add(sum, hn::Add(low, high));
 #endif
 }
+#endif
 
 // Adds to the sums of a tile what `kSteps` pairs give.
-template <int kSteps, int kTileRows, int kTileVectors>
+template <bool kFused, int kSteps, int kTileRows, int kTileVectors>
 HWY_INLINE void add_pairs(const float* a, const float* panel, IntV (&sums)[kTileRows][kTileVectors]) {
   const Lane d;
+  constexpr int kLoaded =
+      HWY_TARGET == HWY_AVX2 ? kTileVectors - 1 : kTileVectors;  // there the last is read from memory
   HWY_UNROLL(16)
   for (int p = 0; p < kSteps; ++p, a += kRows, panel += kColumns) {
-#if HWY_TARGET == HWY_AVX2
-    // By name, and the last vector from memory: so it takes the 16 registers that there are.
-    constexpr int kLast = kTileVectors - 1;
     V w[kTileVectors];
     HWY_UNROLL(16)
-    for (int v = 0; v < kLast; ++v) w[v] = hn::LoadU(d, panel + v * kLanes);
-    HWY_UNROLL(16)
-    for (int r = 0; r < kTileRows; ++r) {
-      const V x = hn::Set(d, a[r]);
-      __m256i products;
-      HWY_UNROLL(16)
-      for (int v = 0; v < kLast; ++v) {
-        asm("vpmaddwd %1, %2, %0" : "=x"(products) : "x"(w[v].raw), "x"(x.raw));
-        asm("vpaddd %1, %0, %0" : "+x"(sums[r][v].raw) : "x"(products));
-      }
-      const auto* last = reinterpret_cast<const __m256i*>(panel + kLast * kLanes);
-      asm("vpmaddwd %1, %2, %0" : "=x"(products) : "m"(*last), "x"(x.raw));
-      asm("vpaddd %1, %0, %0" : "+x"(sums[r][kLast].raw) : "x"(products));
-    }
-#else
+    for (int v = 0; v < kLoaded; ++v) w[v] = hn::LoadU(d, panel + v * kLanes);
     HWY_UNROLL(16)
     for (int r = 0; r < kTileRows; ++r) {
       const V x = hn::Set(d, a[r]);
       HWY_UNROLL(16)
-      for (int v = 0; v < kTileVectors; ++v) sums[r][v] = add_pair(x, panel + v * kLanes, sums[r][v]);
-    }
+      for (int v = 0; v < kLoaded; ++v) add_pair<kFused>(x, w[v], sums[r][v]);
+#if HWY_TARGET == HWY_AVX2
+      add_pair<kFused>(x, panel + kLoaded * kLanes, sums[r][kLoaded]);
 #endif
+    }
   }
 }
 
-template <int kTileRows, int kTileVectors>
+template <bool kFused, int kTileRows, int kTileVectors>
 void multiply_tile(const Tile& t, const float* a, const float* panel) {
   const Lane d;
   constexpr int kUnrolled = 4;
@@ -261,12 +281,12 @@ void multiply_tile(const Tile& t, const float* a, const float* panel) {
     const int count = pairs(std::min(kShared, t.depth - first));
     int p = 0;
     for (; p + kUnrolled <= count; p += kUnrolled) {
-      add_pairs<kUnrolled>(a, panel, sums);
+      add_pairs<kFused, kUnrolled>(a, panel, sums);
       a += kUnrolled * kRows;
       panel += kUnrolled * kColumns;
     }
     for (; p < count; ++p) {
-      add_pairs<1>(a, panel, sums);
+      add_pairs<kFused, 1>(a, panel, sums);
       a += kRows;
       panel += kColumns;
     }
@@ -283,6 +303,7 @@ void multiply_tile(const Tile& t, const float* a, const float* panel) {
   write_tile(t, total);
 }
 
+template <bool kFused>
 struct Tiling {
   static constexpr int kRows = HWY_NAMESPACE::kRows, kColumns = HWY_NAMESPACE::kColumns, kDepth = 512;
   static constexpr int packed_depth(int depth) { return pairs(depth) + (depth + kShared - 1) / kShared; }
@@ -315,8 +336,9 @@ struct Tiling {
   static void multiply(const Tile& t, MatrixView, const float* packed_a, const float* panel) {
     packed_a += std::size_t(t.row) * packed_depth(t.depth);
     with_constant<kRows>(t.rows, [&](auto rows) HWY_ATTR {
-      with_constant<kVectors>((t.columns + kLanes - 1) / kLanes,
-                              [&](auto vectors) HWY_ATTR { multiply_tile<rows(), vectors()>(t, packed_a, panel); });
+      with_constant<kVectors>((t.columns + kLanes - 1) / kLanes, [&](auto vectors) HWY_ATTR {
+        multiply_tile<kFused, rows(), vectors()>(t, packed_a, panel);
+      });
     });
   }
 };
@@ -324,8 +346,16 @@ struct Tiling {
 }  // namespace
 
 const GemmKernel* int16_products() {
-  static constexpr GemmKernel own = BlockedProducts<Tiling>::kernel();
+  static constexpr GemmKernel own = BlockedProducts<Tiling<false>>::kernel();
   return &own;
+}
+
+const GemmKernel* fused_int16_products() {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  static constexpr GemmKernel own = BlockedProducts<Tiling<true>>::kernel();
+  if (HWY_TARGET == HWY_AVX2 ? kHasAvxVnni : kHasAvx512Vnni) return &own;
+#endif
+  return nullptr;
 }
 
 }  // namespace HWY_NAMESPACE
@@ -336,10 +366,16 @@ HWY_AFTER_NAMESPACE();
 namespace btm {
 
 HWY_EXPORT(int16_products);
+HWY_EXPORT(fused_int16_products);
 
 const GemmKernel& int16_kernel() {
   static const GemmKernel& widest = *HWY_DYNAMIC_DISPATCH(int16_products)();
   return widest;
+}
+
+const GemmKernel* fused_int16_kernel() {
+  static const GemmKernel* const fused = HWY_DYNAMIC_DISPATCH(fused_int16_products)();
+  return fused;
 }
 
 }  // namespace btm
