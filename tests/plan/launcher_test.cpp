@@ -21,6 +21,11 @@ LocalWorkers workers_of(const test::TemporaryFolder& folder, const std::string& 
   return {script, {}, WorkerShare{.workers = count, .threads = 1}};
 }
 
+// Waits until the command succeeds, for ten seconds at most.
+std::string once(const std::string& command) {
+  return "for i in $(seq 100); do " + command + " && break; sleep 0.1; done; ";
+}
+
 constexpr LaunchOptions kQuiet{.quiet = true};
 
 std::vector<LaunchedRun> runs_of(const test::TemporaryFolder& folder, int count) {
@@ -44,18 +49,24 @@ TEST(Launcher, RunsAllAndTellsOfEach) {
 
 TEST(Launcher, KeepsToTheNumberOfWorkers) {
   test::TemporaryFolder folder;
-  // Each worker counts the ones alive at its start.
-  LocalWorkers workers = workers_of(
-      folder, "d=$(dirname $run)/alive; mkdir -p $d; : > $d/$$; ls $d | wc -l > $run/count; sleep 0.3; rm $d/$$", 2);
+  // Each worker counts the ones alive at its start; the first one stays until the second has.
+  LocalWorkers workers = workers_of(folder,
+                                    "d=$(dirname $run)/alive; mkdir -p $d; : > $d/$$; ls $d | wc -l > $run/count; " +
+                                        once("[ -s $(dirname $run)/run1/count ]") + "sleep 0.3; rm $d/$$",
+                                    2);
   launch(workers, "test", runs_of(folder, 5), {}, kQuiet);
-  for (int i = 0; i < 5; ++i) EXPECT_LE(std::stoi(test::read(folder / ("run" + std::to_string(i)) / "count")), 2);
+  auto alive = [&](const std::string& run) { return std::stoi(test::read(folder / run / "count")); };
+  for (const char* run : {"run0", "run2", "run3", "run4"}) EXPECT_LE(alive(run), 2);
+  EXPECT_EQ(alive("run1"), 2) << "one after the other";
 }
 
 TEST(Launcher, StartsARunWhenThoseItWaitsForAreDoneAndPreparesItThen) {
   test::TemporaryFolder folder;
   // run0 is slow, run1 is not: run2 waits for run1 alone and overlaps run0, run3 waits for both others.
-  LocalWorkers workers =
-      workers_of(folder, "cp $(dirname $run)/order $run/seen; case $run in *run0) sleep 0.8;; *) sleep 0.1;; esac", 2);
+  LocalWorkers workers = workers_of(folder,
+                                    "cp $(dirname $run)/order $run/seen; case $run in *run0) " +
+                                        once("grep -q -- -2 $(dirname $run)/order") + ";; esac",
+                                    2);
   std::vector<LaunchedRun> runs = runs_of(folder, 4);
   runs[2].after = {"run1", "elsewhere"};
   runs[3].after = {"run2", "run0"};

@@ -144,12 +144,15 @@ TEST(Resume, WithinTheLastDevLossGoesOnWithIt) {
   save_job(folder / "whole", job);
   ASSERT_EQ(wait_for(start(folder / "whole")), 0);
   save_job(folder / "stopped", job);
-  const pid_t child = start(folder / "stopped");
-  while (!fs::exists(folder / "stopped/status.json")) std::this_thread::sleep_for(Milliseconds(1));
-  std::this_thread::sleep_for(Milliseconds(100));
-  ::kill(child, SIGTERM);
-  ASSERT_EQ(wait_for(child), 130);
-  EXPECT_TRUE(fs::exists(folder / "stopped/checkpoints/2/state.json"));
+  const fs::path last_update = folder / "stopped/checkpoints/2/state.json";
+  for (int milliseconds = 100; !fs::exists(last_update) && milliseconds < 5000; milliseconds *= 2) {
+    const pid_t child = start(folder / "stopped");  // a stop before the last update was too early: it goes on
+    while (!fs::exists(folder / "stopped/status.json")) std::this_thread::sleep_for(Milliseconds(1));
+    std::this_thread::sleep_for(Milliseconds(milliseconds));
+    ::kill(child, SIGTERM);
+    ASSERT_EQ(wait_for(child), 130);
+  }
+  ASSERT_TRUE(fs::exists(last_update));
   EXPECT_EQ(test::read_lines(folder / "stopped/metrics.jsonl").size(), 1);
   ASSERT_EQ(wait_for(start(folder / "stopped")), 0);
   expect_same_run(folder / "whole", folder / "stopped");
