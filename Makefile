@@ -23,9 +23,10 @@ configure = cmake --preset $(1) $(2) -DBTM_PYTHON="$$(command -v $(python))" \
   -DBTM_WERROR=$(WERROR) >/dev/null
 compile = cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
 # Two tests more than there are cores: those of Slurm mostly wait, others for the disk.
-# Their files lie in memory where there is room and programs may run: tests of training and forests wait for a disk's syncs otherwise.
-scratch := $(shell grep -q ' /dev/shm [^ ]* [^ ]*noexec' /proc/mounts || df --output=avail /dev/shm 2>/dev/null | \
-  awk 'NR == 2 && $$1 > 4e6 {print "/dev/shm"}')
+# Their files lie in memory where there is room, programs may run and nobody says TMPDIR: tests of training and forests wait for a disk's
+# syncs otherwise.
+scratch := $(if $(TMPDIR),,$(shell test -w /dev/shm && ! grep -q ' /dev/shm [^ ]* [^ ]*noexec' /proc/mounts && \
+  df --output=avail /dev/shm | awk 'NR == 2 {exit !($$1 > 4e6)}' && awk '/MemAvailable/ && $$2 > 12e6 {print "/dev/shm"}' /proc/meminfo))
 run_tests = $(if $(scratch),env TMPDIR=$(scratch)) ctest --test-dir build/$(1) --output-on-failure -j $$(( $(CORES) + 2 ))
 
 help: ## list the targets

@@ -41,12 +41,15 @@ void check_made(const fs::path& folder, std::error_code status) {
   if (status) throw input_error("{}: can't be made: {}", folder.string(), write_reason(status.value()));
 }
 
-// Makes renames and new names in the folder durable, where the file system can.
+// Makes renames and new names in the folder durable, where the file system can: some refuse in ways of their own.
+// Throws Error(input) on a full or broken disk.
 void sync_folder(const fs::path& folder) {
   int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
-  ::fsync(descriptor);
+  const int code = ::fsync(descriptor) != 0 ? errno : 0;
   ::close(descriptor);
+  errno = code;
+  if (code == EIO || code == ENOSPC || code == EDQUOT) throw write_error(folder);
 }
 
 // Throws Error(input): NFS and quotas may tell of a full disk only here.
@@ -230,7 +233,6 @@ void require_replaceable(const fs::path& folder, const char* mark, const char* k
 }
 
 void append_line(const fs::path& path, std::string_view line) {
-  const bool is_new = !fs::exists(path);
   int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (descriptor < 0) throw write_error(path);
   off_t end = ::lseek(descriptor, 0, SEEK_END);
@@ -245,15 +247,22 @@ void append_line(const fs::path& path, std::string_view line) {
     throw;
   }
   ::close(descriptor);
-  if (is_new) sync_folder(path.parent_path());
+  if (end == 0) sync_folder(path.parent_path());
 }
 
 void link_or_copy(const fs::path& from, const fs::path& to) {
   std::error_code status;
   fs::create_hard_link(from, to, status);
-  if (status) fs::copy_file(from, to, status);
-  if (status)
+  if (!status) return;
+  const fs::path copy = beside(to);
+  fs::copy_file(from, copy, fs::copy_options::overwrite_existing, status);
+  if (status) {
+    std::error_code ignored;
+    fs::remove(copy, ignored);
     throw input_error("{}: can't be copied to {}: {}", from.string(), to.string(), write_reason(status.value()));
+  }
+  sync_file(copy);
+  rename_over(copy, to);
 }
 
 void make_folders(const fs::path& path) {
@@ -273,9 +282,11 @@ void remove_folder(const fs::path& path) {
   if (!is_half_written(path) && fs::is_directory(path, missing)) {  // first renamed: no reader meets half of it
     gone = beside(fs::path(path) += ".removed");
     fs::rename(path, gone, status);
+    if (!status) sync_folder(path.parent_path());
   }
   if (!status) fs::remove_all(gone, status);
   if (status) throw input_error("{}: can't be removed: {}", path.string(), write_reason(status.value()));
+  if (gone == path && !is_half_written(path)) sync_folder(path.parent_path());
 }
 
 bool is_half_written(const fs::path& path) {

@@ -61,16 +61,16 @@ void require_replaceable(const fs::path& folder, const char* mark, const char* k
 // Adds one line to a log that is read as "all whole lines": a single write, then fsync.
 void append_line(const fs::path& path, std::string_view line);
 
-// `to` becomes another name of the file, or a copy where the file system can't: for files that are not written to
-// again.
+// `to` becomes another name of the file, or, whole or not at all, a copy where the file system can't: for files that
+// are not written to again.
 void link_or_copy(const fs::path& from, const fs::path& to);
 
 void make_folders(const fs::path& path);  // throws Error(input) with the system's reason
 // The same, if whoever runs this may: false where the folder is someone else's or on a read-only disk.
 bool make_folders_if_allowed(const fs::path& path);
 
-// With all in it, if there, and in one step to whoever looks; a file, too. Throws Error(input) with the system's
-// reason.
+// With all in it, if there, and in one step to whoever looks; a file, too. Gone for good before what follows. Throws
+// Error(input) with the system's reason.
 void remove_folder(const fs::path& path);
 
 // Whether the name is that of a file or folder before it is published: a process is writing it, or was killed doing so.

@@ -14,7 +14,10 @@ namespace {
 void complete(const fs::path& folder, const fs::path& model) {
   const fs::path metrics = model / "metrics.jsonl";
   if (fs::exists(event_file(folder)) || is_half_written(model) || !fs::exists(metrics)) return;
-  if (std::string lines = read_file(metrics); !lines.empty()) EventFile(folder, lines);
+  const std::string lines = read_file(metrics);
+  if (lines.empty()) return;
+  make_folders(folder);
+  write_file(event_file(folder), events_of(lines));
 }
 
 // Where the run that left the model writes (run_name() in jobs.h).

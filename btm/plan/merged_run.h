@@ -20,8 +20,9 @@ struct MergedRun {
   std::optional<int> cycle;     // none: one after its youngest parent
 };
 
-// expert.json of the run, but for the hash of its weights; the recipe is the one that btm grow would give it. Throws
-// Error(input) if it isn't finished, a parent can't be found, or the forest has no tokens of a domain that is named.
+// expert.json of the run, but for the hash of its weights. Its recipe is the one that btm grow would give it where it
+// starts from the seed; else its branch is the parents' weights, however they were chosen. Throws Error(input) if the
+// run isn't finished, a parent can't be found, or the forest has no tokens of a domain that is named.
 ExpertInfo expert_of_run(const MergedRun& merged, const Forest& forest);
 
 }  // namespace btm

@@ -63,8 +63,9 @@ std::string keep(const std::string& path) {
   const std::string number = std::to_string(::getpid()) + "." + std::to_string(count++);
   const int from = open_as_it_is(path, O_RDONLY);
   const int to = open_as_it_is(std::getenv("BTM_CHANGES") + ("/" + number), O_WRONLY | O_CREAT | O_EXCL);
-  while (::sendfile(to, from, nullptr, 1 << 30) > 0) {
-  }
+  ssize_t copied = 1;
+  while (copied > 0) copied = ::sendfile(to, from, nullptr, 1 << 30);
+  if (from < 0 || to < 0 || copied < 0) std::abort();
   ::syscall(SYS_close, from);
   ::syscall(SYS_close, to);
   return number;

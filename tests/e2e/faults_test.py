@@ -96,10 +96,12 @@ class FaultCase(ForestCase):
         """Of a forest in whatever state."""
         if self.forest.exists():
             done = subprocess.run([BTM, "verify", str(self.forest), "--json"], capture_output=True, text=True)
-            self.assertIn(done.returncode, (0, 1, 2), done.stderr)  # 2: not a forest yet
+            self.assertIn(done.returncode, (0, 1, 2), done.stderr)
+            if done.returncode == 2:  # not a forest yet
+                self.assertFalse(any((self.forest / name).exists() for name in ("log.jsonl", "seed", "experts")), done.stderr)
             if done.returncode == 1:  # a merge that was cut off between the expert's folder and its line in the log
                 report = json.loads(done.stdout)
-                self.assertEqual((report["damaged"], {finding["file"] for finding in report["missing"]}), ([], {"log.jsonl"}))
+                self.assertEqual((report["damaged"], [finding["file"] for finding in report["missing"]]), ([], ["log.jsonl"]))
 
     def victims(self):
         """{kind: [(process, what it works on)]} of the forest that can be killed now."""

@@ -87,7 +87,7 @@ class ForestCase(unittest.TestCase):
     def setUp(self):
         holder = tempfile.TemporaryDirectory(prefix="btm-e2e-")
         self.addCleanup(holder.cleanup)
-        self.folder = pathlib.Path(holder.name)
+        self.folder = pathlib.Path(holder.name).resolve()
         make_text(self.folder)
         self.plan = self.folder / "forest.yaml"
         self.plan.write_text(PLAN.format(folder=self.folder))

@@ -146,6 +146,7 @@ TEST(Resume, WithinTheLastDevLossGoesOnWithIt) {
   save_job(folder / "stopped", job);
   const fs::path last_update = folder / "stopped/checkpoints/2/state.json";
   for (int milliseconds = 100; !fs::exists(last_update) && milliseconds < 5000; milliseconds *= 2) {
+    fs::remove(folder / "stopped/status.json");
     const pid_t child = start(folder / "stopped");  // a stop before the last update was too early: it goes on
     while (!fs::exists(folder / "stopped/status.json")) std::this_thread::sleep_for(Milliseconds(1));
     std::this_thread::sleep_for(Milliseconds(milliseconds));
