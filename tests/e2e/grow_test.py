@@ -82,9 +82,10 @@ class Grow(ForestCase):
             error = btm("grow", self.plan, *huge, *dry, code=2).stderr
             self.assertRegex(error, r"training .* takes [\d.]+[GT]B each, and this machine has [\d.]+GB of memory; .*training.recompute")
         self.assertFalse(list(self.forest.glob("runs/*/run.yaml")))
-        # One model fits, for the seed, but not the two of the cycle.
+        # One model fits, for the seed, but not the two of the cycle. The disk has room longer, even one as large as the memory.
         for layers in range(1, 1000):
-            large = ["--set", "model.width=2048", "--set", f"model.layers={layers}", "--set", "launcher.workers=2"]
+            large = ["--set", "model.width=2048", "--set", f"model.layers={layers}", "--set", "launcher.workers=2", "--set",
+                     "launcher.threads=4", "--set", "training.keep_checkpoints=1", "--set", "compare=[]"]
             done = subprocess.run([BTM, "grow", self.plan, *large, "--dry-run"], capture_output=True, text=True)
             if done.returncode != 0:
                 break

@@ -71,7 +71,7 @@ class Models(ForestCase):
         btm("grow", self.plan)
         evaluation = json.loads((self.folder / "llama/results/evaluation.json").read_text())
         dense = next(r for r in evaluation["rows"] if r["model"] == "dense")
-        tokens = test_tokens(self.folder / "llama", "python", evaluation["domains"]["python"]["tokens"] + 1)
+        tokens = first_tokens(self.folder / "llama", "python", evaluation["domains"]["python"]["tokens"] + 1)
         theirs = perplexity(self.folder / "llama/comparisons/dense", tokens, 32)
         self.assertAlmostEqual(dense["domains"]["python"]["perplexity"] / theirs, 1, places=4)
         expert = self.folder / "llama/experts/python"
