@@ -254,15 +254,8 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
   std::error_code status;
   fs::create_hard_link(from, to, status);
   if (!status) return;
-  const fs::path copy = beside(to);
-  fs::copy_file(from, copy, fs::copy_options::overwrite_existing, status);
-  if (status) {
-    std::error_code ignored;
-    fs::remove(copy, ignored);
-    throw input_error("{}: can't be copied to {}: {}", from.string(), to.string(), write_reason(status.value()));
-  }
-  sync_file(copy);
-  rename_over(copy, to);
+  const MappedFile source(from);
+  write_file(to, source.bytes());
 }
 
 void make_folders(const fs::path& path) {

@@ -126,6 +126,17 @@ TEST(Files, StandardInputGoesOnWhereItStands) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(Files, CopiesWhatItCantLink) {
+  test::TemporaryFolder folder;
+  const std::string bytes(3'000'000, 'x');
+  folder.write("from", bytes);
+  folder.write("to", "in the way of a link");
+  link_or_copy(folder / "from", folder / "to");
+  EXPECT_EQ(test::read(folder / "to"), bytes);
+  EXPECT_EQ(fs::hard_link_count(folder / "from"), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 2) << "nothing is left beside them";
+}
+
 TEST(Files, RemovesWholeFoldersAndFiles) {
   test::TemporaryFolder folder;
   folder.write("model/below/weights", "1");

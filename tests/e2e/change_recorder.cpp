@@ -1,7 +1,6 @@
 // Preloaded into btm by power_test.py: tells what a power cut would leave. BTM_CHANGES names a folder; each change of a
 // name below BTM_CHANGES_BELOW, and each sync, becomes a line of its file `changes`, fields between tabs, in the order
 // in which they happened. What a sync made durable is kept as BTM_CHANGES/NUMBER, the number that its line names.
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -17,24 +16,15 @@
 #include <cstring>
 #include <string>
 
-namespace {
+#include "tests/e2e/preloaded.h"
 
-template <class F>
-F* next(F*, const char* name) {
-  return reinterpret_cast<F*>(::dlsym(RTLD_NEXT, name));
-}
+namespace {
 
 #define ORIGINAL(name) static const auto original = next(&::name, #name)
 
 bool counts(const std::string& path) {
   static const char* const below = std::getenv("BTM_CHANGES_BELOW");
   return below && std::getenv("BTM_CHANGES") && path.compare(0, std::strlen(below), below) == 0;
-}
-
-std::string path_of(int descriptor) {
-  char path[PATH_MAX];
-  const ssize_t size = ::readlink(("/proc/self/fd/" + std::to_string(descriptor)).c_str(), path, sizeof path);
-  return size < 0 ? std::string() : std::string(path, static_cast<std::size_t>(size));
 }
 
 std::string absolute(const char* path) {

@@ -1,7 +1,6 @@
 // Preloaded into btm by faults_test.py: a disk that fills up, and a clock that jumps. BTM_FAULTS names a file of two
 // numbers that all processes share: how many more changes of files succeed (negative: all), and the seconds that the
 // clock of the day is off by. Only what lies below BTM_FAULTS_BELOW counts.
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,12 +11,13 @@
 
 #include <atomic>
 #include <cerrno>
-#include <climits>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "tests/e2e/preloaded.h"
 
 namespace {
 
@@ -43,12 +43,7 @@ bool counts(const char* path) {
 }
 
 bool counts(int descriptor) {
-  char link[32], path[PATH_MAX];
-  std::snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-  const ssize_t size = ::readlink(link, path, sizeof path - 1);
-  if (size < 0) return false;
-  path[size] = '\0';
-  return counts(path);
+  return counts(path_of(descriptor).c_str());
 }
 
 // Whether the disk is full for the next change of it.
@@ -61,11 +56,6 @@ bool full(Place place) {
   }
   errno = ENOSPC;
   return true;
-}
-
-template <class F>
-F* next(F*, const char* name) {
-  return reinterpret_cast<F*>(::dlsym(RTLD_NEXT, name));
 }
 
 }  // namespace
