@@ -17,6 +17,10 @@ DataCell number_cell(const Json& json, const char* key, std::string (*text)(doub
   return {text(value), value, "", false};
 }
 
+std::string full_title(const DataColumn& column) {
+  return column.group.empty() ? column.title : column.group + ", " + column.title;
+}
+
 void drop_empty_columns(DataTable& table) {
   for (std::size_t i = table.columns.size(); i-- > 0;) {
     bool used =
@@ -64,9 +68,7 @@ std::string csv_number(double value) {
 
 std::string to_csv(const DataTable& table) {
   CsvRow titles;
-  for (const DataColumn& column : table.columns) {
-    titles.push_back(column.group.empty() ? column.title : column.group + ", " + column.title);
-  }
+  for (const DataColumn& column : table.columns) titles.push_back(full_title(column));
   std::string text = csv_line(titles);
   for (const auto& row : table.rows) {
     CsvRow cells;

@@ -1,4 +1,4 @@
-// A table of the report: as HTML that can be sorted, and as CSV.
+// A table of results: as text, as HTML that can be sorted, and as CSV.
 #pragma once
 
 #include <optional>
@@ -24,11 +24,14 @@ struct DataColumn {
   bool least_is_best = false;  // see mark_best
 };
 
+std::string full_title(const DataColumn& column);  // "GROUP, TITLE"
+
 struct DataTable {
   std::string name;     // of the file, without .csv
   std::string caption;  // what a row is
   std::vector<DataColumn> columns;
   std::vector<std::vector<DataCell>> rows;
+  std::vector<std::size_t> rules = {};  // rows that a line goes before, in text
 };
 
 DataCell text_cell(const std::string& text);
@@ -38,6 +41,9 @@ DataCell number_cell(const Json& json, const char* key, std::string (*text)(doub
 void drop_empty_columns(DataTable& table);
 void mark_least(const std::vector<DataCell*>& cells);  // the least value, and those that show the same digits
 void mark_best(DataTable& table);                      // that of each column that says so
+
+// Aligned with spaces below a line of the groups, or Markdown, whose titles begin with them.
+std::string to_text(const DataTable& table, TableStyle style);
 
 std::string to_html(const DataTable& table);
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "btm/report/text_table.h"
-
 namespace btm {
 namespace {
 

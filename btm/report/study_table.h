@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "btm/report/evaluation_table.h"
+#include "btm/report/text_table.h"
 
 namespace btm {
 

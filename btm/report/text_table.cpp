@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "btm/core/progress.h"
+
 namespace btm {
 namespace {
 
@@ -80,6 +82,10 @@ std::vector<std::string> titles(const TableLayout& layout) {
 }
 
 }  // namespace
+
+TableStyle table_style(std::FILE* stream) {
+  return is_terminal(stream) ? TableStyle::terminal : TableStyle::plain;
+}
 
 int display_width(std::string_view text) {
   int width = 0;

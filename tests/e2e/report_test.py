@@ -116,7 +116,7 @@ class Report(unittest.TestCase):
         _, folder = self.report(HOSTILE)
         plots, tables = sorted(folder.glob("*.svg")), sorted(folder.glob("*.csv"))
         self.assertEqual(len(plots), 7)
-        self.assertEqual(len(tables), 10)
+        self.assertEqual(len(tables), 11)
         for path in plots:
             root = xml.parse(path).getroot()
             self.assertEqual(root.tag, SVG + "svg")
