@@ -103,7 +103,10 @@ std::vector<WeightedFolder> find_sources(const AverageArguments& options) {
 
 // --force replaces an earlier average, and nothing that may not be made again.
 void check_output(const AverageArguments& options) {
-  fs::path output = options.output;
+  const fs::path output = options.output, folder = (fs::absolute(output) / "").parent_path().parent_path();
+  if (const ForestPaths forest{folder.parent_path()}; folder == forest.experts() && fs::exists(forest.log())) {
+    throw input_error("{}: only merged experts lie in {}; choose another --output", output.string(), folder.string());
+  }
   if (!fs::exists(output) || (fs::is_directory(output) && fs::is_empty(output))) return;
   if (!options.force) throw input_error("{} is there already; choose another --output, or --force", output.string());
   require_replaceable(output, kAverageRecord, "average");

@@ -37,9 +37,8 @@ struct Prompts {
   std::vector<std::string> places;  // of each, as messages begin with it: "p.txt:3: "; empty: the command line
 };
 
-// Where in the file its prompt of that number is; the lines of a .jsonl file that are blank are none.
-std::string place_of(const std::string& file, std::size_t number) {
-  return is_json_lines(file) ? fmt::format("{}, prompt {}: ", file, number) : fmt::format("{}:{}: ", file, number);
+void warn_of_repair(const std::string& what) {
+  log_warning(what + " is not valid UTF-8; what is not was replaced by U+FFFD");
 }
 
 // The prompts of the command line, and of the file.
@@ -47,23 +46,21 @@ Prompts read_prompts(const GenerateArguments& options) {
   Prompts prompts;
   for (const std::string& prompt : options.prompts) {
     prompts.texts.push_back(prompt == "-" ? read_file(kStandardInput) : prompt);
+    if (repair_utf8(prompts.texts.back())) warn_of_repair("a prompt");
     prompts.places.emplace_back();
   }
   if (!options.file.empty()) {
     TextSettings lines;
     lines.split_documents_on = "\n";  // JSON lines are lines anyway
     TextFile file(options.file, lines);
-    std::size_t number = 0;
     for (std::string text; file.next(text);) {
-      if (text.ends_with('\r') && !is_json_lines(options.file)) text.pop_back();  // lines of Windows
+      if (text.ends_with('\r') && !file.json_lines()) text.pop_back();  // lines of Windows
       prompts.texts.push_back(text);
-      prompts.places.push_back(place_of(options.file, ++number));
+      prompts.places.push_back(fmt::format("{}:{}: ", options.file, file.record()));
     }
+    if (file.repaired() > 0) warn_of_repair(fmt::format("{}: a prompt", options.file));
   }
   if (prompts.texts.empty()) throw input_error("no prompt: give --prompt TEXT or --prompts FILE");
-  for (std::string& prompt : prompts.texts) {
-    if (repair_utf8(prompt)) log_warning("a prompt is not valid UTF-8; what is not was replaced by U+FFFD");
-  }
   return prompts;
 }
 

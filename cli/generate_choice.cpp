@@ -1,7 +1,6 @@
 #include "cli/generate_choice.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
@@ -55,7 +54,14 @@ Member parse_average(const std::string& text, const std::vector<Member>& models,
   return average_member("average", members, weights);
 }
 
-// The k experts of largest prior; a uniform one says nothing, so there the posterior after the prompts chooses.
+MixtureWeights weights_of(const Forest& forest, const std::vector<Member>& members,
+                          const GenerateChoiceOptions& options) {
+  return weights_for(forest, members, options.mixture.prior(), options.mixture.sample(),
+                     scoring_place(forest, options.threads), options.quiet);
+}
+
+// The k experts of largest prior, weighed anew among themselves as in the results table; a uniform one says nothing, so
+// there the posterior after the prompts chooses.
 void keep_top_experts(GenerateChoice& choice, const Forest& forest, const GenerateChoiceOptions& options,
                       const std::vector<std::string>& prompts) {
   std::vector<double> chance = choice.weights.prior;
@@ -67,15 +73,9 @@ void keep_top_experts(GenerateChoice& choice, const Forest& forest, const Genera
     chance = text_posterior(forest, choice.members, choice.tokenizer, text, settings).posterior;
   }
   std::vector<Member> members;
-  std::vector<double> prior;
-  for (int j : largest(chance, options.top_experts)) {
-    members.push_back(choice.members[static_cast<std::size_t>(j)]);
-    prior.push_back(choice.weights.prior[static_cast<std::size_t>(j)]);
-  }
-  double sum = std::accumulate(prior.begin(), prior.end(), 0.0);
-  for (double& p : prior) p = sum > 0 ? p / sum : 1.0 / static_cast<double>(prior.size());
+  for (int j : largest(chance, options.top_experts)) members.push_back(choice.members[static_cast<std::size_t>(j)]);
   choice.members = std::move(members);
-  choice.weights.prior = std::move(prior);
+  choice.weights = weights_of(forest, choice.members, options);
 }
 
 GenerateChoice choose_ensemble(const Forest& forest, const GenerateChoiceOptions& options,
@@ -86,13 +86,11 @@ GenerateChoice choose_ensemble(const Forest& forest, const GenerateChoiceOptions
     if (!forest.seed) throw input_error("{} has no seed", forest.paths.root.string());
     choice.members.push_back(*seed_member(forest));
   }
-  const PriorSettings prior = options.mixture.prior();
-  if (prior.posterior == PriorKind::updating) {
+  if (options.mixture.prior().posterior == PriorKind::updating) {
     throw input_error(
         "--prior updating is carried on along a text that is there: it is for btm posterior and evaluate");
   }
-  choice.weights = weights_for(forest, choice.members, prior, options.mixture.sample(),
-                               scoring_place(forest, options.threads), options.quiet);
+  choice.weights = weights_of(forest, choice.members, options);
   if (options.top_experts < 0) throw input_error("--top-experts is {}, but can't be negative", options.top_experts);
   if (options.top_experts > 0) keep_top_experts(choice, forest, options, prompts);
   choice.weights.drop_below = options.drop_below;

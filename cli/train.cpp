@@ -3,6 +3,7 @@
 #include <array>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -125,11 +126,15 @@ void remove_unbegun(const fs::path& run) {
 }
 
 TrainingResult train_prepared(const Ranks& ranks, const TrainArguments& options, const fs::path& run) {
+  const bool starts_new = !options.output.empty() && ranks.is_first();
   try {
     const auto busy = options.wait ? FileLock::Busy::wait : FileLock::Busy::refuse;
     return run_training(run, {options.quiet, busy, options.threads}, ranks);
   } catch (const Error& e) {
-    if (!options.output.empty() && e.cause() == Cause::input && ranks.is_first()) remove_unbegun(run);
+    if (starts_new && e.cause() == Cause::input) remove_unbegun(run);
+    throw;
+  } catch (const std::bad_alloc&) {
+    if (starts_new) remove_unbegun(run);
     throw;
   }
 }

@@ -94,7 +94,7 @@ bool TextFile::next(std::string& text) {
 bool TextFile::next_line(std::string& text) {
   std::string_view line;
   while (records_.until("\n", line)) {
-    ++line_;
+    ++record_;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     if (find_invalid_utf8(line) != std::string_view::npos) {
       repaired_line_ = line;
@@ -103,7 +103,7 @@ bool TextFile::next_line(std::string& text) {
       ++repaired_;
     }
     if (std::string problem = json_line_text(line, field_, text); !problem.empty()) {
-      throw input_error("{}:{}: {}", records_.name(), line_, problem);
+      throw input_error("{}:{}: {}", records_.name(), record_, problem);
     }
     return true;
   }
@@ -120,6 +120,7 @@ bool TextFile::next_plain(std::string& text) {
   } else if (!(kind_ == Kind::delimited ? records_.until(delimiter_, record) : records_.rest(record))) {
     return false;
   }
+  ++record_;
   text = record;
   if (repair_utf8(text)) ++repaired_;
   return true;

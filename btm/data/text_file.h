@@ -45,6 +45,8 @@ class TextFile {
   // packing, broken JSON, a JSON line without the field; a document of more than 1 GiB.
   bool next(std::string& text);
 
+  bool json_lines() const { return kind_ == Kind::json_lines; }
+  std::int64_t record() const { return record_; }  // number of the last document's; of JSON lines blank ones count, too
   std::int64_t repaired() const { return repaired_; }            // documents in which bytes were replaced by U+FFFD
   std::int64_t position() const { return records_.position(); }  // bytes of the file read so far
 
@@ -55,7 +57,7 @@ class TextFile {
   RecordReader records_;
   std::string delimiter_, field_, repaired_line_;
   Kind kind_ = Kind::whole;
-  std::int64_t line_ = 0, repaired_ = 0;
+  std::int64_t record_ = 0, repaired_ = 0;
 };
 
 }  // namespace btm

@@ -172,6 +172,7 @@ Member weighted_average(const std::string& name, std::span<const Member> experts
     members.push_back(*seed);
     all.push_back(weights.seed);
   }
+  drop_small(all);
   return average_member(name, members, all);
 }
 

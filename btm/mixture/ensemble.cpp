@@ -59,11 +59,8 @@ void Ensemble::for_each_expert(Work&& work) {
 Ensemble::Ensemble(const std::vector<Member>& members, const MixtureWeights& weights, const EnsembleOptions& options)
     : settings_(weights), team_(std::clamp(options.threads, 1, std::max(1, static_cast<int>(members.size())))) {
   check_prior(weights.prior, members.size());
-  std::int64_t beside = 0;
-  for (const Member& member : members) {
-    beside += add(member, options);
-    if (options.memory > 0 && beside > options.memory) throw too_little_memory(beside, options.memory);
-  }
+  const std::int64_t beside = bytes_beside(members, options);
+  for (const Member& member : members) add(member, options);
   for (int i = 0; i < options.sequences; ++i) {
     states_.push_back({Posterior(weights), Buffer(static_cast<std::size_t>(vocab_)), 0});
   }
@@ -78,8 +75,23 @@ Ensemble::Ensemble(const std::vector<Member>& members, const MixtureWeights& wei
   });
 }
 
-// Gives the bytes that it takes beside its weights.
-std::int64_t Ensemble::add(const Member& member, const EnsembleOptions& options) {
+// What the experts take beside their weights. Refuses a limit that leaves no room for one of them a thread, before any
+// is read.
+std::int64_t Ensemble::bytes_beside(const std::vector<Member>& members, const EnsembleOptions& options) const {
+  std::int64_t beside = 0, largest = 0;
+  for (const Member& member : members) {
+    const ModelConfig config = load_config(member.sources.front().folder);
+    const std::int64_t logits = std::int64_t{options.sequences} * config.vocab_size;
+    beside += static_cast<std::int64_t>(Decoder::bytes(config, options.sequences) +
+                                        static_cast<std::size_t>(logits) * sizeof(float));
+    largest = std::max(largest, parameter_count(config) * static_cast<std::int64_t>(sizeof(float)));
+  }
+  const std::int64_t least = beside + team_.size() * largest;
+  if (options.memory > 0 && least > options.memory) throw too_little_memory(least, options.memory);
+  return beside;
+}
+
+void Ensemble::add(const Member& member, const EnsembleOptions& options) {
   auto model = std::make_unique<Model>(load_member(member));
   const ModelConfig& config = model->config;
   context_ = context_ == 0 ? config.context : std::min(context_, config.context);
@@ -91,10 +103,8 @@ std::int64_t Ensemble::add(const Member& member, const EnsembleOptions& options)
   // Its weights were read to be checked; with a limit it is not known yet whether they may stay.
   if (options.memory > 0) model->parameters.drop_pages();
   const auto logits = static_cast<std::size_t>(options.sequences) * static_cast<std::size_t>(vocab_);
-  const std::size_t beside = Decoder::bytes(config, options.sequences) + logits * sizeof(float);
   experts_.push_back(
       {member.name, std::move(model), narrow_format(options.precision, member), nullptr, {}, Buffer(logits)});
-  return static_cast<std::int64_t>(beside);
 }
 
 // The experts of largest prior stay in memory as long as there is room for them and for one more on each thread.

@@ -83,7 +83,8 @@ class Ensemble {
     int length = 0;
   };
 
-  std::int64_t add(const Member& member, const EnsembleOptions& options);
+  std::int64_t bytes_beside(const std::vector<Member>& members, const EnsembleOptions& options) const;
+  void add(const Member& member, const EnsembleOptions& options);
   void choose_resident(std::int64_t room, std::int64_t limit);
   template <class Work>
   void for_each_expert(Work&& work);

@@ -139,7 +139,7 @@ class Table {
     for (const DomainTexts& texts : evaluation_.texts) {
       members.push_back(form.generalist == Generalist::seed
                             ? *seed_
-                            : average_member("average", evaluation_.experts, dev_shares(evaluation_, texts)));
+                            : weighted_average("average", evaluation_.experts, {}, {dev_shares(evaluation_, texts)}));
     }
     std::vector<ScoringTask> tasks;
     for (std::size_t i = 0; i < members.size(); ++i) {
@@ -237,6 +237,8 @@ void check_evaluation(const EvaluateSettings& settings) {
     throw input_error("tokens_per_domain is {}, but must be at least 1", settings.tokens_per_domain);
   if (settings.dev_sequences < 1)
     throw input_error("dev_sequences is {}, but must be at least 1", settings.dev_sequences);
+  if (settings.average_budget < 1)
+    throw input_error("average_budget is {}, but must be at least 1", settings.average_budget);
   check_forgetting(settings.weights.forgetting.value_or(1));
 }
 

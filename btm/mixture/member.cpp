@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <numeric>
 
 #include "btm/core/error.h"
 #include "btm/core/hash.h"
-#include "btm/mixture/prior.h"
 #include "btm/model/checkpoint.h"
 
 namespace btm {
@@ -29,16 +29,16 @@ std::optional<Member> seed_member(const Forest& forest) {
 }
 
 Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights) {
-  std::vector<double> kept(weights.begin(), weights.end());
-  drop_small(kept);
-  const double sum = std::accumulate(kept.begin(), kept.end(), 0.0);
-  if (!(sum > 0)) throw input_error("{}: its weights sum to {}; at least one must be more than 0", name, sum);
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  if (!(sum > 0) || !std::isfinite(sum))
+    throw input_error("{}: its weights sum to {}, where a finite number over 0 is needed", name, sum);
   Member average{name, {}, {}};
   std::string identity = "average";
   for (std::size_t j = 0; j < members.size(); ++j) {
-    if (kept[j] == 0) continue;
-    average.sources.push_back({members[j].sources.front().folder, kept[j] / sum, members[j].name, members[j].identity});
-    identity += fmt::format("\n{} {}", members[j].identity, kept[j] / sum);
+    if (weights[j] == 0) continue;
+    average.sources.push_back(
+        {members[j].sources.front().folder, weights[j] / sum, members[j].name, members[j].identity});
+    identity += fmt::format("\n{} {}", members[j].identity, weights[j] / sum);
     average.identity = members[j].identity;
   }
   if (average.sources.size() > 1) average.identity = sha256_hex(identity);

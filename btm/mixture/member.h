@@ -25,7 +25,7 @@ Member single_member(const std::string& name, const std::filesystem::path& folde
 std::vector<Member> expert_members(const Forest& forest);
 std::optional<Member> seed_member(const Forest& forest);
 
-// Small weights are dropped (drop_small in prior.h), the others normalised.
+// Weights are normalised, members of weight 0 left out. Throws Error(input): a sum that is not finite and over 0.
 Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights);
 
 // A single folder is mapped (see map_model), of an average one source after the other: the memory of the result, once

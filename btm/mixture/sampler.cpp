@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "btm/core/error.h"
@@ -12,24 +13,28 @@ namespace btm {
 
 namespace {
 
-void penalise(std::vector<float>& logits, std::span<const TokenId> history, float penalty) {
+// In double, and cut to what a float holds: no penalty makes a logit infinite.
+void penalise(std::vector<float>& logits, std::span<const TokenId> history, double penalty) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
   std::vector<bool> seen(logits.size());
   for (TokenId token : history) {
     auto i = static_cast<std::size_t>(token);
     if (i >= seen.size() || seen[i]) continue;
     seen[i] = true;
-    logits[i] = logits[i] < 0 ? logits[i] * penalty : logits[i] / penalty;
+    const double logit = logits[i];
+    logits[i] = static_cast<float>(std::clamp(logit < 0 ? logit * penalty : logit / penalty, -kLargest, kLargest));
   }
 }
 
 // The filters below take probabilities away; what is left need not sum to 1.
 
-void keep_top_k(std::vector<float>& p, int k) {
+// By the scores: a high temperature makes equal probabilities of unequal ones.
+void keep_top_k(std::vector<float>& p, const std::vector<float>& scores, int k) {
   if (static_cast<std::size_t>(k) >= p.size()) return;
-  std::vector<float> order = p;
+  std::vector<float> order = scores;
   std::nth_element(order.begin(), order.begin() + (k - 1), order.end(), std::greater<>());
   const float least = order[static_cast<std::size_t>(k - 1)];
-  for (float& x : p) x = x < least ? 0 : x;
+  for (std::size_t i = 0; i < p.size(); ++i) p[i] = scores[i] < least ? 0 : p[i];
 }
 
 double sum_of(const std::vector<float>& p) {
@@ -78,7 +83,7 @@ std::vector<float> sampling_probabilities(std::span<const float> logits, std::sp
   if (std::ranges::any_of(scores, [](float score) { return std::isnan(score); })) {
     throw input_error("the model gives logits that are not numbers: its weights are damaged");
   }
-  if (settings.repetition_penalty != 1) penalise(scores, history, static_cast<float>(settings.repetition_penalty));
+  if (settings.repetition_penalty != 1) penalise(scores, history, settings.repetition_penalty);
   std::vector<float> p(scores.size());
   if (settings.temperature == 0) {
     p[static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin())] = 1;
@@ -86,7 +91,7 @@ std::vector<float> sampling_probabilities(std::span<const float> logits, std::sp
   }
   softmax(static_cast<int>(p.size()), scores.data(), static_cast<float>(std::min(1 / settings.temperature, 1e30)),
           p.data());
-  if (settings.top_k > 0) keep_top_k(p, settings.top_k);
+  if (settings.top_k > 0) keep_top_k(p, scores, settings.top_k);
   if (settings.top_p < 1) keep_top_p(p, settings.top_p);
   if (settings.min_p > 0) keep_min_p(p, settings.min_p);
   const auto factor = static_cast<float>(1 / sum_of(p));

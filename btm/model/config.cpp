@@ -56,6 +56,7 @@ ModelConfig resolve(ModelConfig c) {
     int third = (8 * c.width + 2) / 3;
     c.hidden = llama ? (third + kHiddenMultiple - 1) / kHiddenMultiple * kHiddenMultiple : 4 * c.width;
   }
+  if (!llama) c.rope_theta = ModelConfig{}.rope_theta;  // it has no rotary positions, and its config.json no such key
   if (!c.tied_embeddings) c.tied_embeddings = !llama;
   return c;
 }

@@ -8,16 +8,25 @@ MatrixView linear_view(const LinearOffsets& l, const float* parameters) {
   return {parameters + l.weight, l.op == Op::none ? l.out : l.in, l.op};
 }
 
+namespace {
+
+// What is packed is for blocks of rows. The same rows give the same bytes with packed weights and without.
+bool multiplies_packed(const Weights& weights, int rows) {
+  return weights.packed && !takes_few_rows(rows, Op::none, weights.operands);
+}
+
+}  // namespace
+
 void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, OperandView x, float* y) {
   if (weights.narrow) return weights.narrow->at(l.weight).multiply(rows, x.as<float>(), y);
-  if (weights.packed) {
+  if (multiplies_packed(weights, rows)) {
     return gemm_packed(rows, l.out, l.in, 1, {x, l.in}, weights.packed->forward(l), y, l.out, weights.operands);
   }
   gemm(rows, l.out, l.in, 1, {x, l.in}, linear_view(l, weights.parameters), 0, y, l.out, weights.operands);
 }
 
 void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, OperandView dy, float* dx) {
-  if (weights.packed) {
+  if (multiplies_packed(weights, rows)) {
     return gemm_packed(rows, l.in, l.out, 1, {dy, l.out}, weights.packed->backward(l), dx, l.in, weights.operands);
   }
   gemm(rows, l.in, l.out, 1, {dy, l.out}, turned(linear_view(l, weights.parameters)), 0, dx, l.in, weights.operands);

@@ -1,6 +1,8 @@
 #include "btm/train/job.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <set>
 #include <string_view>
 
@@ -64,16 +66,19 @@ void check_training(const TrainingSettings& s, const std::string& where) {
   auto check = [&where](const char* key, auto value, bool holds, const char* expected) {
     if (!holds) throw input_error("{}.{} is {}, expected {}", where, key, value, expected);
   };
+  // An update computes with floats: none of these may become 0 or infinite.
+  auto is_float = [](double value) { return std::isnormal(static_cast<float>(value)); };
   check("batch_tokens", s.batch_tokens, s.batch_tokens > 0, "at least 1");
-  check("learning_rate", s.learning_rate, s.learning_rate > 0, "more than 0");
+  check("learning_rate", s.learning_rate, s.learning_rate > 0 && is_float(s.learning_rate), "more than 0, and a float");
   check("final_learning_rate", s.final_learning_rate, s.final_learning_rate >= 0 && s.final_learning_rate <= 1,
         "a share of the peak, from 0 to 1");
   check("warmup", s.warmup, s.warmup >= 0 && s.warmup <= 1, "a share of all updates, from 0 to 1");
   check("power", s.power, s.power > 0, "more than 0");
-  check("weight_decay", s.weight_decay, s.weight_decay >= 0, "0 or more");
+  check("weight_decay", s.weight_decay, s.weight_decay == 0 || (s.weight_decay > 0 && is_float(s.weight_decay)),
+        "0 or more, and a float");
   check("beta1", s.beta1, s.beta1 >= 0 && s.beta1 < 1, "from 0 to below 1");
   check("beta2", s.beta2, s.beta2 >= 0 && s.beta2 < 1, "from 0 to below 1");
-  check("epsilon", s.epsilon, s.epsilon > 0, "more than 0");
+  check("epsilon", s.epsilon, s.epsilon > 0 && is_float(s.epsilon), "more than 0, and a float");
   check("clip", s.clip, s.clip >= 0, "0 (none) or more");
   check("dev_every", s.dev_every, s.dev_every >= 0, "0 (chosen) or more");
   check("dev_tokens", s.dev_tokens, s.dev_tokens > 0, "at least 1");
@@ -96,6 +101,10 @@ void check_updates(std::int64_t tokens, const TrainingSettings& training, int co
   if (training.batch_tokens < context) {
     throw input_error("{}training.batch_tokens is {}, less than one sequence of {} tokens (model.context); raise it",
                       where, training.batch_tokens, context);
+  }
+  if (training.batch_tokens / context > std::numeric_limits<int>::max()) {
+    throw input_error("{}training.batch_tokens is {}: {} sequences of {} (model.context) are too many for one update",
+                      where, training.batch_tokens, training.batch_tokens / context, context);
   }
   if (tokens < training.batch_tokens / context * context) {
     throw input_error("{}tokens is {}, less than one update of {} (training.batch_tokens); raise it or lower the batch",

@@ -12,6 +12,7 @@
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
+#include "btm/model/dtype.h"
 #include "btm/train/batch_source.h"
 #include "btm/train/dev_loss.h"
 #include "btm/train/endpoints.h"
@@ -60,6 +61,7 @@ class Training {
   void begin_checkpoint();
   void end_checkpoint();
   Error checkpoint_error(const Error& e) const;
+  Error diverged(const std::string& what) const;
   void stop_if_asked(bool asked);
   void check_ranks_agree() const;
   TrainingResult finish();
@@ -195,10 +197,8 @@ void Training::update() {
   UpdateReport done =
       learner_->learn(batches_.inputs(), batches_.targets(), batches_.domains(), state_.update, before_change);
   if (!std::isfinite(done.loss) || !std::isfinite(done.gradient_norm)) {
-    throw input_error(
-        "{}: the loss is not finite at update {} of {} (loss {}, gradient norm {}); lower "
-        "training.learning_rate (now {}) or raise training.warmup",
-        run_.string(), state_.update + 1, updates_, done.loss, done.gradient_norm, job_.training.learning_rate);
+    throw diverged(fmt::format("the loss is not finite at update {} of {} (loss {}, gradient norm {})",
+                               state_.update + 1, updates_, done.loss, done.gradient_norm));
   }
   double seconds = seconds_since(begin);
   ++state_.update;
@@ -207,6 +207,11 @@ void Training::update() {
   if (!report()) return;
   bool due = seconds_since(last_checkpoint_) >= 60 * job_.training.checkpoint_minutes;
   if (due && state_.update < updates_) begin_checkpoint();
+}
+
+Error Training::diverged(const std::string& what) const {
+  return input_error("{}: {}; lower training.learning_rate (now {}) or raise training.warmup", run_.string(), what,
+                     job_.training.learning_rate);
 }
 
 // The update that waits for it, with its dev loss if one is due. False: interrupted before that was measured.
@@ -219,6 +224,8 @@ bool Training::report() {
     };
     dev_loss = dev_.measure(abreast, score, interrupted);
     if (!dev_loss) return false;
+    if (!std::isfinite(*dev_loss))
+      throw diverged(fmt::format("the dev loss is not finite after update {} of {}", state_.update, updates_));
     dev_loss_ = *dev_loss;
   }
   const auto [done, seconds] = state_.unreported.front();
@@ -294,6 +301,8 @@ void Training::stop_if_asked(bool asked) {
 
 TrainingResult Training::finish() {
   learner_->to_host();
+  if (!all_finite(model_.parameters.span()))
+    throw diverged(fmt::format("weights are not finite after update {} of {}", state_.update, updates_));
   check_ranks_agree();
   if (!ranks_.is_first()) return {};
   metrics_->flush();

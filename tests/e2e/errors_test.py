@@ -3,6 +3,7 @@ import gzip
 import json
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import unittest
@@ -308,6 +309,18 @@ class Errors(ForestCase):
         self.refused("generate", self.forest, "--prompt", "a", "--prior", "updating", says=["--prior updating", "btm posterior"])
         self.refused("average", "--forest", self.forest, "--weights", "uniform", "--top-k", "1", "--output", self.folder / "mean",
                      says=["uniform", "--top-k"])
+
+    def test_a_new_run_without_enough_memory_leaves_nothing(self):
+        btm("grow", self.plan, "--set", "cycles=[]", "--set", "compare=[]")
+        run = self.folder / "run"
+        command = [BTM, "train", "--output", run, "--tokenizer", self.forest / "tokenizer", "--tokens-from",
+                   self.forest / "tokens/cpp", "--tokens", "10k", "--quiet", "--set", "model.width=4194304", "--set", "model.heads=2"]
+        limit = 8 << 30
+        done = subprocess.run(command, capture_output=True, text=True,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("memory", done.stderr)
+        self.assertFalse(run.exists())
 
     # ---- the disk
 

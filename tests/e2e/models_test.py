@@ -157,7 +157,10 @@ class Models(ForestCase):
             (["generate", self.forest, "--prompt", "x", "--memory", "1k"], "--memory"),
             (["generate", self.forest, "--prompt", "x", "--drop-below", "2"], "drop_below"),
             (["generate", self.forest, "--prompt", "x", "--average", "python=0"], "average: its weights sum to 0"),
+            (["generate", self.forest, "--prompt", "x", "--average", "python=1e308,cpp=1e308"], "its weights sum to inf"),
             (["generate", self.forest, "--prompt", "x", "--average", ""], "--average: must not be empty"),
+            (["evaluate", self.forest, "--average-budget", "0"], "average_budget is 0"),
+            (["average", "--forest", self.forest, "cpp", "--output", self.forest / "experts/x"], "only merged experts lie in"),
             (["report", self.forest, "--html", ""], "--html: must not be empty"),
             (["average", "--forest", self.forest, "--weights", "fited", "--output", self.folder / "o"], "did you mean fitted"),
             (["average", "--forest", self.forest, "--weights", "em", "--output", self.folder / "o"], "--domain"),
@@ -176,15 +179,21 @@ class Models(ForestCase):
         lines, json_lines = self.folder / "p.txt", self.folder / "p.jsonl"
         lines.write_text("x\n\ny\n")
         json_lines.write_text('{"text": "x"}\n\n{"text": "' + "word " * 99 + '"}\n')
+        other_name = self.folder / "p.json"  # known by its first line
+        other_name.write_text('{"text": "x\\r"}\n\n{"text": ""}\n')
         for words, says in (
+            (["--prompts", other_name], "p.json:3: the prompt is empty"),
             (["--prompts", lines], "p.txt:2: the prompt is empty"),
-            (["--prompts", json_lines], "p.jsonl, prompt 2: the prompt has"),
+            (["--prompts", json_lines], "p.jsonl:3: the prompt has"),
             (["--prompt", "x", "--tokens", "0"], "tokens is 0"),
         ):
             with self.subTest(words=words):
                 done = btm("generate", self.forest, *words, code=2)
                 self.assertIn(says, done.stderr)
                 self.assertEqual(done.stdout, "")
+        lines.write_bytes(b"caf\xe9\nok\n")
+        done = btm("generate", self.forest, "--prompts", lines, "--tokens", "1")
+        self.assertIn("p.txt: a prompt is not valid UTF-8", done.stderr)
         tokenizer = self.forest / "experts/cpp/tokenizer.json"
         tokenizer.unlink()  # it may share its bytes with others by a hard link
         tokenizer.write_text("bad")

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/mixture/average_weights.h"
 
 namespace btm {
 namespace {
@@ -16,9 +17,17 @@ std::vector<Member> members_named(const std::vector<std::string>& names) {
   return members;
 }
 
-TEST(AverageMember, LeavesOutSmallWeightsAndNormalisesTheRest) {
+TEST(AverageMember, NormalisesWeights) {
+  const Member average = average_member("mean", members_named({"a", "b", "c"}), std::vector<double>{4, 0, 0.001});
+  ASSERT_EQ(average.sources.size(), 2u);
+  EXPECT_EQ(average.sources[1].name, "c");
+  EXPECT_DOUBLE_EQ(average.sources[0].weight, 4 / 4.001);
+  EXPECT_DOUBLE_EQ(average.sources[1].weight, 0.001 / 4.001);
+}
+
+TEST(WeightedAverage, LeavesOutSmallWeightsAndNormalisesTheRest) {
   const std::vector<Member> members = members_named({"a", "b", "c"});
-  const Member average = average_member("mean", members, std::vector<double>{0.6, 0.3999, 0.0001});
+  const Member average = weighted_average("mean", members, {}, {{0.6, 0.3999, 0.0001}});
   EXPECT_EQ(average.name, "mean");
   ASSERT_EQ(average.sources.size(), 2u);
   EXPECT_EQ(average.sources[0].name, "a");
@@ -31,12 +40,13 @@ TEST(AverageMember, LeavesOutSmallWeightsAndNormalisesTheRest) {
 
 TEST(AverageMember, OfOneIsThatOne) {
   const std::vector<Member> members = members_named({"a", "b", "c"});
-  const Member average = average_member("mean", members, std::vector<double>{0.0005, 0.9995, 0});
+  const Member average = average_member("mean", members, std::vector<double>{0, 0.9995, 0});
   ASSERT_EQ(average.sources.size(), 1u);
   EXPECT_EQ(average.sources[0].name, "b");
   EXPECT_EQ(average.sources[0].weight, 1);
   EXPECT_EQ(average.identity, members[1].identity) << "its scores are the expert's";
   EXPECT_THROW(average_member("mean", members, std::vector<double>{0, 0, 0}), Error);
+  EXPECT_THROW(average_member("mean", members, std::vector<double>{1e308, 1e308, 0}), Error);
 }
 
 TEST(AverageMember, IsKnownByWhatItIsMadeOf) {

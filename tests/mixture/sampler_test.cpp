@@ -36,6 +36,23 @@ TEST(Sampler, KeepsEqualsOfTopKAndTheFirstOfTopP) {
   EXPECT_EQ(thirds[3], 0);
 }
 
+TEST(Sampler, KeepsTheLikeliestAtAnyTemperature) {
+  for (const double temperature : {1e-300, 1.0, 1e9, 1e300}) {
+    EXPECT_EQ(sampling_probabilities(std::vector<float>{0, 2, 1}, {}, {temperature, 1, 1, 0, 1, 1}),
+              (std::vector<float>{0, 1, 0}))
+        << temperature;
+  }
+}
+
+TEST(Sampler, TakesAnyPenalty) {
+  const std::vector<float> logits{2, -3, 1};
+  const std::vector<TokenId> history{0, 1};
+  for (const double least : {1e-40, 1e-300}) {
+    EXPECT_EQ(sampling_probabilities(logits, history, {1, 0, 1, 0, least, 1})[0], 1) << least;
+    EXPECT_EQ(sampling_probabilities(logits, history, {1, 0, 1, 0, 1 / least, 1})[1], 0) << least;
+  }
+}
+
 TEST(Sampler, DrawsInProportion) {
   Sampler sampler({1, 0, 1, 0, 1, 3});
   std::vector<float> logits{std::log(0.5f), std::log(0.3f), std::log(0.2f)};

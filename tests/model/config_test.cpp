@@ -88,6 +88,12 @@ TEST(ForwardFlops, AreTwicePerMatrixElementAndCausal) {
   EXPECT_DOUBLE_EQ(forward_flops_per_token(c), 2.0 * (2 * block + 500 * 96) + 2.0 * 2 * 40 * 96);
 }
 
+TEST(Config, HasNoRotaryPositionsInGpt2) {
+  ModelConfig c = small(Architecture::gpt2);
+  c.rope_theta = 500000;
+  EXPECT_EQ(settings_json(resolve(c)), settings_json(resolve(small(Architecture::gpt2))));
+}
+
 TEST(HuggingFaceConfig, ComesBackAsWritten) {
   for (Architecture architecture : {Architecture::gpt2, Architecture::llama}) {
     for (bool tied : {false, true}) {

@@ -208,6 +208,37 @@ TEST(Trainer, SaysWhenTheLossIsNotFinite) {
   EXPECT_EQ(load_status(folder / "run")->state, "failed");
 }
 
+// What the last update does is seen by no other.
+TEST(Trainer, SaysWhenTheLastUpdateLeftNothingThatIsFinite) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.tokens = 64;
+  job.training.learning_rate = 1e12;  // weights that are finite, of which nothing else is
+  expect_refused(folder / "run", job, "dev loss is not finite after update 1 of 1; lower training.learning_rate");
+  EXPECT_EQ(load_status(folder / "run")->state, "failed");
+  EXPECT_EQ(read_file(folder / "run/metrics.jsonl"), "");
+}
+
+// Where a pass ends in so few rows that products of their own take them (few_rows.h), too.
+TEST(Trainer, GivesTheSameBytesWithRecomputation) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.training.precision = Precision::fp32;
+  for (const int sequences : {1, 4, 257}) {
+    job.model.context = sequences == 257 ? 1 : 8;
+    job.training.batch_tokens = sequences * job.model.context;
+    job.tokens = 2 * job.training.batch_tokens;
+    std::vector<std::string> weights;
+    for (const bool recompute : {false, true}) {
+      job.training.recompute = recompute;
+      const fs::path run = folder / fmt::format("{} {}", sequences, recompute);
+      test::train(run, job);
+      weights.push_back(read_file(run / "model/model.safetensors"));
+    }
+    EXPECT_TRUE(weights[0] == weights[1]) << sequences;
+  }
+}
+
 TEST(Trainer, OneAtATime) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);

@@ -43,9 +43,13 @@ const GemmKernel* fastest_kernel(Operands operands) {
   return operands == Operands::int16 ? int16 : &fp32_kernel();
 }
 
+bool takes_few_rows(int m, Op a, Operands operands) {
+  return operands == Operands::fp32 && m <= kFewRows && a == Op::none;
+}
+
 void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
           Operands operands) {
-  if (operands == Operands::fp32 && m <= kFewRows && a.op == Op::none) {
+  if (takes_few_rows(m, a.op, operands)) {
     return few_rows_gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
   }
   if (const GemmKernel* kernel = fastest_kernel(operands)) {
