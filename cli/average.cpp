@@ -11,6 +11,7 @@
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/comparisons.h"
+#include "btm/forest/output_place.h"
 #include "btm/mixture/average_weights.h"
 #include "btm/mixture/domain_sample.h"
 #include "btm/plan/branch.h"
@@ -103,10 +104,8 @@ std::vector<WeightedFolder> find_sources(const AverageArguments& options) {
 
 // --force replaces an earlier average, and nothing that may not be made again.
 void check_output(const AverageArguments& options) {
-  const fs::path output = options.output, folder = (fs::absolute(output) / "").parent_path().parent_path();
-  if (const ForestPaths forest{folder.parent_path()}; folder == forest.experts() && fs::exists(forest.log())) {
-    throw input_error("{}: only merged experts lie in {}; choose another --output", output.string(), folder.string());
-  }
+  const fs::path output = options.output;
+  check_output_place(output);
   if (!fs::exists(output) || (fs::is_directory(output) && fs::is_empty(output))) return;
   if (!options.force) throw input_error("{} is there already; choose another --output, or --force", output.string());
   require_replaceable(output, kAverageRecord, "average");

@@ -6,6 +6,7 @@
 #include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/forest/forest.h"
+#include "btm/forest/output_place.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/scoring_place.h"
 #include "cli/command.h"
@@ -45,6 +46,7 @@ void run_branch(const BranchArguments& options) {
   }
   std::vector<Parent> parents =
       branch_parents(settings, forest, candidates, options.domain, scoring_place(forest, usable_cores()));
+  check_output_place(options.output, "runs");
   std::filesystem::path folder = branch_weights(parents, forest.paths, options.output);
   Json json = {{"weights", folder.string()}, {"parents", settings_json(parents)}};
   if (options.json) {

@@ -42,7 +42,7 @@ Planned read_plan(const Forest& forest) {
     planned.domains = evaluation_domains(forest);
     return planned;
   }
-  Plan plan = load_plan(forest.paths.plan(), {});
+  Plan plan = load_recorded_plan(forest.paths);
   planned.settings = plan.evaluate;
   planned.domains = evaluation_domains(plan, forest.paths);
   return planned;

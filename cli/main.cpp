@@ -12,6 +12,7 @@
 #include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
+#include "btm/core/settings.h"
 #include "btm/version.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -82,6 +83,9 @@ int main(int argc, char** argv) {
     return static_cast<int>(e.cause());
   } catch (const std::bad_alloc&) {
     btm::print_stderr("btm: not enough memory; choose a smaller model, batch or number of workers\n");
+    return static_cast<int>(btm::Cause::input);
+  } catch (const btm::Json::type_error&) {  // names come from the command line or the disk as bytes
+    btm::print_stderr("btm: a name or a path is not valid UTF-8, which JSON files can't hold; rename it\n");
     return static_cast<int>(btm::Cause::input);
   } catch (const std::exception& e) {  // of a library: only the first line is for people, the rest is a backtrace
     std::string message = e.what();

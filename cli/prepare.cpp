@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "btm/core/log.h"
+#include "btm/forest/output_place.h"
 #include "cli/command.h"
 
 namespace btm {
@@ -48,6 +49,7 @@ void print_report(const DomainReport& report, const std::string& folder) {
 
 void prepare(PrepareArguments options) {
   namespace fs = std::filesystem;
+  check_output_place(options.output, "tokens");
   const fs::path folder = fs::path(options.output) / "";  // so that "tokens/bible" and "tokens/bible/" are the same
   if (options.name.empty()) options.name = folder.parent_path().filename().string();
   options.text.split_documents_on = unescape(options.text.split_documents_on);

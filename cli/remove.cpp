@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 
+#include "btm/core/cores.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/data/file_list.h"
 #include "btm/forest/lineage.h"
+#include "btm/plan/corpus.h"
 #include "btm/plan/published.h"
 #include "cli/command.h"
 #include "cli/grow_options.h"
@@ -107,6 +109,14 @@ void check_retraining(const Plan& plan, Forest forest, const RemoveArguments& op
   }
 }
 
+// Text that the others were trained on and that has changed, or can't be read: `grow` would find it when all is gone.
+void prepare_text(const Plan& plan, Forest forest, const std::vector<std::string>& names) {
+  std::erase_if(forest.experts,
+                [&names](const ExpertInfo& info) { return std::ranges::find(names, info.name) != names.end(); });
+  ensure_tokens(plan, forest.paths, Tokenizer::load(forest.paths.tokenizer()), domains_in_use(forest), Neighbours({}),
+                usable_cores());
+}
+
 void run_remove(const RemoveArguments& options) {
   const bool all = options.choice() != Descendants::keep;
   ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
@@ -116,7 +126,8 @@ void run_remove(const RemoveArguments& options) {
   std::vector<Tainted> tainted = tainted_by(forest, options.expert);
   std::optional<Plan> plan;  // as it was grown last, now without the expert
   if (options.retrain) {
-    plan = load_plan(paths.plan(), {"forest=" + paths.root.string()});
+    plan = load_plan(paths.plan(), {});
+    set_forest(*plan, paths.root.string());
     check_retraining(*plan, forest, options, names);
   }
   if (!options.json) print_tainted(options, forest, tainted);
@@ -124,6 +135,7 @@ void run_remove(const RemoveArguments& options) {
     fmt::print("nothing removed\n");
     return;
   }
+  if (plan) prepare_text(*plan, forest, names);
   remove_expert(forest, options.expert, options.choice());
   if (!options.json) {
     if (names.empty()) print_removed_before(forest, options.expert);
@@ -148,9 +160,12 @@ void add_remove(CLI::App& app) {
   Command command(app, "remove", "Take an expert out of the forest and delete its weights");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command.add_option("EXPERT", options->expert, "Name of the expert").required();
-  command.add_flag("--descendants", options->descendants, "Remove every expert with a share of it too");
-  command.add_flag("--retrain", options->retrain,
-                   "Remove every expert with a share of it too, and train those again from what is left");
+  Option descendants =
+      command.add_flag("--descendants", options->descendants, "Remove every expert with a share of it too");
+  command
+      .add_flag("--retrain", options->retrain,
+                "Remove every expert with a share of it too, and train those again from what is left")
+      .excludes(descendants);
   command.add_flag("-y,--yes", options->yes, "Don't ask (asked only on a terminal)");
   command.add_flag("--json", options->json, "Don't ask, and print what was removed and what is tainted as JSON");
   command.footer(

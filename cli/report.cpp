@@ -3,6 +3,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/seal.h"
+#include "btm/forest/output_place.h"
 #include "btm/forest/summary.h"
 #include "btm/report/evaluation_table.h"
 #include "btm/report/page.h"
@@ -41,6 +42,7 @@ void write_report(const ReportArguments& options, const ForestPaths& paths) {
     fmt::print("{}: open it in a browser\n", options.html);
   }
   if (options.output.empty()) return;
+  check_output_place(options.output);
   make_folders(options.output);
   std::vector<ReportFile> files = report_files(report);
   for (const ReportFile& file : files) write_file(fs::path(options.output) / file.name, file.content);

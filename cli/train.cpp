@@ -14,6 +14,7 @@
 #include "btm/core/log.h"
 #include "btm/data/domain_report.h"
 #include "btm/data/tokenizer.h"
+#include "btm/forest/output_place.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
@@ -83,8 +84,21 @@ TrainingJob new_job(const TrainArguments& options) {
   if (options.threads > 0) job.threads = options.threads;
   check_job(job);
   check_tokens_made_by(job);
+  for (TrainingData& data : job.data) {
+    const bool prepared = fs::exists(fs::path(data.folder) / kDomainReportFile);
+    if (prepared && data.train_sha256.empty()) data.train_sha256 = load_domain_report(data.folder).train_sha256;
+  }
   if (!job.init.empty()) job.init_sha256 = weights_sha256(job.init);
   return job;
+}
+
+// A folder that is there has at most the initial weights that `btm branch` made in it, as a forest's runs do.
+void require_no_files_of_others(const fs::path& run) {
+  if (!fs::exists(run)) return;
+  const bool free = fs::is_directory(run) && std::ranges::all_of(fs::directory_iterator(run), [](const auto& entry) {
+                      return entry.path().filename() == "init";
+                    });
+  if (!free) throw input_error("{}: is there already, and no run; choose another --output", run.string());
 }
 
 // The folder to train, with its run.yaml in place.
@@ -111,7 +125,11 @@ fs::path prepare_run(const TrainArguments& options) {
         "{}: no run is there (no run.yaml); make a new one: btm train --output {} --tokens-from FOLDER ...",
         run.string(), run.string());
   }
-  if (starts_new) save_job(run, new_job(options));
+  if (starts_new) {
+    check_output_place(run, "runs");
+    require_no_files_of_others(run);
+    save_job(run, new_job(options));
+  }
   return run;
 }
 

@@ -190,8 +190,10 @@ void ListKind::describe(std::string& text, int indent, void*) const {
 void NamedListKind::read(const YAML::Node& node, void* field, const std::string& where) const {
   if (!node.IsMap()) expected("a map", node, where);
   clear(field);
+  std::set<std::string> seen;
   for (const auto& item : node) {
     const std::string& name = item.first.Scalar();
+    if (!seen.insert(name).second) throw input_error("{} is there twice", at(item.first, within(where, name)));
     item_.read(item.second, append(field, name), where + "." + name);
   }
 }

@@ -10,7 +10,9 @@ namespace btm {
 
 YAML::Node parse_yaml(const std::string& text, const std::string& name) {
   try {
-    return YAML::Load(text);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) throw input_error("{}: has {} YAML documents; only one is read", name, documents.size());
+    return documents.empty() ? YAML::Node() : documents.front();
   } catch (const YAML::Exception& e) {
     throw input_error("{}: line {}: {}", name, e.mark.line + 1, e.msg);
   }
@@ -33,7 +35,7 @@ class LineRemover {
     } else if (node.IsSequence()) {
       for (const auto& item : node) made.push_back(copy(item));
     } else if (node.IsMap()) {
-      for (const auto& entry : node) made[entry.first.Scalar()] = copy(entry.second);
+      for (const auto& entry : node) made.force_insert(entry.first.Scalar(), copy(entry.second));  // also one twice
     }
     return made;
   }
@@ -44,6 +46,23 @@ class LineRemover {
 
 }  // namespace
 
+YAML::Node shallow_copy(const YAML::Node& node) {
+  if (!node.IsMap() && !node.IsSequence()) return node;
+  YAML::Node made(node.Type());
+  if (node.IsSequence()) {
+    for (std::size_t i = 0; i < node.size(); ++i) made[i] = node[i];
+    return made;
+  }
+  for (const auto& entry : node) {
+    if (made[entry.first].IsDefined()) {
+      made.force_insert(entry.first, entry.second);  // twice, which the reader reports
+    } else {
+      made[entry.first] = entry.second;
+    }
+  }
+  return made;
+}
+
 void apply_override(YAML::Node& root, const std::string& assignment) {
   auto equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
@@ -51,6 +70,7 @@ void apply_override(YAML::Node& root, const std::string& assignment) {
   }
   YAML::Node value = LineRemover().copy(parse_yaml(assignment.substr(equals + 1), "--set " + assignment));
   std::string path = assignment.substr(0, equals);
+  root = shallow_copy(root);
   YAML::Node node = root;  // a handle: assignments below reach the tree
   std::size_t start = 0;
   while (true) {
@@ -70,6 +90,7 @@ void apply_override(YAML::Node& root, const std::string& assignment) {
       next = value;
       return;
     }
+    if (next.IsDefined()) next = shallow_copy(next);
     node.reset(next);
     start = dot + 1;
   }

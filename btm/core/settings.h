@@ -23,6 +23,10 @@ namespace btm {
 // Parses YAML (of which JSON is a part); `name` is the file's name for messages. Throws Error(input) with the line.
 YAML::Node parse_yaml(const std::string& text, const std::string& name);
 
+// A map or list of the same entries. In a document an anchor and its aliases are one node: what is assigned to an entry
+// of the copy changes none of them, but the entries' own entries are still theirs, too.
+YAML::Node shallow_copy(const YAML::Node& node);
+
 // "training.batch_tokens=16k" put into the tree. Throws Error(input) if it has no "=".
 void apply_override(YAML::Node& root, const std::string& assignment);
 

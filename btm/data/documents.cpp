@@ -117,7 +117,7 @@ std::string nothing_to_read(const std::string& domain, const DomainReport& repor
 
 void read_documents(const TextSettings& settings, const std::string& domain, DomainReport& report,
                     const TakeDocument& take, const ReadProgress& progress) {
-  const std::vector<fs::path> files = find_files(settings.text, "domain " + domain);
+  const std::vector<fs::path> files = find_files(settings.text, "domain " + domain, settings.except);
   const std::int64_t total = total_size(files);
   report = {};
   report.name = domain;
@@ -152,7 +152,7 @@ void read_documents(const TextSettings& settings, const std::string& domain, Dom
 }
 
 std::string files_sha256(const TextSettings& settings, const std::string& domain) {
-  return hash_of_files(settings, find_files(settings.text, "domain " + domain));
+  return hash_of_files(settings, find_files(settings.text, "domain " + domain, settings.except));
 }
 
 }  // namespace btm

@@ -72,11 +72,16 @@ bool has_no_end(const fs::path& path) {
   return fs::exists(path, ignored) && fs::is_other(path, ignored);
 }
 
-void add_below(const fs::path& folder, std::set<fs::path>& files) {
+bool is_same(const fs::path& folder, const fs::path& other) {
+  std::error_code ignored;
+  return !other.empty() && fs::equivalent(folder, other, ignored);
+}
+
+void add_below(const fs::path& folder, const fs::path& except, std::set<fs::path>& files) {
   for (const fs::path& entry : entries_of(folder)) {
     if (is_hidden(entry) || has_no_end(entry)) continue;
     if (is_real_folder(entry)) {
-      add_below(entry, files);
+      if (!is_same(entry, except)) add_below(entry, except, files);
     } else if (!is_folder(entry)) {
       files.insert(entry);
     }
@@ -84,33 +89,35 @@ void add_below(const fs::path& folder, std::set<fs::path>& files) {
 }
 
 // Matches parts[at..] below `base`.
-void walk(const fs::path& base, const std::vector<std::string>& parts, std::size_t at, std::set<fs::path>& found) {
+void walk(const fs::path& base, const std::vector<std::string>& parts, std::size_t at, const fs::path& except,
+          std::set<fs::path>& found) {
+  const auto enters = [&except](const fs::path& entry) { return !is_folder(entry) || !is_same(entry, except); };
   if (at == parts.size()) {
     found.insert(base);
   } else if (parts[at] == "**") {
-    walk(base, parts, at + 1, found);
+    walk(base, parts, at + 1, except, found);
     if (!is_folder(base)) return;
     for (const fs::path& entry : entries_of(base)) {
-      if (!is_hidden(entry) && is_real_folder(entry)) walk(entry, parts, at, found);
+      if (!is_hidden(entry) && is_real_folder(entry) && enters(entry)) walk(entry, parts, at, except, found);
     }
   } else if (!has_wildcard(parts[at])) {
     std::error_code ignored;
-    if (fs::exists(base / parts[at], ignored)) walk(base / parts[at], parts, at + 1, found);
+    if (fs::exists(base / parts[at], ignored)) walk(base / parts[at], parts, at + 1, except, found);
   } else if (is_folder(base)) {
     for (const fs::path& entry : entries_of(base)) {
       const bool matches = ::fnmatch(parts[at].c_str(), entry.filename().c_str(), FNM_PERIOD) == 0;
-      if (matches && !has_no_end(entry)) walk(entry, parts, at + 1, found);
+      if (matches && !has_no_end(entry) && enters(entry)) walk(entry, parts, at + 1, except, found);
     }
   }
 }
 
-std::set<fs::path> glob(const std::string& pattern) {
+std::set<fs::path> glob(const std::string& pattern, const fs::path& except) {
   std::vector<std::string> parts;
   for (const fs::path& part : fs::path(pattern).relative_path()) {
     if (!part.empty()) parts.push_back(part.string());
   }
   std::set<fs::path> found;
-  walk(fs::path(pattern).root_path(), parts, 0, found);
+  walk(fs::path(pattern).root_path(), parts, 0, except, found);
   return found;
 }
 
@@ -137,7 +144,8 @@ std::string nearest_existing(const std::string& pattern) {
 
 }  // namespace
 
-std::vector<fs::path> find_files(const std::vector<std::string>& patterns, const std::string& where) {
+std::vector<fs::path> find_files(const std::vector<std::string>& patterns, const std::string& where,
+                                 const fs::path& except) {
   std::set<fs::path> files;
   for (const std::string& pattern : patterns) {
     std::error_code ignored;
@@ -147,13 +155,13 @@ std::vector<fs::path> find_files(const std::vector<std::string>& patterns, const
     } else {
       std::vector<std::string> plain;
       expand_braces(pattern, plain);
-      for (const std::string& one : plain) matches.merge(glob(fs::path(one).lexically_normal().string()));
+      for (const std::string& one : plain) matches.merge(glob(fs::path(one).lexically_normal().string(), except));
     }
     if (matches.empty()) throw input_error("{}: {}: no such file{}", where, pattern, nearest_existing(pattern));
     std::set<fs::path> found;
     for (const fs::path& match : matches) {
       if (is_folder(match)) {
-        add_below(match, found);
+        add_below(match, except, found);
       } else {
         found.insert(match);
       }

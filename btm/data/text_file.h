@@ -14,6 +14,7 @@ struct TextSettings {
   std::vector<std::string> text;    // files, folders and globs
   std::string split_documents_on;   // for plain text files: a document ends here; "": a file is a document
   std::string text_field = "text";  // for JSON lines
+  std::filesystem::path except;     // not a setting: no folder or glob reads what lies in it
 };
 
 template <class F>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "btm/forest/comparisons.h"
 #include "btm/model/checkpoint.h"
 
 namespace btm {
@@ -13,6 +14,8 @@ bool is_plain_name(const std::string& name) {
 }
 
 void check_expert_name(const std::string& name) {
+  if (is_name_of_comparison(name))
+    throw input_error("'{}' is what a baseline is called; give the expert another name", name);
   if (is_plain_name(name) && name != kSeedName) return;
   throw input_error("'{}' can't be the name of an expert; use letters, digits, '-' and '_', and not 'seed'", name);
 }

@@ -1,6 +1,8 @@
 #include "btm/forest/comparisons.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "btm/core/files.h"
 
@@ -24,6 +26,14 @@ void add(PublishedComparison& comparison, const std::string& name, const fs::pat
 }
 
 }  // namespace
+
+bool is_name_of_comparison(const std::string& name) {
+  constexpr std::array<std::string_view, 6> kNames = {
+      "dense", "demix", "dense_from_random", "demix_from_random", "random_split", "random_init"};
+  return std::ranges::any_of(kNames, [&name](std::string_view known) {
+    return name.starts_with(known) && (name.size() == known.size() || name[known.size()] == '-');
+  });
+}
 
 std::vector<PublishedComparison> published_comparisons(const ForestPaths& paths) {
   std::vector<PublishedComparison> comparisons;

@@ -22,6 +22,9 @@ struct PublishedComparison {
   bool demix = false;  // they come out of one run, and share all but their feed-forward networks
 };
 
+// Names that models, runs and event files of baselines have, or may have: no expert takes one.
+bool is_name_of_comparison(const std::string& name);
+
 // In the order of their names.
 std::vector<PublishedComparison> published_comparisons(const ForestPaths& paths);
 

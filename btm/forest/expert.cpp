@@ -41,7 +41,17 @@ std::string recipe_sha256(const Json& recipe) {
 }
 
 std::string recipe_difference(const Json& there, const Json& here) {
-  return difference(there, here, "");
+  if (std::string found = difference(there, here, ""); !found.empty()) return found;
+  const auto order = [](const Json& recipe) {  // in which a model reads its domains
+    std::vector<std::string> domains;
+    const auto found = recipe.find("domains");
+    if (found == recipe.end()) return domains;
+    for (const auto& [domain, sha256] : found->items()) domains.push_back(domain);
+    return domains;
+  };
+  if (order(there) == order(here)) return "";
+  return fmt::format("the order of domains is {} there and {} here", fmt::join(order(there), ", "),
+                     fmt::join(order(here), ", "));
 }
 
 Json expert_json(const ExpertInfo& info) {

@@ -29,7 +29,7 @@ Json full_recipe(const Plan& plan) {
   return recipe;
 }
 
-void check_unchanged(const Json& made, const Json& wanted, const ForestPaths& paths) {
+void check_made_as(const Json& wanted, const Json& made, const ForestPaths& paths) {
   for (const auto& [key, value] : wanted.items()) {
     if (made.value(key, Json()) == value) continue;
     throw input_error(
@@ -81,13 +81,17 @@ bool unchanged(const DomainSettings& domain, const std::string& name, const Doma
 
 }  // namespace
 
+bool check_tokenizer_unchanged(const Plan& plan, const ForestPaths& paths) {
+  const fs::path file = paths.tokenizer() / kTokenizerRecipe;
+  if (!fs::exists(file)) return false;
+  const Json made = Json::parse(read_file(file), nullptr, false);
+  if (made.is_discarded()) throw input_error("{}: not JSON; the file is damaged", file.string());
+  check_made_as(wanted_recipe(plan), made, paths);
+  return true;
+}
+
 Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, const Neighbours& neighbours, int threads) {
-  if (const fs::path file = paths.tokenizer() / kTokenizerRecipe; fs::exists(file)) {
-    Json made = Json::parse(read_file(file), nullptr, false);
-    if (made.is_discarded()) throw input_error("{}: not JSON; the file is damaged", file.string());
-    check_unchanged(made, wanted_recipe(plan), paths);
-    return Tokenizer::load(paths.tokenizer());
-  }
+  if (check_tokenizer_unchanged(plan, paths)) return Tokenizer::load(paths.tokenizer());
   const std::string recipe = full_recipe(plan).dump(2) + "\n";
   if (neighbours.take_tokenizer(recipe, paths.tokenizer())) return Tokenizer::load(paths.tokenizer());
   log_info(plan.tokenizer.from.empty() ? fmt::format("tokenizer: training {} tokens", plan.tokenizer.vocab_size)
@@ -99,6 +103,16 @@ Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, const Nei
   write_sums(folder.path());
   folder.publish();
   return tokenizer;
+}
+
+std::set<std::string> domains_in_use(const Forest& forest) {
+  std::set<std::string> result;
+  const auto take = [&result](const ExpertInfo& info) {
+    if (!info.imported) result.insert(info.domains.begin(), info.domains.end());
+  };
+  if (is_published(forest.paths.seed())) take(load_expert(forest.paths.seed()));
+  std::ranges::for_each(forest.experts, take);
+  return result;
 }
 
 std::vector<DomainReport> ensure_tokens(const Plan& plan, const ForestPaths& paths, const Tokenizer& tokenizer,

@@ -21,6 +21,11 @@ Json evaluate(const Forest& forest, const EvaluateSettings& settings, const std:
   return evaluation;
 }
 
+void remove_evaluation(const ForestPaths& paths) {
+  for (const fs::path& file : {paths.evaluation_recipe(), paths.evaluation(), paths.evaluation_text()})
+    remove_folder(file);
+}
+
 void write_evaluation_text(const ForestPaths& paths, const Json& evaluation) {
   write_sealed_file(paths.evaluation_text(), evaluation_markdown(evaluation));
 }

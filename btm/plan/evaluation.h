@@ -15,6 +15,9 @@ std::vector<EvaluationDomain> evaluation_domains(const Plan& plan, const ForestP
 Json evaluate(const Forest& forest, const EvaluateSettings& settings, const std::vector<EvaluationDomain>& domains,
               const std::vector<EvaluationText>& texts, const EvaluateOptions& options);
 
+// All of these files: of experts that are no more.
+void remove_evaluation(const ForestPaths& paths);
+
 // results/evaluation.md of results that are there.
 void write_evaluation_text(const ForestPaths& paths, const Json& evaluation);
 

@@ -12,25 +12,6 @@
 namespace btm {
 namespace {
 
-// The forest as the plan will have it, as far as comparisons ask.
-Forest planned_forest(const Plan& plan, Forest forest) {
-  if (!forest.seed) {
-    forest.seed.emplace();
-    forest.seed->tokens = plan.seed.tokens;
-    forest.seed->domains = seed_domains(plan);
-  }
-  for (const CycleSettings& cycle : plan.cycles) {
-    for (const std::string& name : cycle.experts) {
-      if (forest.find(name) || was_removed(forest, name)) continue;
-      ExpertInfo& expert = forest.experts.emplace_back();
-      expert.name = name;
-      expert.domains = {name};
-      expert.tokens = cycle.tokens;
-    }
-  }
-  return forest;
-}
-
 class Forecaster {
  public:
   Forecaster(const Plan& plan, const ModelConfig& model, const Forest& forest)
@@ -48,7 +29,7 @@ class Forecaster {
       for (std::size_t i = first; i < last; ++i) add_cycle(i);
       end_group(together);
     }
-    const Forest forest = planned_forest(plan_, forest_);
+    const Forest forest = planned_forest(plan_, forest_, result_.model);
     for (const ComparisonSettings& comparison : plan_.compare) {
       auto [tasks, outgrown] = comparison_state(comparison, forest, result_.model.context);
       if (!outgrown)
@@ -74,7 +55,7 @@ class Forecaster {
     ForecastStep step{name, 0, 0, 0, 0};
     for (const ModelTask& task : tasks) {
       if (task.tokens == 0) continue;
-      const TrainingResult result = planned(task);
+      const TrainingResult result = planned_result(task, result_.model);
       ++step.models;
       step.tokens += result.tokens;
       step.updates += result.updates;
@@ -82,14 +63,6 @@ class Forecaster {
       group_.push_back(task);
     }
     result_.steps.push_back(std::move(step));
-  }
-
-  TrainingResult planned(const ModelTask& task) const {
-    TrainingJob job;
-    job.model = result_.model;
-    job.training = task.training;
-    job.tokens = task.tokens;
-    return planned_result(job);
   }
 
   // What was added since the last call is trained in one go; `together` as for Training::train.

@@ -1,7 +1,6 @@
 #include "btm/plan/grow.h"
 
 #include <algorithm>
-#include <set>
 
 #include "btm/core/cores.h"
 #include "btm/core/files.h"
@@ -9,6 +8,7 @@
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/seal.h"
+#include "btm/forest/comparisons.h"
 #include "btm/forest/forest.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/branch.h"
@@ -93,19 +93,8 @@ class Grower {
                         tokenizer.vocab_size());
     }
     base_.model = resolve(model);
-    base_.domains = ensure_tokens(plan_, paths_, tokenizer, domains_in_use(), neighbours_, usable_cores());
-  }
-
-  std::set<std::string> domains_in_use() const {
-    std::set<std::string> result;
-    auto take = [&result](const ExpertInfo& info) {
-      if (!info.imported) result.insert(info.domains.begin(), info.domains.end());
-    };
-    if (is_published(paths_.seed())) take(load_expert(paths_.seed()));
-    if (fs::exists(paths_.log())) {
-      for (const ExpertInfo& expert : open_forest(paths_.root).experts) take(expert);
-    }
-    return result;
+    base_.domains =
+        ensure_tokens(plan_, paths_, tokenizer, domains_in_use(forest_so_far(paths_)), neighbours_, usable_cores());
   }
 
   // ---- seed
@@ -204,12 +193,9 @@ class Grower {
       remove_folder(folder);
     }
     for (const ModelTask& task : tasks) {
-      if (auto published = published_comparison(paths_, task)) {
-        check_unchanged(*published, task, base_, fmt::format("delete {} to train it anew", folder.string()));
-      } else {
-        const bool from_seed = !task.parents.empty();
-        pending.push_back({task, from_seed ? paths_.seed() : fs::path(), from_seed ? forest.seed->weights_sha256 : ""});
-      }
+      if (published_comparison(paths_, task)) continue;
+      const bool from_seed = !task.parents.empty();
+      pending.push_back({task, from_seed ? paths_.seed() : fs::path(), from_seed ? forest.seed->weights_sha256 : ""});
     }
   }
 
@@ -225,18 +211,16 @@ class Grower {
     }
     recipe["seed"] = forest.seed ? forest.seed->weights_sha256 : "";
     for (const ExpertInfo& expert : forest.experts) recipe["experts"][expert.name] = expert.weights_sha256;
-    for (const ComparisonSettings& comparison : plan_.compare) {
-      Json& hashes = recipe["comparisons"][comparison_name(comparison)] = Json::array();
-      for (const ModelTask& task : comparison_tasks(comparison, forest, base_.model.context)) {
-        hashes.push_back(published_comparison(paths_, task)->weights_sha256);
-      }
+    for (const PublishedComparison& comparison : published_comparisons(paths_)) {  // the plan may name fewer
+      for (const ComparisonModel& model : comparison.models)
+        recipe["comparisons"][model.name] = model.info.weights_sha256;
     }
     return recipe;
   }
 
   void evaluate() {
     Forest forest = open_forest(paths_.root);
-    if (forest.experts.empty()) return;
+    if (forest.experts.empty()) return remove_evaluation(paths_);
     const fs::path made_from = paths_.evaluation_recipe();
     std::string recipe = evaluation_recipe(forest).dump(2) + "\n";
     if (fs::exists(paths_.evaluation()) && fs::exists(made_from) && unsealed(read_file(made_from)) == recipe) {

@@ -100,6 +100,15 @@ Json recipe_of(const ModelTask& task, const ForestBase& base) {
   return recipe;
 }
 
+TrainingResult planned_result(const ModelTask& task, const ModelConfig& model) {
+  if (task.tokens == 0) return {};
+  TrainingJob job;
+  job.model = model;
+  job.training = task.training;
+  job.tokens = task.tokens;
+  return planned_result(job);
+}
+
 TrainingJob job_of(const ModelTask& task, const ForestBase& base, const std::filesystem::path& init,
                    const std::string& init_sha256, int threads) {
   TrainingJob job;

@@ -63,6 +63,9 @@ std::filesystem::path first_model_folder(const ForestPaths& paths, const ModelTa
 // What the weights of the task's model depend on, in a fixed order of keys; no paths, no times, no thread counts.
 Json recipe_of(const ModelTask& task, const ForestBase& base);
 
+// What training it takes; nothing for a seed without tokens.
+TrainingResult planned_result(const ModelTask& task, const ModelConfig& model);
+
 // The job file for the trainer. `init` is the folder with the initial weights; empty: random.
 TrainingJob job_of(const ModelTask& task, const ForestBase& base, const std::filesystem::path& init,
                    const std::string& init_sha256, int threads);

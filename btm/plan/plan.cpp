@@ -7,7 +7,8 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/data/bpe_train.h"
-#include "btm/forest/paths.h"
+#include "btm/forest/admission.h"
+#include "btm/forest/comparisons.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/comparisons.h"
 #include "btm/train/external_trainer.h"
@@ -39,6 +40,7 @@ void inherit(const YAML::Node& defaults, YAML::Node node, const char* key) {
   if (!defaults.IsMap() || !node.IsMap()) return;
   YAML::Node own = node[key];
   if (own.IsDefined() && !own.IsMap()) return;  // a wrong type, which the reader reports
+  if (own.IsDefined()) own = shallow_copy(own);
   for (const auto& item : defaults) {
     if (!own[item.first.Scalar()].IsDefined()) own[item.first.Scalar()] = item.second;
   }
@@ -46,7 +48,14 @@ void inherit(const YAML::Node& defaults, YAML::Node node, const char* key) {
 
 // `training` goes down to the seed and the cycles; the comparisons take the first cycle's, as the dense model continues
 // the seed with the same schedule as the experts do.
-void hand_training_down(YAML::Node root) {
+void hand_training_down(YAML::Node& root) {
+  root = shallow_copy(root);
+  for (const char* part : {"seed", "cycles", "compare"}) {
+    if (!root[part].IsDefined()) continue;
+    root[part] = shallow_copy(root[part]);
+    if (!root[part].IsSequence()) continue;
+    for (std::size_t i = 0; i < root[part].size(); ++i) root[part][i] = shallow_copy(root[part][i]);
+  }
   YAML::Node training = root["training"];
   if (root["seed"].IsMap()) inherit(training, root["seed"], "training");
   YAML::Node of_experts = training;
@@ -104,6 +113,10 @@ void apply_text_root(Plan& plan) {
   plan.text_root.clear();  // the plan as resolved has whole paths
 }
 
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
 void check_domains(const Plan& plan) {
   if (plan.domains.empty()) throw input_error("domains: none given; name at least one body of text");
   std::set<std::string> seen;
@@ -111,19 +124,16 @@ void check_domains(const Plan& plan) {
     bool plain = !name.empty() && name.find_first_not_of(
                                       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                       "0123456789_-.") == std::string::npos;
-    if (!plain || name[0] == '.') {
-      throw input_error("domains: '{}' can't be a folder's name; use letters, digits, _ and -", name);
+    if (!plain || !is_plain_name(name)) {
+      throw input_error("domains: '{}' can't be a folder's name; use some letters, digits, _ and -", name);
     }
     if (name == "all" || name == "seed")
       throw input_error("domains: '{}' is a word of the plan; rename the domain", name);
     if (!seen.insert(name).second) throw input_error("domains: '{}' is there twice", name);
+    if (contains(domain.text.text, "")) throw input_error("domains.{}.text: an empty path", name);
     if (domain.text.text.empty()) throw input_error("domains.{}.text is missing: give files, folders or globs", name);
   }
   if (domains_of_role(plan, Role::train).empty()) throw input_error("domains: none has role train");
-}
-
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-  return std::ranges::find(names, name) != names.end();
 }
 
 std::vector<std::string> experts_before(const Plan& plan, std::size_t cycle) {
@@ -182,6 +192,8 @@ void check_cycles(const Plan& plan) {
                           nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
       }
       if (!seen.insert(name).second) throw input_error("{}.experts: '{}' has an expert already", where, name);
+      if (is_name_of_comparison(name))
+        throw input_error("{}.experts: '{}' is what a baseline is called; rename the domain", where, name);
     }
     if (cycle.tokens <= 0) throw input_error("{}.tokens must be more than 0", where);
     check_parents(plan, i, where);
@@ -205,11 +217,14 @@ void check_comparisons(const Plan& plan) {
 }
 
 void check_seed(const Plan& plan) {
-  std::vector<std::string> train = domains_of_role(plan, Role::train);
+  const std::vector<std::string> train = domains_of_role(plan, Role::train);
+  std::set<std::string> seen;
+  if (plan.seed.domains.empty()) throw input_error("seed.domains: none given; name train domains, or all");
   for (const std::string& name : plan.seed.domains) {
-    if (name != "all" && !contains(train, name)) {
-      throw input_error("seed.domains: '{}' is not a train domain", name);
-    }
+    if (seeded_by_all(plan)) break;
+    if (name == "all") throw input_error("seed.domains: 'all' stands alone");
+    if (!contains(train, name)) throw input_error("seed.domains: '{}' is not a train domain", name);
+    if (!seen.insert(name).second) throw input_error("seed.domains: '{}' is there twice", name);
   }
   if (plan.seed.tokens < 0) throw input_error("seed.tokens is {}, but must be 0 or more", plan.seed.tokens);
   check_training(plan.seed.training, "seed.training");
@@ -317,6 +332,8 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
     if (plan.forest.empty()) throw input_error("forest is missing: the folder to grow in");
     take_shape_of_checkpoint(root, plan);
     ModelConfig config = plan.model.config;
+    if (plan.tokenizer.sample_bytes < 1)
+      throw input_error("tokenizer.sample_bytes is {}, but must be at least 1", plan.tokenizer.sample_bytes);
     if (plan.tokenizer.from.empty()) check_vocab_size(plan.tokenizer.vocab_size, "tokenizer.vocab_size");
     if (config.vocab_size == 0) config.vocab_size = plan.tokenizer.vocab_size;
     resolve(config);  // throws where the shape can't be
@@ -326,6 +343,7 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
     check_cycles(plan);
     check_comparisons(plan);
     apply_text_root(plan);
+    set_forest(plan, plan.forest);
     check_evaluation(plan.evaluate);
     check_launcher(plan.launcher);
     check_trainer(plan);
@@ -333,6 +351,18 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
     throw Error(e.cause(), name + ": " + e.what());
   }
   return plan;
+}
+
+Plan load_recorded_plan(const ForestPaths& paths) {
+  Plan plan;
+  read_settings(parse_yaml(read_file(paths.plan()), paths.plan().string()), plan, paths.plan().string());
+  set_forest(plan, paths.root.string());
+  return plan;
+}
+
+void set_forest(Plan& plan, const std::string& folder) {
+  plan.forest = folder;
+  for (auto& [name, domain] : plan.domains) domain.text.except = folder;
 }
 
 }  // namespace btm

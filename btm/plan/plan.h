@@ -11,6 +11,7 @@
 
 #include "btm/core/settings.h"
 #include "btm/data/prepare.h"
+#include "btm/forest/paths.h"
 #include "btm/mixture/evaluate.h"
 #include "btm/model/config.h"
 #include "btm/plan/launch/launcher_settings.h"
@@ -189,6 +190,12 @@ void visit(Plan& s, F&& f) {
 // Reads the file, puts the overrides ("key.path=value") in, hands `training` down to the parts that don't set it, and
 // checks what can be checked without reading text. Throws Error(input).
 Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+
+// Of a forest that is there: the settings that it was grown with last (forest.yaml), which need no other file. Throws
+// Error(input).
+Plan load_recorded_plan(const ForestPaths& paths);
+
+void set_forest(Plan& plan, const std::string& folder);  // whose own files are no text of the plan's domains
 
 // Whether seed.domains is `all`: also those that join the plan when the seed is there, which have their own experts.
 bool seeded_by_all(const Plan& plan);

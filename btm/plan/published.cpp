@@ -6,6 +6,8 @@
 #include "btm/core/format.h"
 #include "btm/core/hash.h"
 #include "btm/data/tokenizer.h"
+#include "btm/plan/comparisons.h"
+#include "btm/plan/corpus.h"
 #include "btm/plan/forest_folder.h"
 
 namespace btm {
@@ -37,6 +39,19 @@ void check_domains_of_baselines(const Forest& forest, const ForestBase& base) {
           "compare: '{}' was trained on the domain '{}', which the plan doesn't name, so that no baseline can be "
           "trained on as much: add domains.{}.text, or leave out compare",
           expert.name, domain, domain);
+    }
+  }
+}
+
+// Those that the plan's experts don't outgrow, so that they are not trained anew.
+void check_baselines(const Plan& plan, const Forest& forest, const ForestBase& base) {
+  const Forest planned = planned_forest(plan, forest, base.model);
+  for (const ComparisonSettings& settings : plan.compare) {
+    const auto [tasks, outgrown] = comparison_state(settings, planned, base.model.context);
+    const fs::path folder = base.paths.comparison(comparison_name(settings));
+    for (const ModelTask& task : outgrown ? std::vector<ModelTask>{} : tasks) {
+      if (auto published = published_comparison(base.paths, task))
+        check_unchanged(*published, task, base, fmt::format("delete {} to train it anew", folder.string()));
     }
   }
 }
@@ -87,6 +102,27 @@ void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBa
   throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);
 }
 
+Forest planned_forest(const Plan& plan, Forest forest, const ModelConfig& model) {
+  if (!forest.seed) {
+    ModelTask seed;  // not seed_task(), which reads model.from
+    seed.tokens = plan.seed.tokens;
+    seed.training = plan.seed.training;
+    forest.seed.emplace();
+    forest.seed->tokens = planned_result(seed, model).tokens;
+    forest.seed->domains = seed_domains(plan);
+  }
+  for (std::size_t i = 0; i < plan.cycles.size(); ++i) {
+    for (const std::string& name : plan.cycles[i].experts) {
+      if (forest.find(name) || was_removed(forest, name)) continue;
+      ExpertInfo& expert = forest.experts.emplace_back();
+      expert.name = name;
+      expert.domains = {name};
+      expert.tokens = planned_result(expert_task(plan, i, name), model).tokens;
+    }
+  }
+  return forest;
+}
+
 void check_parents(const Plan& plan) {
   check_parents(plan, forest_so_far({plan.forest}));
 }
@@ -125,7 +161,9 @@ void check_published(const Plan& plan, const ForestBase& base) {
         check_unchanged(*expert, expert_task(plan, i, name), base, remedy(plan, forest, *expert));
     }
   }
-  if (!plan.compare.empty()) check_domains_of_baselines(forest, base);
+  if (plan.compare.empty()) return;
+  check_domains_of_baselines(forest, base);
+  check_baselines(plan, forest, base);
 }
 
 ModelConfig planned_model(const Plan& plan) {
@@ -147,6 +185,7 @@ void check_growable(const Plan& plan) {
   const ForestPaths paths{plan.forest};
   require_forest_folder(paths);
   check_parents(plan);
+  check_tokenizer_unchanged(plan, paths);
   if (!is_published(paths.seed())) return;
   ForestBase base{
       paths, planned_model(plan), sha256_file(paths.tokenizer() / "tokenizer.json"), {}, plan.trainer.command};

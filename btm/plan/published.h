@@ -20,6 +20,9 @@ bool was_removed(const Forest& forest, const std::string& name);
 // to be there yet. Imported experts count as there before any cycle.
 std::vector<const ExpertInfo*> candidates(const CycleSettings& cycle, int number, const Forest& forest);
 
+// The forest as the plan will have it, as far as its baselines ask: whom it has, with their domains and tokens.
+Forest planned_forest(const Plan& plan, Forest forest, const ModelConfig& model);
+
 // Throws Error(input) if the published model is not what the task asks for. Who its parents were and where its data
 // began was settled when it was branched. `remedy` stands behind "set it back, or".
 void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy);
@@ -31,7 +34,8 @@ void check_parents(const Plan& plan);
 void check_parents(const Plan& plan, const Forest& forest);
 
 // Throws Error(input) naming the first of the forest's models that the plan can't go on from: seed or an expert with
-// another recipe, or an expert of a domain that the plan doesn't name, which its baselines would have to train on.
+// another recipe, a baseline that stays as it is with another recipe, or an expert of a domain that the plan doesn't
+// name, which its baselines would have to train on.
 void check_published(const Plan& plan, const ForestBase& base);
 
 // The plan's shape with its vocabulary: its own, that of a tokenizer that is there, or of the one to be trained.

@@ -13,7 +13,7 @@ ScoringPlace scoring_place(const Plan& plan) {
 ScoringPlace scoring_place(const Forest& forest, int threads) {
   ScoringPlace place{Device::automatic, threads, Precision::automatic};
   if (!fs::exists(forest.paths.plan())) return place;
-  place = scoring_place(load_plan(forest.paths.plan(), {}));
+  place = scoring_place(load_recorded_plan(forest.paths));
   place.threads = threads;
   return place;
 }

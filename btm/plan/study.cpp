@@ -145,10 +145,12 @@ std::vector<Task> tasks_of(const Study& study) {
       set.pop_back();
     }
   }
+  const auto set = [](Task& task, const char* key, const fs::path& path) {
+    task.set.push_back(fmt::format("{}={}", key, Json(path.string()).dump()));  // quoted: it may have marks of YAML
+  };
   for (Task& task : tasks) {
-    task.set.push_back("forest=" + task.forest.string());
-    const bool first = task.forest == tasks.front().forest;
-    if (!first) task.set.push_back("tokenizer.from=" + (tasks.front().forest / "tokenizer").string());
+    set(task, "forest", task.forest);
+    if (task.forest != tasks.front().forest) set(task, "tokenizer.from", tasks.front().forest / "tokenizer");
   }
   return tasks;
 }
@@ -265,6 +267,8 @@ Study load_study(const fs::path& file) {
     if (!seen.insert(variant.name).second)
       throw input_error("{}: variant '{}' is there twice", file.string(), variant.name);
   }
+  const std::set<std::int64_t> seeds(study.random_seeds.begin(), study.random_seeds.end());
+  require(seeds.size() == study.random_seeds.size(), "random_seeds: one is there twice");
   study.plan = (file.parent_path() / study.plan).string();
   return study;
 }

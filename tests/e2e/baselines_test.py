@@ -1,9 +1,11 @@
 """The baselines of equal training compute, and what is trained again when the forest changes."""
+import gzip
 import json
 import os
+import subprocess
 import unittest
 
-from support import ForestCase, btm
+from support import BTM, ForestCase, btm
 
 THREE = """
   - {experts: [c], tokens: 10k, branch: {from: uniform}}
@@ -107,10 +109,26 @@ class Retrain(ForestCase):
         self.edit_plan("\nevaluate:", THREE + "evaluate:")
         self.edit_plan("compare: [dense]", "compare: []")
         btm("grow", self.plan)
-        (self.folder / "c.jsonl.gz").write_bytes(b"no gzip")
-        btm("remove", self.forest, "cpp", "--retrain", "--yes", code=2)  # stopped by the text that can't be read
+        with subprocess.Popen([BTM, "remove", self.forest, "cpp", "--retrain", "--yes"], stdout=subprocess.PIPE, text=True) as again:
+            while again.stdout.readline() != "removed cpp\n":
+                self.assertIsNone(again.poll())
+            again.kill()  # before anything is trained
         self.assertIn("to be trained again by the next grow", btm("remove", self.forest, "c").stdout)
         self.assertEqual(btm("remove", self.forest, "cpp").stdout, "cpp was removed before\n")
+
+    def test_text_that_grow_would_refuse_is_told_before_anything_is_removed(self):
+        self.edit_plan("  numpy:", f"  c: {{text: {self.folder}/c.jsonl.gz}}\n  numpy:")
+        self.edit_plan("\nevaluate:", THREE + "evaluate:")
+        self.edit_plan("compare: [dense]", "compare: []")
+        btm("grow", self.plan)
+        before = self.weights()
+        for name, content, says in (("python", b'{"text": "other"}\n', "its text has changed"), ("c", b"no gzip", "c.jsonl.gz")):
+            text = self.folder / f"{name}.jsonl.gz"
+            kept = text.read_bytes()
+            text.write_bytes(gzip.compress(content) if name == "python" else content)
+            self.assertIn(says, btm("remove", self.forest, "cpp", "--retrain", "--yes", code=2).stderr)
+            self.assertEqual(self.weights(), before)
+            text.write_bytes(kept)
 
     def info_of(self, name):
         return json.loads((self.forest / "experts" / name / "expert.json").read_text())

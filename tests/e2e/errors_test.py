@@ -310,6 +310,29 @@ class Errors(ForestCase):
         self.refused("average", "--forest", self.forest, "--weights", "uniform", "--top-k", "1", "--output", self.folder / "mean",
                      says=["uniform", "--top-k"])
 
+    def test_a_new_run_needs_a_place_of_its_own(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        other = self.folder / "other"
+        (other / "model").mkdir(parents=True)
+        (other / "model/important.txt").write_text("x")
+        for output, says in ((other, "no run"), (self.forest / "seed", "keeps what is its own in seed"),
+                             (self.forest / "experts/new", "keeps what is its own in experts")):
+            self.refused("train", "--output", output, "--init", self.forest / "seed", "--tokens-from", self.forest / "tokens/cpp",
+                         "--tokens", "10k", says=says)
+        self.assertEqual((other / "model/important.txt").read_text(), "x")
+        self.refused("report", self.forest, "--output", self.forest / "results/files", says="keeps what is its own in results")
+        btm("export", self.forest, "cpp", "--output", self.folder / "cpp.btm")
+        btm("remove", self.forest, "cpp")
+        self.refused("import", self.forest, self.folder / "cpp.btm", "--name", "dense", says="what a baseline is called")
+        self.refused("remove", self.forest, "cpp", "--retrain", "--descendants", says="--descendants")
+        self.assertIn("OK", btm("verify", self.forest).stdout)
+
+    def test_names_that_are_not_utf8(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        moved = f"{self.folder}/l{os.fsdecode(bytes([0xe9]))}"
+        os.rename(self.forest, moved)
+        self.refused("ls", moved, "--json", says="UTF-8")
+
     def test_a_new_run_without_enough_memory_leaves_nothing(self):
         btm("grow", self.plan, "--set", "cycles=[]", "--set", "compare=[]")
         run = self.folder / "run"

@@ -62,6 +62,67 @@ class Grow(ForestCase):
             for dry in (["--dry-run"], []):
                 self.assertIn("another recipe", btm("grow", self.plan, "--set", change, *dry, code=2).stderr)
 
+    def test_a_dry_run_counts_the_tokens_of_baselines(self):
+        self.edit_plan("compare: [dense]", "compare: [dense, random_init, {model: dense, from: random}]")
+        uneven = ["--set", "cycles.0.tokens=20.3k", "--set", "seed.tokens=30.6k"]
+        told = json.loads(btm("grow", self.plan, "--dry-run", "--json", *uneven).stdout)
+        btm("grow", self.plan, *uneven)
+        for step in told["steps"][2:]:
+            made = [json.loads(path.read_text()) for path in (self.forest / "comparisons" / step["name"]).rglob("expert.json")]
+            self.assertEqual((step["models"], step["tokens"], step["updates"]),
+                             (len(made), sum(each["tokens"] for each in made), sum(each["updates"] for each in made)), step)
+
+    def test_a_dry_run_refuses_what_growing_refuses(self):
+        btm("grow", self.plan)
+        recorded = (self.forest / "forest.yaml").read_text()
+        for change, says in (("compare=[{model: dense, training: {learning_rate: 1e-3}}]", "dense: trained with another recipe"),
+                             ("tokenizer.vocab_size=400", "tokenizer.vocab_size"),
+                             ("seed.domains=[cpp, python]", "the order of domains is python, cpp there")):
+            for dry in (["--dry-run"], []):
+                self.assertIn(says, btm("grow", self.plan, "--set", change, *dry, code=2).stderr)
+        self.assertEqual((self.forest / "forest.yaml").read_text(), recorded)
+
+    def test_an_expert_trained_by_hand_is_the_plans(self):
+        self.edit_plan("experts: [python, cpp]", "experts: [python]")
+        btm("grow", self.plan, "--set", "compare=[]")
+        same = ("batch_tokens=512", "learning_rate=5e-3", "schedule=linear", "dev_tokens=512")
+        btm("train", "--output", self.folder / "cpp", "--init", self.forest / "seed", "--tokens-from", self.forest / "tokens/cpp",
+            "--tokens", "20k", "--quiet", *(word for each in same for word in ("--set", f"training.{each}")))
+        btm("merge", self.forest, self.folder / "cpp")
+        self.edit_plan("experts: [python]", "experts: [python, cpp]")
+        btm("grow", self.plan, "--set", "compare=[]")
+        recipe = json.loads((self.forest / "experts/cpp/expert.json").read_text())["recipe"]
+        self.assertEqual(recipe["domains"]["cpp"], json.loads((self.forest / "tokens/cpp/domain.json").read_text())["train_sha256"])
+
+    def test_the_forest_is_no_text_of_its_own(self):
+        for pattern in (".", "**/*.md"):
+            shutil.rmtree(self.forest, ignore_errors=True)
+            (self.folder / "README.md").write_text("".join(f"Line {i} of the folder's text.\n" for i in range(9000)))
+            self.edit_plan(f"numpy: {{text: {self.folder}/numpy.jsonl.gz", f"numpy: {{text: \"{self.folder}/{pattern}\"")
+            btm("grow", self.plan)
+            self.assertIn("nothing to do", btm("grow", self.plan).stderr)
+            self.edit_plan(f"numpy: {{text: \"{self.folder}/{pattern}\"", f"numpy: {{text: {self.folder}/numpy.jsonl.gz")
+
+    def test_a_forest_of_any_name_is_trained_again_where_it_lies(self):
+        self.edit_plan(f"forest: {self.folder}/forest", f"forest: \"{self.folder}/my #1 'x'\"")
+        self.forest = self.folder / "my #1 'x'"
+        self.edit_plan("\nevaluate:", "\n  - {experts: [c], tokens: 10k, branch: {from: uniform}}\nevaluate:")
+        self.edit_plan("  numpy:", f"  c: {{text: {self.folder}/c.jsonl.gz}}\n  numpy:")
+        btm("grow", self.plan)
+        btm("remove", self.forest, "cpp", "--retrain", "--yes")
+        self.assertTrue((self.forest / "experts/c").exists())
+        self.assertFalse((self.folder / "my").exists())
+
+    def test_results_go_with_the_experts_and_know_baselines_that_went(self):
+        btm("grow", self.plan)
+        shutil.rmtree(self.forest / "comparisons/dense")
+        self.assertNotIn("dense", btm("grow", self.plan, "--set", "compare=[]").stdout)
+        for name in ("python", "cpp"):
+            btm("remove", self.forest, name)
+        btm("grow", self.plan, "--set", "compare=[]")
+        self.assertFalse((self.forest / "results/evaluation.json").exists())
+        btm("report", self.forest, code=2)
+
     def test_a_dry_run_foretells_the_memory(self):
         larger = ["--set", "model.layers=6", "--set", "model.width=256", "--set", "model.context=256", "--set", "training.batch_tokens=8k",
                   "--set", "seed.tokens=17k", "--set", "cycles=[]", "--set", "launcher.threads=1"]

@@ -172,6 +172,17 @@ class HandOver(unittest.TestCase):
         btm("grow", self.our_plan)
         self.assertNotIn("imported", json.loads((self.ours / "experts/c/expert.json").read_text()))
 
+    def test_a_forest_needs_no_other_folder(self):
+        away = self.folder / "away"
+        self.forest.rename(away)  # model.from of our plan
+        try:
+            for words in (["evaluate", self.ours], ["posterior", self.ours, "--domain", "numpy", "--text", self.folder / "c.jsonl.gz"],
+                          ["generate", self.ours, "--prompt", "x", "--tokens", "2", "--domain", "numpy"],
+                          ["average", "--forest", self.ours, "--weights", "fitted", "--domain", "numpy", "--output", self.ours / "mean"]):
+                btm(*words)
+        finally:
+            away.rename(self.forest)
+
     def test_what_does_not_fit_is_refused(self):
         bundle = self.export("python")
         data = bundle.read_bytes()

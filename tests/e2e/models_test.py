@@ -160,7 +160,7 @@ class Models(ForestCase):
             (["generate", self.forest, "--prompt", "x", "--average", "python=1e308,cpp=1e308"], "its weights sum to inf"),
             (["generate", self.forest, "--prompt", "x", "--average", ""], "--average: must not be empty"),
             (["evaluate", self.forest, "--average-budget", "0"], "average_budget is 0"),
-            (["average", "--forest", self.forest, "cpp", "--output", self.forest / "experts/x"], "only merged experts lie in"),
+            (["average", "--forest", self.forest, "cpp", "--output", self.forest / "experts/x"], "keeps what is its own in experts"),
             (["report", self.forest, "--html", ""], "--html: must not be empty"),
             (["average", "--forest", self.forest, "--weights", "fited", "--output", self.folder / "o"], "did you mean fitted"),
             (["average", "--forest", self.forest, "--weights", "em", "--output", self.folder / "o"], "--domain"),

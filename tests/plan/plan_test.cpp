@@ -51,6 +51,28 @@ TEST(Plan, TrainingIsHandedDown) {
   EXPECT_EQ(plan.compare[0].training.learning_rate, 1e-3) << "the dense model trains as the experts do";
 }
 
+// An anchor and its aliases are one node of the tree.
+TEST(Plan, WhatOnePartSetsIsNoOtherPartsThatNamesTheSameAnchor) {
+  const std::string start =
+      "forest: out\nmodel: {width: 96, heads: 3, context: 64}\ndomains: {rust: {text: a.rs}}\n"
+      "cycles: [{experts: rust, tokens: 50k, training: {clip: 7}}]\n";
+  Plan plan =
+      load(start + "seed: {tokens: 1M, training: &b {weight_decay: 0.2}}\ncompare: [{model: dense, training: *b}]\n");
+  EXPECT_EQ(plan.seed.training.clip, 1);
+  EXPECT_EQ(plan.seed.training.weight_decay, 0.2);
+  EXPECT_EQ(plan.compare[0].training.clip, 7);
+  EXPECT_EQ(plan.compare[0].training.weight_decay, 0.2);
+
+  const std::string shared = start + "training: &t {learning_rate: 1e-3}\nseed: {tokens: 1M, training: *t}\n";
+  plan = load(shared, {"seed.training.learning_rate=9e-3"});
+  EXPECT_EQ(plan.seed.training.learning_rate, 9e-3);
+  EXPECT_EQ(plan.training.learning_rate, 1e-3);
+  EXPECT_EQ(plan.cycles[0].training.learning_rate, 1e-3);
+  plan = load(shared, {"seed.training={clip: 2}"});
+  EXPECT_EQ(plan.seed.training.clip, 2);
+  EXPECT_EQ(plan.training.clip, 1);
+}
+
 TEST(Plan, AListOfOneWithoutBracketsIsTheSame) {
   const std::string start =
       "forest: out\nmodel: {width: 96, heads: 3, context: 64}\ntraining: {batch_tokens: 4k}\n"
@@ -141,7 +163,23 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
   EXPECT_THAT(message(kPlan, {"model={from: /no/such, layers: 2}"}), HasSubstr("/no/such"));
   EXPECT_THAT(message(kPlan, {"domains.seed.text=x"}), HasSubstr("rename the domain"));
   EXPECT_THAT(message(kPlan, {"domains.python.text=[]"}), HasSubstr("domains.python.text is missing"));
+  EXPECT_THAT(message(kPlan, {"domains.python.text=['']"}), HasSubstr("domains.python.text: an empty path"));
+  EXPECT_THAT(message(kPlan, {"domains.x.tmp.text=x"}), HasSubstr("domains"));
+  EXPECT_THAT(message(kPlan, {"domains={x.1.tmp: {text: x}}"}), HasSubstr("'x.1.tmp' can't be a folder's name"));
+  EXPECT_THAT(message(kPlan, {"domains={" + std::string(201, 'x') + ": {text: x}}"}), HasSubstr("can't be a folder's"));
   EXPECT_THAT(message(kPlan, {"seed.domains=[ruby]"}), HasSubstr("'ruby' is not a train domain"));
+  EXPECT_THAT(message(kPlan, {"seed.domains=[]"}), HasSubstr("seed.domains: none given"));
+  EXPECT_THAT(message(kPlan, {"seed.domains=[python, python]"}), HasSubstr("'python' is there twice"));
+  EXPECT_THAT(message(kPlan, {"seed.domains=[all, python]"}), HasSubstr("'all' stands alone"));
+  EXPECT_THAT(message(kPlan, {"tokenizer.sample_bytes=-1"}), HasSubstr("tokenizer.sample_bytes is -1"));
+  EXPECT_THAT(message(kPlan, {"evaluate.average_budget=0"}), HasSubstr("average_budget is 0"));
+  EXPECT_THAT(message(kPlan, {"cycles.1.branch={weights: {python: 1, python: 3}}"}),
+              HasSubstr("cycles[1].branch.weights.python is there twice"));
+  for (const std::string name : {"dense", "demix_from_random", "random_split-part_1"}) {
+    EXPECT_THAT(message(kPlan, {"domains." + name + ".text=x", "cycles.0.experts=" + name}),
+                HasSubstr("what a baseline is called"));
+  }
+  EXPECT_THAT(message(std::string(kPlan) + "---\nforest: other\n"), HasSubstr("2 YAML documents"));
   EXPECT_THAT(message(kPlan, {"seed.tokens=-1"}), HasSubstr("seed.tokens is -1, but must be 0 or more"));
   EXPECT_THAT(message(kPlan, {"launcher.workers=0"}), HasSubstr("launcher.workers"));
   EXPECT_THAT(message("[1, 2]"), HasSubstr("a plan is a map of settings"));
