@@ -79,8 +79,9 @@ void AddedTokenFinder::split(std::string_view text, std::vector<TextPart>& parts
     if (match.token->single_word && !stands_alone(text, begin, end)) continue;
     if (match.token->lstrip) begin = std::max(space_before(text, begin), done);
     if (match.token->rstrip) end = space_after(text, end);
+    if (end <= begin) continue;  // all of it went to the token before
     if (done < begin) parts.push_back({-1, text.substr(done, begin - done)});
-    parts.push_back({match.token->id, text.substr(begin, end > begin ? end - begin : 0)});
+    parts.push_back({match.token->id, text.substr(begin, end - begin)});
     done = end;
   }
   if (done < text.size()) parts.push_back({-1, text.substr(done)});

@@ -10,13 +10,35 @@
 namespace btm {
 namespace {
 
-std::string join(const std::vector<CodeRange>& ranges) {
-  std::string text;
+std::vector<CodeRange> without(const std::vector<CodeRange>& ranges, CodeRange cut) {
+  std::vector<CodeRange> left;
   for (const auto& [first, last] : ranges) {
+    if (last < cut.first || first > cut.second) {
+      left.emplace_back(first, last);
+      continue;
+    }
+    if (first < cut.first) left.emplace_back(first, cut.first - 1);
+    if (last > cut.second) left.emplace_back(cut.second + 1, last);
+  }
+  return left;
+}
+
+// As PCRE2 writes a class; it has no surrogates.
+std::string join(const std::vector<CodeRange>& ranges) {
+  constexpr CodeRange kSurrogates{0xd800, 0xdfff};
+  std::string text;
+  for (const auto& [first, last] : without(ranges, kSurrogates)) {
     text += fmt::format("\\x{{{:x}}}", first);
     if (last > first) text += fmt::format("-\\x{{{:x}}}", last);
   }
   return text;
+}
+
+// \w within a class: there Oniguruma takes the categories of Unicode, alone its own table of Latin-1, which has more.
+std::vector<CodeRange> word_in_class() {
+  std::vector<CodeRange> ranges = ranges_of("word");
+  for (const CodeRange& digits : {CodeRange{0xb2, 0xb3}, {0xb9, 0xb9}, {0xbc, 0xbe}}) ranges = without(ranges, digits);
+  return ranges;
 }
 
 // Walks the pattern once from left to right, copying what means the same in both libraries.
@@ -67,7 +89,16 @@ class Translator {
   void literal() {
     const auto byte = static_cast<unsigned char>(peek());
     if (byte >= 0x80 && caseless()) refuse("(?i:...)", "with characters that are not ASCII");
+    if (caseless() && !in_class_ && at_ > 0) refuse_ligature(pattern_.substr(at_ - 1, 2));
     copy();
+  }
+
+  // Oniguruma takes one character (\u00df, \ufb00 to \ufb06) for these two, PCRE2 does not.
+  void refuse_ligature(std::string_view letters) const {
+    std::string lower(letters);
+    std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (lower == "ss" || lower == "st" || lower == "ff" || lower == "fi" || lower == "fl")
+      refuse(letters, "without case it also means one letter, such as the German sharp s");
   }
 
   // ( of a group: plain, (?:, (?i:, lookahead and lookbehind, atomic.
@@ -113,6 +144,7 @@ class Translator {
       if (peek() == '\\') {
         escape();
       } else {
+        if (std::string_view(".:=").find(peek()) != std::string_view::npos) out_ += '\\';  // [. is more to PCRE2
         literal();
       }
     }
@@ -145,7 +177,7 @@ class Translator {
         break;
       case 'w':
       case 'W':
-        put(ranges_of("word"), negated);
+        put(in_class_ ? word_in_class() : ranges_of("word"), negated);
         break;
       case 'p':
       case 'P':

@@ -33,9 +33,6 @@ bool is_off(const json& model, const char* key) {
 
 // Bytes that no token stands for are passed over, unless an option tells `tokenizers` to do something else with them.
 void check_options(const json& model, bool all_bytes, const std::string& name) {
-  if (model.value("type", "BPE") != "BPE") {
-    throw input_error("{}: model type `{}` is not supported, only BPE", name, model.value("type", ""));
-  }
   for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
     if (!is_off(model, key)) throw input_error("{}: model.{} = {} is not supported", name, key, model.at(key).dump());
   }
@@ -93,6 +90,9 @@ void place(std::vector<std::string>& pieces, TokenId id, std::string text) {
 }
 
 Vocabulary read_model(const json& model, const std::string& name, TokenizerFile& file) {
+  if (model.value("type", "BPE") != "BPE") {
+    throw input_error("{}: model type `{}` is not supported, only BPE", name, model.value("type", ""));
+  }
   Vocabulary vocabulary = read_vocabulary(model, name);
   const bool whole = model.contains("ignore_merges") && model.at("ignore_merges") == true;
   for (const auto& [token, id] : vocabulary) {

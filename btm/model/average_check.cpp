@@ -54,7 +54,13 @@ nlohmann::json rotary(const nlohmann::json& config) {
   return result;
 }
 
-// Settings that are left out, or null, are the family's defaults, which aren't known here but for the rotary ones.
+// Null is a value of its own: there is none.
+bool may_be_none(std::string_view setting) {
+  return setting == "sliding_window" || setting.ends_with("_softcapping");
+}
+
+// Settings that are left out, or mostly null, are the family's defaults, which aren't known here but for the rotary
+// ones.
 void check_configs(const fs::path& first, const fs::path& other) {
   auto a = read_config(first), b = read_config(other);
   if (rotary(a) != rotary(b)) {
@@ -62,11 +68,30 @@ void check_configs(const fs::path& first, const fs::path& other) {
                       other.string(), first.string(), rotary(b).dump(), rotary(a).dump());
   }
   for (const auto& [key, value] : a.items()) {
-    if (is_free(key) || key.starts_with("rope_") || !b.contains(key) || b[key] == value) continue;
-    if (value.is_null() || b[key].is_null()) continue;
+    const bool of_rotary = key == "rope_theta" || key == "rope_scaling" || key == "rope_parameters";
+    if (is_free(key) || of_rotary || !b.contains(key) || b[key] == value) continue;
+    if ((value.is_null() || b[key].is_null()) && !may_be_none(key)) continue;
     throw input_error("{} can't be averaged with {}: its config.json has {} = {}, the other has {}", other.string(),
                       first.string(), key, b[key].dump(), value.dump());
   }
+}
+
+// What a tokenizer.json makes of text: without how long texts are made, and with merges written in one way.
+nlohmann::json meaning_of_tokenizer(const fs::path& file) {
+  auto json = nlohmann::json::parse(read_file(file), nullptr, false);
+  if (!json.is_object()) return json;
+  for (const char* key : {"version", "truncation", "padding"}) json.erase(key);
+  if (!json.contains("model") || !json["model"].is_object() || !json["model"].contains("merges")) return json;
+  for (auto& merge : json["model"]["merges"]) {
+    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
+      merge = merge[0].get<std::string>() + " " + merge[1].get<std::string>();
+  }
+  return json;
+}
+
+bool mean_the_same(const fs::path& first, const fs::path& other) {
+  if (same_content(first, other)) return true;
+  return first.filename() == kTokenizerFile && meaning_of_tokenizer(first) == meaning_of_tokenizer(other);
 }
 
 // A tokenizer.json says all; without it the files that it can be made from do.
@@ -77,7 +102,7 @@ void check_tokenizers(const fs::path& first, const fs::path& other) {
       throw input_error("{} can't be averaged with {}: only one of them has a {}", other.string(), first.string(),
                         name);
     }
-    if (has && !same_content(first / name, other / name)) {
+    if (has && !mean_the_same(first / name, other / name)) {
       throw input_error("{} can't be averaged with {}: it has another {}, so the same token means other text",
                         other.string(), first.string(), name);
     }

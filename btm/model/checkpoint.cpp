@@ -59,12 +59,29 @@ void check_tensor(const fs::path& folder, const TensorView* found, const Paramet
 void refuse_unknown(const WeightFiles& weights, const std::vector<ParameterSlice>& layout, const ModelConfig& config) {
   std::set<std::string> known;
   for (const ParameterSlice& slice : layout) known.insert({slice.name, without_prefix(slice.name)});
+  for (const ParameterSlice& slice : layout) {
+    const std::string plain = without_prefix(slice.name);
+    if (plain == slice.name || !weights.find(slice.name) || !weights.find(plain)) continue;
+    throw input_error("{}: tensors {} and {} are one of the model's; delete one of them", weights.folder.string(),
+                      slice.name, plain);
+  }
   for (const TensorView* tensor : weights.tensors) {
     if (!known.contains(tensor->name) && !ignorable(tensor->name, config)) {
       throw input_error("{}: tensor {} with shape {} has no place in the model of {}", weights.folder.string(),
                         tensor->name, shape_text(tensor->shape), kConfigFile);
     }
   }
+}
+
+// transformers 4 overwrites such a head, 5 keeps it.
+void check_tied_head(const WeightFiles& weights, const TensorView& embeddings) {
+  const TensorView* head = weights.find("lm_head.weight");
+  if (!head || head == &embeddings) return;
+  if (head->dtype == embeddings.dtype && head->shape == embeddings.shape && head->bytes == embeddings.bytes) return;
+  throw input_error(
+      "{}: {} ties the output embedding to the input's, but lm_head.weight differs from {}; set tie_word_embeddings to "
+      "false to use it, or delete it",
+      weights.folder.string(), kConfigFile, embeddings.name);
 }
 
 // A checkpoint folder whose tensors are all there and fit its config.
@@ -83,6 +100,7 @@ Stored open_stored(const fs::path& folder) {
     stored.tensors.push_back(find_tensor(stored.weights, slice.name));
     check_tensor(folder, stored.tensors.back(), slice);
   }
+  if (*config.tied_embeddings) check_tied_head(stored.weights, *stored.tensors.front());  // the embeddings come first
   return stored;
 }
 
@@ -120,6 +138,10 @@ Json generation_config(int end_of_text) {
 }
 
 }  // namespace
+
+void check_checkpoint(const fs::path& folder) {
+  open_stored(folder);
+}
 
 std::vector<TensorInfo> saved_tensors(const ModelConfig& config) {
   std::vector<TensorInfo> tensors;

@@ -28,6 +28,9 @@ std::vector<TensorInfo> saved_tensors(const ModelConfig& config);
 // Error(input): missing files, corrupt or truncated tensors, shapes that don't fit the config, unsupported parts.
 Model load_model(const std::filesystem::path& folder);
 
+// Throws what load_model() does, but for what the tensors' numbers are: reads no more than the names and shapes.
+void check_checkpoint(const std::filesystem::path& folder);
+
 // The same model with its parameters left in the file (see Buffer::map) where that holds them as float32 in our order,
 // as save_model writes it; else a copy of them. The file must not be changed while the model lives; it may be replaced.
 Model map_model(const std::filesystem::path& folder);

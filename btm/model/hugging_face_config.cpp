@@ -64,6 +64,13 @@ class Fields {
   std::string name_;
 };
 
+// Where transformers' other name of a key is there, too, it wins; one that says something else is a slip.
+int gpt2_extent(const Fields& f, const char* key, const char* alias) {
+  const int value = f.integer(key);
+  if (f.integer(alias, value) != value) f.unsupported(alias, fmt::format("the {} of \"{}\"", value, key));
+  return value;
+}
+
 ModelConfig read_gpt2(const Fields& f) {
   f.require_text("activation_function", {"gelu_new", "gelu_pytorch_tanh"});  // two names of the tanh form
   f.require_flag("scale_attn_weights", true);
@@ -71,11 +78,11 @@ ModelConfig read_gpt2(const Fields& f) {
   f.require_flag("add_cross_attention", false);
   ModelConfig c;
   c.architecture = Architecture::gpt2;
-  c.layers = f.integer("n_layer");
-  c.width = f.integer("n_embd");
-  c.heads = f.integer("n_head");
+  c.layers = gpt2_extent(f, "n_layer", "num_hidden_layers");
+  c.width = gpt2_extent(f, "n_embd", "hidden_size");
+  c.heads = gpt2_extent(f, "n_head", "num_attention_heads");
   c.hidden = f.integer("n_inner", 0);
-  c.context = f.integer("n_positions");
+  c.context = gpt2_extent(f, "n_positions", "max_position_embeddings");
   c.vocab_size = f.integer("vocab_size");
   c.norm_epsilon = f.number("layer_norm_epsilon", 1e-5);
   c.tied_embeddings = f.flag("tie_word_embeddings", true);
@@ -182,6 +189,7 @@ ModelConfig from_hugging_face(const Json& config, const std::string& name) {
   std::string type = f.text("model_type", "");
   if (type != "gpt2" && type != "llama") f.unsupported("model_type", "gpt2 or llama");
   if (f.has("quantization_config")) f.unsupported("quantization_config", "a checkpoint without it");
+  f.require_flag("is_causal", true);
   ModelConfig c = type == "gpt2" ? read_gpt2(f) : read_llama(f);
   if (c.vocab_size == 0) throw input_error("{}: \"vocab_size\" is 0", name);
   try {

@@ -46,6 +46,7 @@ class Grower {
     FileLock lock(paths_.lock(), fmt::format("another btm on {}", paths_.root.string()));
     clean_up();
     check_parents(plan_);
+    check_sources(plan_);
     if (!fs::exists(paths_.plan())) record_plan();
     prepare();
     check_published(plan_, base_);
@@ -88,10 +89,6 @@ class Grower {
     base_.tokenizer_sha256 = tokenizer.sha256();
     ModelConfig model = plan_.model.config;
     if (model.vocab_size == 0) model.vocab_size = tokenizer.vocab_size();
-    if (model.vocab_size < tokenizer.vocab_size()) {
-      throw input_error("model.vocab_size: {} is less than the tokenizer's {}", model.vocab_size,
-                        tokenizer.vocab_size());
-    }
     base_.model = resolve(model);
     base_.domains =
         ensure_tokens(plan_, paths_, tokenizer, domains_in_use(forest_so_far(paths_)), neighbours_, usable_cores());

@@ -6,6 +6,7 @@
 #include "btm/core/format.h"
 #include "btm/core/hash.h"
 #include "btm/data/tokenizer.h"
+#include "btm/model/checkpoint.h"
 #include "btm/plan/comparisons.h"
 #include "btm/plan/corpus.h"
 #include "btm/plan/forest_folder.h"
@@ -181,11 +182,21 @@ ModelConfig planned_model(const Plan& plan) {
   return resolve(config);
 }
 
+void check_sources(const Plan& plan) {
+  const ForestPaths paths{plan.forest};
+  if (!plan.model.from.empty() && !is_published(paths.seed())) check_checkpoint(plan.model.from);
+  const fs::path folder = fs::exists(paths.tokenizer()) ? paths.tokenizer() : fs::path(plan.tokenizer.from);
+  const int size = folder.empty() ? plan.tokenizer.vocab_size : Tokenizer::load(folder).vocab_size();
+  if (const int given = plan.model.config.vocab_size; given > 0 && given < size)
+    throw input_error("model.vocab_size: {} is less than the tokenizer's {}", given, size);
+}
+
 void check_growable(const Plan& plan) {
   const ForestPaths paths{plan.forest};
   require_forest_folder(paths);
   check_parents(plan);
   check_tokenizer_unchanged(plan, paths);
+  check_sources(plan);
   if (!is_published(paths.seed())) return;
   ForestBase base{
       paths, planned_model(plan), sha256_file(paths.tokenizer() / "tokenizer.json"), {}, plan.trainer.command};

@@ -41,6 +41,10 @@ void check_published(const Plan& plan, const ForestBase& base);
 // The plan's shape with its vocabulary: its own, that of a tokenizer that is there, or of the one to be trained.
 ModelConfig planned_model(const Plan& plan);
 
+// Throws Error(input) where the checkpoint or the tokenizer that the plan begins with can't be used: told before text
+// is read. What was made of them already is not asked for again.
+void check_sources(const Plan& plan);
+
 // Throws Error(input) where growing the plan would refuse to begin, as far as it can be told without reading text.
 void check_growable(const Plan& plan);
 

@@ -325,7 +325,7 @@ class Errors(ForestCase):
         btm("remove", self.forest, "cpp")
         self.refused("import", self.forest, self.folder / "cpp.btm", "--name", "dense", says="what a baseline is called")
         self.refused("remove", self.forest, "cpp", "--retrain", "--descendants", says="--descendants")
-        self.assertIn("OK", btm("verify", self.forest).stdout)
+        btm("verify", self.forest)
 
     def test_names_that_are_not_utf8(self):
         btm("grow", self.plan, "--set", "compare=[]")
