@@ -56,7 +56,7 @@ TEST_P(KindTest, GivesTheIdsOfTokenizers) {
 
 INSTANTIATE_TEST_SUITE_P(Tokenizer, KindTest,
                          ::testing::Values("gpt2", "llama3", "qwen2", "o200k", "whole", "digits", "runs", "removed",
-                                           "kept", "before", "runs_of", "empty", "added"),
+                                           "kept", "classes", "before", "runs_of", "empty", "added"),
                          [](const auto& kind) { return std::string(kind.param); });
 
 // The texts of block_text(), is_bulk() and is_empty() in the oracle.
@@ -96,7 +96,8 @@ TEST_P(UnicodeTest, GivesTheIdsOfTokenizersForEveryScalarValue) {
   EXPECT_EQ(block, expected.size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Tokenizer, UnicodeTest, ::testing::Values("gpt2", "llama3", "qwen2", "o200k", "kept"),
+INSTANTIATE_TEST_SUITE_P(Tokenizer, UnicodeTest,
+                         ::testing::Values("gpt2", "llama3", "qwen2", "o200k", "kept", "classes"),
                          [](const auto& kind) { return std::string(kind.param); });
 
 TEST(TokenizerTest, GivesTheIdsOfTokenizersForEveryScalarValueAlone) {
@@ -263,6 +264,8 @@ TEST(TokenizerTest, SaysWhichPartIsNotSupported) {
       {"/pre_tokenizer/pretokenizers/0/behavior", R"("Sideways")", "Sideways"},
       {"/pre_tokenizer/pretokenizers/0/pattern/Regex", R"json("(a")json", "bad regex"},
       {"/pre_tokenizer/pretokenizers/0/pattern/Regex", R"("^a")", "`^` is not supported"},
+      {"/pre_tokenizer/pretokenizers/0/pattern/Regex", R"x("(?i:graSs)")x", "`Ss` is not supported"},
+      {"/model/type", R"("Unigram")", "`Unigram` is not supported"},
       {"/pre_tokenizer/pretokenizers/0/pattern/Regex", R"("\\p{Greek}")", R"(`\p{Greek}`)"},
       {"/pre_tokenizer/pretokenizers/0/pattern/Regex", R"("\\h")", R"(`\h`)"},
       {"/pre_tokenizer/pretokenizers/0/pattern/Regex", R"json("(?m:a)")json", "(?m:"},

@@ -82,6 +82,21 @@ class Grow(ForestCase):
                 self.assertIn(says, btm("grow", self.plan, "--set", change, *dry, code=2).stderr)
         self.assertEqual((self.forest / "forest.yaml").read_text(), recorded)
 
+    def test_a_checkpoint_that_cannot_be_the_seed_is_told_before_text_is_read(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        source = self.folder / "source"
+        shutil.copytree(self.forest / "seed", source)
+        weights = (source / "model.safetensors").read_bytes()
+        from_source = ["--set", f"model={{from: {source}}}", "--set", f"forest={self.folder}/new", "--set", "compare=[]"]
+        for content, says in ((weights[:-5], "truncated"), (None, "model.safetensors")):
+            (source / "model.safetensors").unlink()
+            if content:
+                (source / "model.safetensors").write_bytes(content)
+            for dry in (["--dry-run"], []):
+                done = btm("grow", self.plan, *from_source, *dry, code=2)
+                self.assertIn(says, done.stderr)
+                self.assertNotIn("tokens:", done.stderr)
+
     def test_an_expert_trained_by_hand_is_the_plans(self):
         self.edit_plan("experts: [python, cpp]", "experts: [python]")
         btm("grow", self.plan, "--set", "compare=[]")

@@ -174,6 +174,36 @@ TEST_F(Average, OtherTokenizerOrSettings) {
   EXPECT_THAT(message(), HasSubstr("n_head = 1, the other has 2"));
 }
 
+TEST_F(Average, SettingsThatMayBeNull) {
+  const Json config = Json::parse(test::read(folder / "left" / "config.json"));
+  for (const auto& [key, left, right, differ] :
+       std::vector<std::tuple<std::string, Json, Json, bool>>{{"sliding_window", nullptr, 8, true},
+                                                              {"final_logit_softcapping", 30.0, nullptr, true},
+                                                              {"rope_local_base_freq", 10000.0, 77.0, true},
+                                                              {"head_dim", nullptr, 4, false}}) {
+    Json one = config, other = config;
+    one[key] = left;
+    other[key] = right;
+    folder.write("left/config.json", one.dump());
+    folder.write("right/config.json", other.dump());
+    if (differ) {
+      EXPECT_THAT(message(), HasSubstr(key));
+    } else {
+      average(1, 1);
+    }
+  }
+}
+
+TEST_F(Average, TokenizersThatMeanTheSame) {
+  folder.write("left/tokenizer.json",
+               R"({"version": "1", "truncation": {"max_length": 9}, "model": {"merges": [["a", "b"]]}})");
+  folder.write("right/tokenizer.json", R"({"truncation": null, "model": {"merges": ["a b"]}})");
+  average(1, 1);
+  fs::remove(folder / "out" / "model.safetensors");
+  folder.write("right/tokenizer.json", R"({"truncation": null, "model": {"merges": ["b a"]}})");
+  EXPECT_THAT(message(), HasSubstr("another tokenizer.json"));
+}
+
 // In the words of transformers 4 and 5; what is left out is a base of 10000.
 TEST_F(Average, OtherRotaryPositions) {
   const Json config = Json::parse(test::read(folder / "left" / "config.json"));

@@ -115,6 +115,27 @@ TEST_F(Altered, UnknownTensor) {
   EXPECT_THAT(message(), AllOf(HasSubstr("transformer.h.2.ln_1.weight"), HasSubstr("[8]"), HasSubstr("no place")));
 }
 
+TEST_F(Altered, OneTensorUnderTwoNames) {
+  rewrite([](auto& tensors) {
+    tensors.push_back(tensors[2]);
+    tensors.back().first.name = "h.0.ln_1.weight";
+  });
+  EXPECT_THAT(message(), AllOf(HasSubstr("transformer.h.0.ln_1.weight and h.0.ln_1.weight")));
+}
+
+TEST_F(Altered, HeadThatIsNotTheTiedOne) {
+  const auto add_head = [](auto& tensors) {
+    tensors.push_back(tensors[0]);
+    tensors.back().first.name = "lm_head.weight";
+  };
+  rewrite(add_head);
+  load_model(folder.path());  // equal, as transformers may save it
+  rewrite([](auto& tensors) { tensors.back().second[2] ^= 1; });
+  EXPECT_THAT(message(), AllOf(HasSubstr("lm_head.weight differs"), HasSubstr("tie_word_embeddings")));
+  rewrite([](auto& tensors) { tensors.back() = {{"lm_head.weight", Dtype::f32, {1, 2}}, std::string(8, 'x')}; });
+  EXPECT_THAT(message(), HasSubstr("lm_head.weight differs"));
+}
+
 TEST_F(Altered, WrongShape) {
   rewrite([](auto& tensors) { tensors[0].first.shape = {8, 11}; });
   EXPECT_THAT(message(), AllOf(HasSubstr("transformer.wte.weight"), HasSubstr("[8, 11]"), HasSubstr("[11, 8]")));

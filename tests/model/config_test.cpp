@@ -127,6 +127,8 @@ TEST(HuggingFaceConfig, RefusesWhatWouldBeComputedDifferently) {
   EXPECT_THAT(message(gpt2, "activation_function", "relu"),
               HasSubstr("folder/config.json: \"activation_function\": \"relu\" is not supported; only gelu_new is"));
   EXPECT_THAT(message(gpt2, "scale_attn_by_inverse_layer_idx", true), HasSubstr("only false is"));
+  EXPECT_THAT(message(gpt2, "num_attention_heads", 1), HasSubstr("of \"n_head\" is"));
+  EXPECT_THAT(message(llama, "is_causal", false), HasSubstr("\"is_causal\": false is not supported"));
   EXPECT_THAT(message(gpt2, "model_type", "bloom"), HasSubstr("only gpt2 or llama is"));
   EXPECT_THAT(message(gpt2, "n_layer", "two"), HasSubstr("\"n_layer\" is \"two\"; expected a whole number"));
   EXPECT_THAT(message(gpt2, "n_embd", nullptr), HasSubstr("\"n_embd\" is missing"));

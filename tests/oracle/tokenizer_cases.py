@@ -156,6 +156,7 @@ def added_tokens() -> list[AddedToken]:
         AddedToken("\u212b", special=False, normalized=True, rstrip=True),
         AddedToken("  ", special=False, normalized=False),
         AddedToken("''", special=False, normalized=False, single_word=True),
+        AddedToken("\t", special=False, normalized=False, lstrip=True, rstrip=True),
     ]
 
 
@@ -197,6 +198,7 @@ def make_tokenizers(texts: list[str]) -> dict[str, Tokenizer]:
         "runs": tokenizer_of(runs, normalizers.Sequence([normalizers.NFC()]), **same),
         "removed": tokenizer_of([split(Regex(r"\s+"), "removed"), byte_level(use_regex=True)], **same),
         "kept": tokenizer_of([split(Regex(r"\w+|[^\w\s]"), "removed", invert=True), byte_level()], **same),
+        "classes": tokenizer_of([split(Regex(r"[^\w\s]+|[^\W\d]+|[.,!?.]+|[\p{Cn}:;,:=]"), "isolated"), byte_level()], **same),
         "before": tokenizer_of([split(Regex(r"[.,'\n]"), "merged_with_previous"), byte_level()], **same),
         "runs_of": tokenizer_of([split(Regex(r"\d|\P{L}(?=\p{Lu})"), "contiguous"), byte_level()], **same),
         "empty": tokenizer_of([split(Regex(r"(?<=[\p{P}\S])(?=\p{Lu})|\d*"), "isolated"), byte_level()], **same),
@@ -288,7 +290,7 @@ def main(folder: Path) -> None:
     texts = random_texts(2000) + long_texts() + real_texts(0.6, stride=5)
     for name, tokenizer in make_tokenizers(real_texts(0.6) + random_texts(1000)).items():
         write_case(folder / name, tokenizer, added_texts() + texts[:2000] if name == "added" else texts)
-        if name in ("gpt2", "llama3", "qwen2", "o200k", "kept"):
+        if name in ("gpt2", "llama3", "qwen2", "o200k", "kept", "classes"):
             write_unicode(folder / name, tokenizer)
         if name == "qwen2":
             write_alone(folder / name, tokenizer)
