@@ -10,7 +10,8 @@ namespace btm {
 
 YAML::Node parse_yaml(const std::string& text, const std::string& name) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    std::erase_if(documents, [](const YAML::Node& document) { return document.IsNull(); });  // as of a last "---"
     if (documents.size() > 1) throw input_error("{}: has {} YAML documents; only one is read", name, documents.size());
     return documents.empty() ? YAML::Node() : documents.front();
   } catch (const YAML::Exception& e) {

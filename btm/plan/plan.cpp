@@ -219,7 +219,8 @@ void check_comparisons(const Plan& plan) {
 void check_seed(const Plan& plan) {
   const std::vector<std::string> train = domains_of_role(plan, Role::train);
   std::set<std::string> seen;
-  if (plan.seed.domains.empty()) throw input_error("seed.domains: none given; name train domains, or all");
+  if (plan.seed.domains.empty() && plan.seed.tokens > 0)
+    throw input_error("seed.domains: none given; name train domains, or all");
   for (const std::string& name : plan.seed.domains) {
     if (seeded_by_all(plan)) break;
     if (name == "all") throw input_error("seed.domains: 'all' stands alone");
