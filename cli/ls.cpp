@@ -12,6 +12,7 @@
 #include "btm/forest/lineage.h"
 #include "btm/report/text_table.h"
 #include "cli/command.h"
+#include "cli/output.h"
 #include "cli/run_table.h"
 
 namespace btm {
@@ -90,10 +91,9 @@ void watch(const fs::path& root) {
     const Forest forest = open_forest(root);
     const std::vector<OpenRun> runs = open_runs(forest);
     constexpr const char* kClear = "\033[H\033[J";
-    fmt::print("{}{}: {} expert{} merged, {} run{} open\n{}\n", is_terminal(stdout) ? kClear : "", root.string(),
-               forest.experts.size(), forest.experts.size() == 1 ? "" : "s", runs.size(), runs.size() == 1 ? "" : "s",
-               runs.empty() ? "" : run_table(runs));
-    std::fflush(stdout);
+    write_out(fmt::format("{}{}: {} expert{} merged, {} run{} open\n{}\n", is_terminal(stdout) ? kClear : "",
+                          root.string(), forest.experts.size(), forest.experts.size() == 1 ? "" : "s", runs.size(),
+                          runs.size() == 1 ? "" : "s", runs.empty() ? "" : run_table(runs)));
     std::this_thread::sleep_for(kWatchEvery);
   }
 }

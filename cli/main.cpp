@@ -1,10 +1,11 @@
-// The program: a table of commands, and the one place where an Error becomes a message and an exit code.
+// The program: a table of commands, and the one place where all errors end.
+#include <fcntl.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "btm/core/settings.h"
 #include "btm/version.h"
 #include "cli/command.h"
+#include "cli/error_report.h"
 #include "cli/output.h"
 
 namespace {
@@ -64,32 +66,32 @@ int run(int argc, char** argv) {
     if (std::fflush(stdout) != 0 || std::ferror(stdout)) throw output_error();
     return 0;
   } catch (const CLI::Success& e) {
-    return app.exit(e);
+    const int code = app.exit(e);
+    if (std::fflush(stdout) != 0) throw output_error();
+    return code;
   } catch (const CLI::ParseError& e) {
     const std::vector<CLI::App*> given = app.get_subcommands();
     throw input_error("{}; see `btm {}--help`", e.what(), given.empty() ? "" : given.front()->get_name() + " ");
   }
 }
 
+// Files opened later would be taken for the standard ones that this process was started without. Writing to them still
+// fails.
+void fill_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) < 0) ::open("/dev/null", O_RDONLY);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  fill_standard_descriptors();
   keep_freed_memory();
   btm::catch_interrupts();
   try {
     return run(argc, argv);
-  } catch (const btm::Error& e) {
-    btm::print_stderr(fmt::format("btm: {}\n", e.what()));
-    return static_cast<int>(e.cause());
-  } catch (const std::bad_alloc&) {
-    btm::print_stderr("btm: not enough memory; choose a smaller model, batch or number of workers\n");
-    return static_cast<int>(btm::Cause::input);
-  } catch (const btm::Json::type_error&) {  // names come from the command line or the disk as bytes
-    btm::print_stderr("btm: a name or a path is not valid UTF-8, which JSON files can't hold; rename it\n");
-    return static_cast<int>(btm::Cause::input);
-  } catch (const std::exception& e) {  // of a library: only the first line is for people, the rest is a backtrace
-    std::string message = e.what();
-    btm::print_stderr(fmt::format("btm: {}\n", message.substr(0, message.find('\n'))));
-    return static_cast<int>(btm::Cause::failed);
+  } catch (...) {
+    return btm::tell_error();
   }
 }

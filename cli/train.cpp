@@ -18,6 +18,7 @@
 #include "btm/model/checkpoint.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
+#include "cli/error_report.h"
 
 namespace btm {
 namespace {
@@ -96,7 +97,7 @@ TrainingJob new_job(const TrainArguments& options) {
 void require_no_files_of_others(const fs::path& run) {
   if (!fs::exists(run)) return;
   const bool free = fs::is_directory(run) && std::ranges::all_of(fs::directory_iterator(run), [](const auto& entry) {
-                      return entry.path().filename() == "init";
+                      return entry.path().filename() == "init" || is_half_written(entry.path());
                     });
   if (!free) throw input_error("{}: is there already, and no run; choose another --output", run.string());
 }
@@ -159,15 +160,18 @@ TrainingResult train_prepared(const Ranks& ranks, const TrainArguments& options,
 
 // With several ranks an error of one ends all: the others would wait for it for ever.
 TrainingResult train_with(const Ranks& ranks, const TrainArguments& options, fs::path run) {
+  bool together = false;
   try {
     if (ranks.is_first()) run = prepare_run(options);
     ranks.wait();
+    together = true;  // all ranks are interrupted at the same place
     return train_prepared(ranks, options, run);
   } catch (const Error& e) {
-    if (ranks.size() == 1 || e.cause() == Cause::interrupted) throw;  // all ranks were interrupted together
-    print_stderr(fmt::format("btm: {}\n", e.what()));
-    std::fflush(stderr);
-    ranks.abort(static_cast<int>(e.cause()));
+    if (ranks.size() == 1 || (together && e.cause() == Cause::interrupted)) throw;
+    ranks.abort(tell_error());
+  } catch (...) {
+    if (ranks.size() == 1) throw;
+    ranks.abort(tell_error());
   }
 }
 

@@ -1,5 +1,6 @@
 #include "btm/core/process.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -98,7 +99,9 @@ pid_t start_process(const std::vector<std::string>& words, const ProcessOptions&
   if (::getppid() != parent) ::_exit(1);
   ::setpgid(0, 0);
   held.release_to_defaults();
-  const int descriptors[] = {options.input, options.output, options.errors};
+  // What is this process's to read isn't its child's; and a child in the background that reads a terminal is stopped.
+  const int input = options.input >= 0 ? options.input : ::open("/dev/null", O_RDONLY);
+  const int descriptors[] = {input, options.output, options.errors};
   for (int i = 0; i < 3; ++i) {
     if (descriptors[i] >= 0) ::dup2(descriptors[i], i);
   }

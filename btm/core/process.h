@@ -10,7 +10,8 @@
 namespace btm {
 
 struct ProcessOptions {
-  int input = -1, output = -1, errors = -1;   // descriptors that become its 0, 1 and 2; -1: this process's own
+  // Descriptors that become its 0, 1 and 2; -1: nothing to read, this process's own to write to.
+  int input = -1, output = -1, errors = -1;
   std::vector<std::string> environment = {};  // NAME=VALUE, instead of or besides this process's variables
 };
 

@@ -30,9 +30,8 @@ void add(PublishedComparison& comparison, const std::string& name, const fs::pat
 bool is_name_of_comparison(const std::string& name) {
   constexpr std::array<std::string_view, 6> kNames = {
       "dense", "demix", "dense_from_random", "demix_from_random", "random_split", "random_init"};
-  return std::ranges::any_of(kNames, [&name](std::string_view known) {
-    return name.starts_with(known) && (name.size() == known.size() || name[known.size()] == '-');
-  });
+  return std::ranges::find(kNames, name) != kNames.end() || name.starts_with("random_split-") ||
+         name.starts_with("random_init-");
 }
 
 std::vector<PublishedComparison> published_comparisons(const ForestPaths& paths) {

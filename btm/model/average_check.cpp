@@ -20,15 +20,16 @@ constexpr std::array<std::string_view, 10> kFreeSettings{
     "gradient_checkpointing", "bos_token_id", "eos_token_id", "pad_token_id"};
 
 // Hugging Face's names for what belongs to a model beside its weights.
-constexpr std::array<std::string_view, 13> kCompanions{
-    kConfigFile,         "generation_config.json",  kTokenizerFile,      "tokenizer_config.json",
-    "vocab.json",        "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
-    "merges.txt",        "tokenizer.model",         "spiece.model",      "vocab.txt",
-    "chat_template.json"};
+constexpr std::array<std::string_view, 15> kCompanions{
+    kConfigFile,          "generation_config.json",  kTokenizerFile,      "tokenizer_config.json",
+    "vocab.json",         "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+    "merges.txt",         "tokenizer.model",         "spiece.model",      "vocab.txt",
+    "chat_template.json", "sentencepiece.bpe.model", "tekken.json"};
 
 // Those of them that say which text a token means; a folder has one or more.
-constexpr std::array<std::string_view, 6> kVocabularies{kTokenizerFile,    "vocab.json",   "merges.txt",
-                                                        "tokenizer.model", "spiece.model", "vocab.txt"};
+constexpr std::array<std::string_view, 8> kVocabularies{kTokenizerFile,    "vocab.json",   "merges.txt",
+                                                        "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+                                                        "tekken.json",     "vocab.txt"};
 
 bool is_free(std::string_view setting) {
   return std::ranges::find(kFreeSettings, setting) != kFreeSettings.end() || setting.ends_with("_version") ||

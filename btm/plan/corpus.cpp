@@ -85,7 +85,7 @@ bool check_tokenizer_unchanged(const Plan& plan, const ForestPaths& paths) {
   const fs::path file = paths.tokenizer() / kTokenizerRecipe;
   if (!fs::exists(file)) return false;
   const Json made = Json::parse(read_file(file), nullptr, false);
-  if (made.is_discarded()) throw input_error("{}: not JSON; the file is damaged", file.string());
+  if (!made.is_object()) throw input_error("{}: not a JSON object; the file is damaged", file.string());
   check_made_as(wanted_recipe(plan), made, paths);
   return true;
 }

@@ -126,14 +126,17 @@ class ExternalRun {
     const pid_t process = start_process({"/bin/sh", "-c", words}, {});
     auto last_status = Clock::now();
     int status = 0;
-    for (bool told = false; ::waitpid(process, &status, WNOHANG) == 0;) {
+    pid_t ended = 0;
+    for (bool told = false; (ended = ::waitpid(process, &status, WNOHANG)) == 0;) {
       if (interrupted() && !told) {
         ::kill(-process, SIGTERM);  // the shell and what it started
+        ::kill(-process, SIGCONT);  // should it be stopped
         told = true;
       }
       if (Clock::now() - last_status >= kStatusEvery) note("running"), last_status = Clock::now();
       std::this_thread::sleep_for(kPoll);
     }
+    if (ended < 0) throw failure("{}: the trainer can't be waited for", run_.string());
     if (interrupted()) {
       note("interrupted");
       throw Error(Cause::interrupted, fmt::format("{}: interrupted; the same command starts the trainer again, with "

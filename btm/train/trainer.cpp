@@ -343,6 +343,17 @@ void note_failure(const fs::path& run) {
   }
 }
 
+// The other ranks are told whether the first one has it: it may be interrupted while it waits.
+void take_lock(std::optional<FileLock>& lock, const fs::path& run, FileLock::Busy busy, const Ranks& ranks) {
+  try {
+    lock.emplace(run / "lock", fmt::format("training in {}", run.string()), busy);
+  } catch (const Error& e) {
+    if (e.cause() == Cause::interrupted) ranks.broadcast(1.0);  // any other ends them all
+    throw;
+  }
+  ranks.broadcast(0.0);
+}
+
 void set_threads(const fs::path& run, int threads) {
   TrainingJob job = load_job(run);
   if (job.threads == threads) return;
@@ -357,7 +368,7 @@ TrainingResult run_training(const fs::path& run, const TrainingOptions& options,
   std::optional<FileLock> lock;
   std::optional<TrainingResult> result;
   if (ranks.is_first()) {
-    lock.emplace(run / "lock", fmt::format("training in {}", run.string()), options.busy);
+    take_lock(lock, run, options.busy, ranks);
     result = load_result(run);
     if (result) {
       remove_folder(run / "checkpoints");
@@ -365,6 +376,8 @@ TrainingResult run_training(const fs::path& run, const TrainingOptions& options,
     } else if (options.threads > 0) {
       set_threads(run, options.threads);
     }
+  } else if (ranks.broadcast(0.0) > 0) {
+    throw Error(Cause::interrupted, fmt::format("{}: interrupted before the training began", run.string()));
   }
   if (ranks.broadcast(result ? 1.0 : 0.0) > 0) return result.value_or(TrainingResult{});
   TrainingJob job = load_job(run);  // not before the lock: whoever held it may have changed it

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace btm {
 namespace {
@@ -22,6 +23,22 @@ TEST(Process, ASignalBeforeItIsTheOtherProgramIsNotLost) {
     ASSERT_EQ(exit_code(status), 128 + SIGUSR1);
   }
   ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+TEST(Process, ReadsNothingOfWhatIsItsStartersToRead) {
+  int ends[2] = {};
+  ASSERT_EQ(::pipe(ends), 0);
+  ASSERT_EQ(::write(ends[1], "x\n", 2), 2);
+  const int before = ::dup(STDIN_FILENO);
+  ASSERT_EQ(::dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+  const pid_t child = start_process({"sh", "-c", "read line"}, {});
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(exit_code(status), 1) << "it found the end";
+  char line[2];
+  EXPECT_EQ(::read(STDIN_FILENO, line, 2), 2);
+  ::dup2(before, STDIN_FILENO);
+  for (const int descriptor : {before, ends[0], ends[1]}) ::close(descriptor);
 }
 
 }  // namespace

@@ -330,6 +330,26 @@ class Grow(ForestCase):
             self.plan.write_text(text)
         self.assertEqual(self.weights(), before)
 
+    def test_works_whatever_it_inherits(self):
+        def without_children(): signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        def without_stderr(): os.close(2)
+        for inherits in (without_children, without_stderr):
+            shutil.rmtree(self.forest, ignore_errors=True)
+            subprocess.run([BTM, "grow", self.plan], preexec_fn=inherits, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           stdin=subprocess.DEVNULL, timeout=120, check=True)
+            btm("verify", self.forest)
+            self.assertNotIn("tokens", (self.forest / "lock").read_text())
+
+    def test_watching_ends_with_its_reader(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        with subprocess.Popen([BTM, "ls", self.forest, "--watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+            watch.stdout.readline()
+            watch.stdout.close()
+            self.assertEqual(watch.wait(timeout=60), 1)
+            self.assertIn("Broken pipe", watch.stderr.read())
+        with open("/dev/full", "w") as full:
+            self.assertEqual(subprocess.run([BTM, "--help"], stdout=full, stderr=subprocess.DEVNULL, check=False).returncode, 1)
+
     def test_a_second_grow_at_the_same_time_is_refused(self):
         first = subprocess.Popen([BTM, "grow", self.plan], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.time() + 20

@@ -1,4 +1,5 @@
 """One model trained by several processes over MPI: the losses of one process, stops and resumes, by hand and by grow."""
+import fcntl
 import json
 import os
 import shutil
@@ -91,10 +92,26 @@ class RanksTest(ForestCase):
         options = [*self.settings, "--tokens", "30k"]
         self.train(2, "--output", run, *options)
         self.assertIn("a run is there already", self.train(2, "--output", run, *options, code=2))
+        self.train(2, "--output", self.folder / ("n" * 300), *options, code=1)  # what no Error tells of
+
+    def test_ranks_that_wait_for_the_run_are_interrupted_together(self):
+        run = self.folder / "busy"
+        self.train(2, "--output", run, *self.settings, "--tokens", "30k")
+        (run / "result.json").unlink()
+        with (run / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            process = self.start(2, run, "--wait")
+            for line in process.stdout:
+                if "waiting for it" in line:
+                    break
+            process.send_signal(signal.SIGUSR1)
+            output, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, output)
 
     def test_grow_starts_the_ranks(self):
         shutil.rmtree(self.forest)
         self.plan.write_text(self.plan.read_text() + "launcher: {ranks: 2, workers: 1}\n")
+        self.assertIn("seed: nosuchmpirun can't be started", btm("grow", self.plan, "--set", "launcher.mpi=nosuchmpirun", code=2).stderr)
         done = subprocess.run([BTM, "grow", str(self.plan)], env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 0, done.stderr)
         for name in ("seed", "experts/python", "experts/cpp", "comparisons/dense"):

@@ -19,14 +19,18 @@
 namespace btm {
 namespace {
 
-Error worker_error(const LaunchedRun& run, int status) {
+constexpr int kNotStarted = 127;  // see start_process
+
+Error worker_error(const LaunchedRun& run, int status, const std::string& program) {
   fs::path log = run.run / "log.txt";
   if (WIFSIGNALED(status)) {
     return failure(
         "{}: the worker was killed by signal {}; run `btm grow` again to go on from its last checkpoint (log: {})",
         run.name, WTERMSIG(status), log.string());
   }
-  int code = WEXITSTATUS(status);
+  const int code = WEXITSTATUS(status);
+  if (code == kNotStarted && (!fs::exists(log) || fs::is_empty(log)))
+    return input_error("{}: {} can't be started; is it installed, and in PATH?", run.name, program);
   Cause cause = code == 2 ? Cause::input : code == 130 ? Cause::interrupted : Cause::failed;
   return {cause, fmt::format("{}: {} (log: {})", run.name, last_line(log), log.string())};
 }
@@ -112,7 +116,7 @@ std::vector<const LaunchedRun*> LocalWorkers::ended() {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
       well.push_back(run);
     } else {
-      failures_.push_back(worker_error(*run, status));
+      failures_.push_back(worker_error(*run, status, worker_command(program_, settings_).front()));
     }
   }
   if (!alive_.empty()) {
