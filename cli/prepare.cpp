@@ -53,6 +53,7 @@ void prepare(PrepareArguments options) {
   const fs::path folder = fs::path(options.output) / "";  // so that "tokens/bible" and "tokens/bible/" are the same
   if (options.name.empty()) options.name = folder.parent_path().filename().string();
   options.text.split_documents_on = unescape(options.text.split_documents_on);
+  options.text.except = {folder.parent_path()};
   const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
   const DomainReport report = prepare_domain(options.text, options.name, tokenizer, folder.parent_path(),
                                              options.least_tokens, options.threads);

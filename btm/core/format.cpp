@@ -38,7 +38,8 @@ std::string format_count(double value) {
 
 std::string format_duration(double seconds) {
   if (seconds < 10) return fmt::format("{:.1f}s", seconds);
-  auto whole = static_cast<std::int64_t>(std::llround(seconds));
+  constexpr double kLongest = 1e15;  // in whole numbers
+  auto whole = static_cast<std::int64_t>(std::llround(std::min(seconds, kLongest)));
   if (whole < 60) return fmt::format("{}s", whole);
   if (whole < 3600) return fmt::format("{}m{:02}s", whole / 60, whole % 60);
   if (whole < 86400) return fmt::format("{}h{:02}m", whole / 3600, whole % 3600 / 60);

@@ -1,6 +1,8 @@
 #include "btm/data/byte_source.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +12,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/interrupt.h"
 
 namespace btm {
 namespace {
@@ -19,12 +22,15 @@ class File : public ByteSource {
   explicit File(std::string name) : name_(std::move(name)) {
     descriptor_ = open_to_read(name_);
     ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_SEQUENTIAL);
+    struct stat status {};
+    waits_ = ::fstat(descriptor_, &status) == 0 && !S_ISREG(status.st_mode);
   }
   ~File() override { ::close(descriptor_); }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
   std::size_t read(std::span<char> out) override {
+    if (waits_) wait();
     ssize_t n;
     do {
       n = ::read(descriptor_, out.data(), out.size());
@@ -37,8 +43,16 @@ class File : public ByteSource {
   std::int64_t position() const override { return position_; }
 
  private:
+  // For what a pipe or a terminal has next, or for a signal.
+  void wait() const {
+    constexpr int kMilliseconds = 200;
+    pollfd state{descriptor_, POLLIN, 0};
+    while (::poll(&state, 1, kMilliseconds) <= 0) throw_if_interrupted();
+  }
+
   std::string name_;
   int descriptor_;
+  bool waits_;
   std::int64_t position_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 #include "btm/core/format.h"
 
 namespace btm {
@@ -72,16 +73,21 @@ bool has_no_end(const fs::path& path) {
   return fs::exists(path, ignored) && fs::is_other(path, ignored);
 }
 
-bool is_same(const fs::path& folder, const fs::path& other) {
-  std::error_code ignored;
-  return !other.empty() && fs::equivalent(folder, other, ignored);
+// Folders that are left out where they are only met.
+using LeftOut = std::vector<fs::path>;
+
+bool is_left_out(const fs::path& folder, const LeftOut& except) {
+  return is_half_written(folder) || std::ranges::any_of(except, [&folder](const fs::path& other) {
+           std::error_code ignored;
+           return fs::equivalent(folder, other, ignored);
+         });
 }
 
-void add_below(const fs::path& folder, const fs::path& except, std::set<fs::path>& files) {
+void add_below(const fs::path& folder, const LeftOut& except, std::set<fs::path>& files) {
   for (const fs::path& entry : entries_of(folder)) {
     if (is_hidden(entry) || has_no_end(entry)) continue;
     if (is_real_folder(entry)) {
-      if (!is_same(entry, except)) add_below(entry, except, files);
+      if (!is_left_out(entry, except)) add_below(entry, except, files);
     } else if (!is_folder(entry)) {
       files.insert(entry);
     }
@@ -89,16 +95,18 @@ void add_below(const fs::path& folder, const fs::path& except, std::set<fs::path
 }
 
 // Matches parts[at..] below `base`.
-void walk(const fs::path& base, const std::vector<std::string>& parts, std::size_t at, const fs::path& except,
+void walk(const fs::path& base, const std::vector<std::string>& parts, std::size_t at, const LeftOut& except,
           std::set<fs::path>& found) {
-  const auto enters = [&except](const fs::path& entry) { return !is_folder(entry) || !is_same(entry, except); };
+  const auto enters = [&except](const fs::path& entry) {
+    return !is_folder(entry) || (is_real_folder(entry) && !is_left_out(entry, except));
+  };
   if (at == parts.size()) {
     found.insert(base);
   } else if (parts[at] == "**") {
     walk(base, parts, at + 1, except, found);
     if (!is_folder(base)) return;
     for (const fs::path& entry : entries_of(base)) {
-      if (!is_hidden(entry) && is_real_folder(entry) && enters(entry)) walk(entry, parts, at, except, found);
+      if (!is_hidden(entry) && is_folder(entry) && enters(entry)) walk(entry, parts, at, except, found);
     }
   } else if (!has_wildcard(parts[at])) {
     std::error_code ignored;
@@ -111,7 +119,7 @@ void walk(const fs::path& base, const std::vector<std::string>& parts, std::size
   }
 }
 
-std::set<fs::path> glob(const std::string& pattern, const fs::path& except) {
+std::set<fs::path> glob(const std::string& pattern, const LeftOut& except) {
   std::vector<std::string> parts;
   for (const fs::path& part : fs::path(pattern).relative_path()) {
     if (!part.empty()) parts.push_back(part.string());
@@ -145,7 +153,7 @@ std::string nearest_existing(const std::string& pattern) {
 }  // namespace
 
 std::vector<fs::path> find_files(const std::vector<std::string>& patterns, const std::string& where,
-                                 const fs::path& except) {
+                                 const LeftOut& except) {
   std::set<fs::path> files;
   for (const std::string& pattern : patterns) {
     std::error_code ignored;

@@ -23,6 +23,7 @@ class Scanner {
     bool found = false;
     const bool well_formed = object([&](std::string_view key, bool& failed) {
       if (key != field) return false;
+      text.clear();
       found = take('"') ? string(&text) : word("null");
       failed = !found;
       return true;

@@ -15,7 +15,7 @@ constexpr std::size_t kLongFile = 100'000;         // a plain text file beyond t
 constexpr std::size_t kPiece = 20'000;             // bytes; a piece ends at the first line end behind them ...
 constexpr std::size_t kLongestPiece = 2 * kPiece;  // ... or here at the latest
 constexpr std::size_t kBinaryProbe = 8192;
-constexpr std::size_t kFirstLine = 1 << 20;  // bytes, at most
+constexpr std::size_t kFirstLine = 1 << 20;  // bytes that it has as a rule
 constexpr double kControlShare = 0.1;        // of the probe: more control characters than this are no text
 
 bool ends_with_one_of(const std::string& name, std::initializer_list<std::string_view> endings) {
@@ -47,10 +47,19 @@ std::string extension_below_packing(const std::filesystem::path& path) {
 }
 
 // C4 and others call files of JSON lines .json; a single JSON document has no text in its first line.
-bool begins_with_json_line(std::string_view head, std::string_view field) {
-  std::string text;
-  const std::string_view line = head.substr(0, head.find('\n'));
-  return find_invalid_utf8(line) == std::string_view::npos && json_line_text(line, field, text).empty();
+bool begins_with_json_line(RecordReader& records, std::string_view field) {
+  std::string_view head;
+  std::size_t begin = 0, end = 0;
+  for (std::size_t size = kFirstLine; size <= RecordReader::kLongestRecord; size *= 2) {
+    head = records.peek(size);
+    begin = std::min(head.find_first_not_of(" \t\r\n"), head.size());
+    end = std::min(head.find('\n', begin), head.size());
+    const bool whole = end < head.size() || head.size() < size;
+    if (whole || !head.substr(begin).starts_with('{')) break;
+  }
+  std::string line(head.substr(begin, end - begin)), text;
+  repair_utf8(line);
+  return json_line_text(line, field, text).empty();
 }
 
 // Where the piece at the start of `text` ends.
@@ -78,7 +87,7 @@ TextFile::TextFile(const std::filesystem::path& path, const TextSettings& settin
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (records_.peek(kByteOrderMark.size()) == kByteOrderMark) records_.skip(kByteOrderMark.size());
   if (options.json_lines || is_json_lines(path) ||
-      (extension_below_packing(path) == ".json" && begins_with_json_line(records_.peek(kFirstLine), field_))) {
+      (extension_below_packing(path) == ".json" && begins_with_json_line(records_, field_))) {
     kind_ = Kind::json_lines;
   } else if (!delimiter_.empty()) {
     kind_ = Kind::delimited;

@@ -11,10 +11,10 @@
 namespace btm {
 
 struct TextSettings {
-  std::vector<std::string> text;    // files, folders and globs
-  std::string split_documents_on;   // for plain text files: a document ends here; "": a file is a document
-  std::string text_field = "text";  // for JSON lines
-  std::filesystem::path except;     // not a setting: no folder or glob reads what lies in it
+  std::vector<std::string> text;              // files, folders and globs
+  std::string split_documents_on;             // for plain text files: a document ends here; "": a file is a document
+  std::string text_field = "text";            // for JSON lines
+  std::vector<std::filesystem::path> except;  // not a setting: no folder or glob reads what lies in these
 };
 
 template <class F>

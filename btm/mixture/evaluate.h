@@ -45,7 +45,7 @@ struct EvaluationDomain {
 // Text that is not in the plan; scored as a novel domain.
 struct EvaluationText {
   std::string name;
-  std::string path;  // file, folder or glob
+  std::string path;  // file, folder or glob; the forest's own files are not of it
 };
 
 struct EvaluateOptions {

@@ -34,12 +34,14 @@ Samples cut_end_to_end(const std::vector<TokenId>& tokens, const Sizes& sizes) {
   return {{tokens.begin(), tokens.begin() + dev}, {tokens.begin() + dev, tokens.begin() + dev + test}};
 }
 
-Samples read_text(const EvaluationText& text, const Tokenizer& tokenizer, const Sizes& sizes, int threads) {
+Samples read_text(const EvaluationText& text, const ForestPaths& forest, const Tokenizer& tokenizer, const Sizes& sizes,
+                  int threads) {
   std::vector<std::string> documents;
   std::vector<Split> splits;
   DomainReport report;
   TextSettings settings;
   settings.text = {text.path};
+  settings.except = {forest.root};
   read_documents(settings, text.name, report, [&](std::string&& document, const std::string&, Split split) {
     documents.push_back(std::move(document));
     splits.push_back(split);
@@ -93,7 +95,7 @@ std::vector<DomainTexts> load_texts(const ForestPaths& paths, const Tokenizer& t
   }
   for (const EvaluationText& text : texts) {
     refuse_second(text.name);
-    loaded.push_back(make_texts(text.name, "novel", read_text(text, tokenizer, sizes, threads), tokenizer));
+    loaded.push_back(make_texts(text.name, "novel", read_text(text, paths, tokenizer, sizes, threads), tokenizer));
   }
   return loaded;
 }

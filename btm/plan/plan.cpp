@@ -363,7 +363,7 @@ Plan load_recorded_plan(const ForestPaths& paths) {
 
 void set_forest(Plan& plan, const std::string& folder) {
   plan.forest = folder;
-  for (auto& [name, domain] : plan.domains) domain.text.except = folder;
+  for (auto& [name, domain] : plan.domains) domain.text.except.emplace_back(folder);
 }
 
 }  // namespace btm

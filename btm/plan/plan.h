@@ -195,7 +195,8 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
 // Error(input).
 Plan load_recorded_plan(const ForestPaths& paths);
 
-void set_forest(Plan& plan, const std::string& folder);  // whose own files are no text of the plan's domains
+// Whose own files are no text of the plan's domains.
+void set_forest(Plan& plan, const std::string& folder);
 
 // Whether seed.domains is `all`: also those that join the plan when the seed is there, which have their own experts.
 bool seeded_by_all(const Plan& plan);

@@ -1,8 +1,8 @@
 #include "btm/plan/study.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
 #include <set>
 
@@ -24,16 +24,25 @@ struct Grown {
 
 // "0.5" is a number, "uniform" a word.
 Json as_value(const std::string& text) {
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  return !text.empty() && *end == 0 ? Json(number) : Json(text);
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && std::isfinite(number) ? Json(number) : Json(text);
+}
+
+// Of all series; "": each has its own.
+std::string measure_of(const Study& study) {
+  const std::string& first = study.series.front().measure;
+  const bool same =
+      std::ranges::all_of(study.series, [&first](const StudySeries& each) { return each.measure == first; });
+  return same ? first : "";
 }
 
 // Without the row where every variant has its own.
 std::string label_of(const Study& study, const StudySeries& series) {
   const bool own_rows = std::ranges::none_of(study.variants, &std::string::empty, &StudyVariant::row);
   return fmt::format("{}{}{}", own_rows ? "" : series.row + ", ", series.domains,
-                     series.measure == "perplexity" ? "" : ", " + series.measure);
+                     measure_of(study).empty() ? ", " + series.measure : "");
 }
 
 // null if the variant has no such row or domain.
@@ -49,10 +58,14 @@ Json value_of(const Json& evaluation, const StudySeries& series) {
   return nullptr;
 }
 
+Json place_of(const StudyVariant& variant) {
+  return as_value(variant.x.empty() ? variant.name : variant.x);
+}
+
 Json point_of(const StudyVariant& variant, const std::vector<double>& values) {
   const auto count = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
-  Json point = {{"x", as_value(variant.x.empty() ? variant.name : variant.x)}, {"y", mean}};
+  Json point = {{"x", place_of(variant)}, {"y", mean}};
   if (values.size() > 1) {
     double squares = 0;
     for (double value : values) squares += (value - mean) * (value - mean);
@@ -108,7 +121,7 @@ void add_points(Json& lines, const Study& study, const StudySeries& series, cons
 Json results_of(const Study& study, const std::vector<Grown>& grown) {
   Json json = {{"study", study.study}, {"question", study.question}};
   json["x"] = {{"label", study.x_label}, {"log", study.log_x}};
-  json["y"] = {{"label", study.series.front().measure}};
+  json["y"] = {{"label", measure_of(study)}};
   json["series"] = Json::array();
   for (const StudySeries& series : study.series) add_points(json["series"], study, series, grown);
   json["variants"] = Json::array();
@@ -215,12 +228,26 @@ void check_series(const Study& study, const std::vector<Task>& tasks, const std:
   }
 }
 
+// Each point of a line has a place of its own.
+void check_places(const Study& study) {
+  std::set<std::pair<std::string, Json>> seen;
+  for (const StudySeries& series : study.series) {
+    for (const StudyVariant& variant : study.variants) {
+      const std::string line = variant.series.empty() ? label_of(study, series) : variant.series;
+      if (seen.emplace(line, place_of(variant)).second) continue;
+      throw input_error("study {}: the line '{}' has two points at {}; give variants another x, or a series each",
+                        study.study, line, place_of(variant).dump());
+    }
+  }
+}
+
 // The plan of each task. All are read before any is grown: a mistake in the last one shows at once.
 std::vector<Plan> load_plans(const Study& study, const std::vector<Task>& tasks) {
   std::vector<Plan> plans;
   for (const Task& task : tasks) {
     try {
       plans.push_back(load_plan(study.plan, task.set));
+      for (auto& [name, domain] : plans.back().domains) domain.text.except.emplace_back(study.folder);
       if (plans.back().cycles.empty()) {
         throw input_error("{}: there are no cycles, so no results to compare; add some", study.plan);
       }
@@ -277,6 +304,7 @@ Json run_study(const Study& study, const GrowOptions& options) {
   std::vector<Task> tasks = tasks_of(study);
   const std::vector<Plan> plans = load_plans(study, tasks);
   check_series(study, tasks, plans);
+  check_places(study);
   std::vector<Grown> grown;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     log_info(fmt::format("study {}: forest {} ({} of {})", study.study, tasks[i].forest.filename().string(), i + 1,

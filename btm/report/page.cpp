@@ -31,7 +31,8 @@ std::string highlight_html(const Highlight& highlight) {
 std::string figure_html(const Figure& figure) {
   std::string caption = figure.caption.empty() ? "" : fmt::format("<p>{}</p>", escaped(figure.caption));
   return fmt::format(
-      "<figure id=\"{}\"><figcaption><h3>{}</h3>{}</figcaption>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+      "<figure id=\"figure-{}\"><figcaption><h3>{}</h3>{}</figcaption>\n<div class=\"scroll\" tabindex=\"0\" "
+      "role=\"region\" "
       "aria-label=\"{}\">{}</div></figure>\n",
       slug(figure.name), escaped(figure.title), caption, escaped(figure.title), inline_svg(figure.page));
 }

@@ -4,6 +4,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/report/markup.h"
 
 namespace btm {
 
@@ -35,7 +36,8 @@ std::vector<Json> read_studies(const std::vector<std::string>& folders) {
     if (studies.back().is_null()) throw input_error("{}: not there; grow the study with btm study", file.string());
     if (!studies.back().is_object()) throw input_error("{}: not a study; grow it again", file.string());
     const std::string name = studies.back().value("study", "");
-    if (!names.insert(name).second) throw input_error("{}: two studies are called '{}'", file.string(), name);
+    if (!names.insert(slug(name)).second)
+      throw input_error("{}: two studies are called '{}', as files are named", file.string(), name);
   }
   return studies;
 }

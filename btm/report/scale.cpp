@@ -15,15 +15,22 @@ struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
 };
 
+// Cut to what has a ratio.
+double plotted(double value) {
+  constexpr double kLargest = 1e150, kLeast = 1e-150;
+  return std::abs(value) < kLeast ? 0 : std::clamp(value, -kLargest, kLargest);
+}
+
 Range range_of(std::span<const double> values) {
+  constexpr double kRounding = 1e-9;  // a share of the numbers that makes no range
   Range range;
   for (double value : values) {
     if (!std::isfinite(value)) continue;
-    range.low = std::min(range.low, value);
-    range.high = std::max(range.high, value);
+    range.low = std::min(range.low, plotted(value));
+    range.high = std::max(range.high, plotted(value));
   }
   if (range.low > range.high) return {0, 1};
-  if (range.low == range.high) {
+  if (range.high - range.low <= kRounding * std::max(std::abs(range.low), std::abs(range.high))) {
     double room = range.low == 0 ? 1 : std::abs(range.low) / 10;
     return {range.low - room, range.high + room};
   }
@@ -41,9 +48,9 @@ double step_of(double width, int count) {
 }
 
 std::vector<double> linear_ticks(double low, double high, int count) {
-  double step = step_of(high - low, count);
+  const double step = step_of(high - low, count), first = std::ceil(low / step - 1e-6);
   std::vector<double> ticks;
-  for (double k = std::ceil(low / step - 1e-6); k * step <= high + 1e-6 * step; ++k) ticks.push_back(k * step);
+  for (int i = 0; i <= 10 * count && (first + i) * step <= high + 1e-6 * step; ++i) ticks.push_back((first + i) * step);
   return ticks;
 }
 

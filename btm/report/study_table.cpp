@@ -24,7 +24,8 @@ std::string study_table(const Json& study, TableStyle style) {
   TextTable table{{{study["x"].value("label", ""), Align::left}}, {}};
   std::vector<Json> places;  // in the order of the variants
   for (const Json& series : study["series"]) {
-    table.columns.push_back({series["name"].get<std::string>() + " " + study["y"].value("label", "")});
+    const std::string measure = study["y"].value("label", "");
+    table.columns.push_back({series["name"].get<std::string>() + (measure.empty() ? "" : " " + measure)});
     for (const Json& point : series["points"]) {
       if (std::find(places.begin(), places.end(), point["x"]) == places.end()) places.push_back(point["x"]);
     }

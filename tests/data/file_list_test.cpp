@@ -54,6 +54,19 @@ TEST_F(FileList, TakesANameThatLooksLikeAGlob) {
   EXPECT_THAT(find({"odd[1].txt", "z{p,q}.md"}), ElementsAre("odd[1].txt", "z{p,q}.md"));
 }
 
+TEST_F(FileList, LeavesOutFoldersThatAreOnlyMet) {
+  folder_.write("x/y.host.12.tmp/half.txt", "");  // as FolderWriter calls them
+  const std::vector<std::string> all = {"x/c.txt", "x/y/d.txt", "x/y/e.py"};
+  EXPECT_EQ(find({"x"}), all);
+  EXPECT_EQ(find({"x/**"}), all);
+  for (const char* pattern : {"x", "x/**", "x/*"}) {
+    EXPECT_THAT(find_files({(folder_ / pattern).string()}, "domain d", {folder_ / "nowhere", folder_ / "x/y"}),
+                ElementsAre(folder_ / "x/c.txt"))
+        << pattern;
+  }
+  EXPECT_THAT(find_files({(folder_ / "x/y").string()}, "domain d", {folder_ / "x/y"}), testing::SizeIs(2)) << "named";
+}
+
 TEST_F(FileList, FollowsLinksOnlyWhereTheyAreNamed) {
   std::filesystem::create_directory_symlink(folder_ / "x", folder_ / "x/y/loop");
   EXPECT_THAT(find({"x"}), ElementsAre("x/c.txt", "x/y/d.txt", "x/y/e.py"));

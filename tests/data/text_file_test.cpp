@@ -86,6 +86,7 @@ TEST(TextFile, ReadsJsonLines) {
         folder.write("a.jsonl.zst", test::zstd(lines))}) {
     EXPECT_THAT(documents_of(path), ElementsAre("one", "t\u00e4", "", "last")) << path;
   }
+  EXPECT_THAT(documents_of(folder.write("twice.jsonl", R"({"text": "one", "text": null})")), ElementsAre(""));
   EXPECT_THAT(documents_of(folder.write("a.txt", lines), {}, {.json_lines = true}), testing::SizeIs(4));
   TextSettings settings;
   settings.text_field = "body";
@@ -98,6 +99,12 @@ TEST(TextFile, KnowsJsonLinesOfOtherNames) {
   for (const char* name : {"c4.json", "x.JSONL", "x.NdJson"}) {
     EXPECT_THAT(documents_of(folder.write(name, lines)), ElementsAre("one", "two")) << name;
   }
+  EXPECT_THAT(documents_of(folder.write("blank.json", "\n \r\n" + lines)), ElementsAre("one", "two"));
+  EXPECT_THAT(documents_of(folder.write("bytes.json", "{\"text\": \"\xff\"}\n" + lines)),
+              ElementsAre("\ufffd", "one", "two"));
+  const std::string long_text(3 << 20, 'x');
+  EXPECT_THAT(documents_of(folder.write("long.json", "{\"text\": \"" + long_text + "\"}\n" + lines)),
+              ElementsAre(long_text, "one", "two"));
   // Documents of other programs, which are text here.
   for (const char* text : {"{\"name\": \"one\"}\n", "[{\"text\": \"one\"}]\n", "{\n  \"text\": \"one\"\n}\n"}) {
     EXPECT_THAT(documents_of(folder.write("package.json", text)), ElementsAre(text));

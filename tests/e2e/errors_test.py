@@ -327,6 +327,18 @@ class Errors(ForestCase):
         self.refused("remove", self.forest, "cpp", "--retrain", "--descendants", says="--descendants")
         btm("verify", self.forest)
 
+    def test_what_lies_below_its_own_text(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        text = self.folder / "text"
+        text.mkdir()
+        shutil.copy(self.folder / "cpp.jsonl.gz", text)
+        for _ in range(2):  # the second time its output is there
+            made = btm("prepare", "--tokenizer", self.forest / "tokenizer", "--text", text, "--output", text / "tokens", "--json")
+            self.assertEqual(json.loads(made.stdout)["files"], 1)
+        shutil.rmtree(text / "tokens")
+        self.forest.rename(text / "forest")
+        btm("evaluate", text / "forest", "--text", f"all={text}/*")
+
     def test_names_that_are_not_utf8(self):
         btm("grow", self.plan, "--set", "compare=[]")
         moved = f"{self.folder}/l{os.fsdecode(bytes([0xe9]))}"

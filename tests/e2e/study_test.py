@@ -55,6 +55,17 @@ class Study(ForestCase):
         self.assertEqual(btm("study", self.study, "--json").stdout.strip(),
                          (self.folder / "study/study.json").read_text().strip())
 
+    def test_two_points_at_one_place_and_measures_of_their_own(self):
+        text = self.study.read_text()
+        self.study.write_text(text.replace("x: 44", "x: 43"))
+        self.assertIn("has two points at 43", btm("study", self.study, code=2).stderr)
+        self.assertFalse((self.folder / "study").exists())
+        self.study.write_text(text.replace("x: 50", "x: .inf"))
+        table = btm("study", self.study).stdout
+        self.assertRegex(table, r"ensemble, train, perplexity .* ensemble, numpy, bits_per_byte")
+        self.assertEqual(json.loads((self.folder / "study/study.json").read_text())["series"][0]["points"][3]["x"], ".inf")
+        btm("report", self.folder / "study/some", "--study", self.folder / "study", "--html", self.folder / "page.html")
+
     def test_shares_with_the_study_beside_it(self):
         btm("study", self.study)
         btm("study", self.other_study())

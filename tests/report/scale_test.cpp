@@ -44,6 +44,22 @@ TEST(Scale, OfNothingOfOneValueAndOfNoNumbers) {
   EXPECT_FALSE(scale_over(Values{0, 10}, true, 0, 1).log);  // no logarithm of 0
 }
 
+TEST(Scale, HasFewTicksWhateverTheValues) {
+  const double value = 135.22987986828883;
+  for (const std::vector<double>& values : {std::vector{value, std::nextafter(value, 200.0)},
+                                            {5e-324, 1e-310},
+                                            {5e-324, 1e3},
+                                            {-1.7e308, 1.7e308},
+                                            {1e15, 1e15 + 1}}) {
+    for (const bool log : {false, true}) {
+      const Scale scale = scale_over(values, log, 0, 100);
+      EXPECT_TRUE(std::isfinite(scale.at(values[0]))) << values[0];
+      const std::vector<double> ticks = ticks_of(scale, 5);
+      EXPECT_LT(ticks.size(), 1000u) << values[0];
+    }
+  }
+}
+
 TEST(Scale, TicksAreRoundNumbers) {
   EXPECT_THAT(ticks_of({0, 1, 0, 1, false}, 5),
               ElementsAre(0, DoubleEq(0.2), DoubleEq(0.4), DoubleNear(0.6, 1e-9), DoubleEq(0.8), 1));
