@@ -69,16 +69,17 @@ void check_training(const TrainingSettings& s, const std::string& where) {
   // An update computes with floats: none of these may become 0 or infinite.
   auto is_float = [](double value) { return std::isnormal(static_cast<float>(value)); };
   check("batch_tokens", s.batch_tokens, s.batch_tokens > 0, "at least 1");
-  check("learning_rate", s.learning_rate, s.learning_rate > 0 && is_float(s.learning_rate), "more than 0, and a float");
+  check("learning_rate", s.learning_rate, s.learning_rate > 0 && is_float(s.learning_rate),
+        "more than 0, as a 32-bit float, too");
   check("final_learning_rate", s.final_learning_rate, s.final_learning_rate >= 0 && s.final_learning_rate <= 1,
         "a share of the peak, from 0 to 1");
   check("warmup", s.warmup, s.warmup >= 0 && s.warmup <= 1, "a share of all updates, from 0 to 1");
   check("power", s.power, s.power > 0, "more than 0");
   check("weight_decay", s.weight_decay, s.weight_decay == 0 || (s.weight_decay > 0 && is_float(s.weight_decay)),
-        "0 or more, and a float");
+        "0 or more, as a 32-bit float, too");
   check("beta1", s.beta1, s.beta1 >= 0 && s.beta1 < 1, "from 0 to below 1");
   check("beta2", s.beta2, s.beta2 >= 0 && s.beta2 < 1, "from 0 to below 1");
-  check("epsilon", s.epsilon, s.epsilon > 0 && is_float(s.epsilon), "more than 0, and a float");
+  check("epsilon", s.epsilon, s.epsilon > 0 && is_float(s.epsilon), "more than 0, as a 32-bit float, too");
   check("clip", s.clip, s.clip >= 0, "0 (none) or more");
   check("dev_every", s.dev_every, s.dev_every >= 0, "0 (chosen) or more");
   check("dev_tokens", s.dev_tokens, s.dev_tokens > 0, "at least 1");
