@@ -6,13 +6,9 @@
 #include "btm/core/files.h"
 #include "btm/data/token_store.h"
 #include "btm/train/score.h"
+#include "btm/train/sequences_per_call.h"
 
 namespace btm {
-namespace {
-
-constexpr std::size_t kTokensAtOnce = 2048;  // of one of those that are abreast, between two calls of stop
-
-}  // namespace
 
 DevLoss::DevLoss(const TrainingJob& job) {
   std::size_t longest = 0;
@@ -42,7 +38,9 @@ std::optional<double> DevLoss::measure(int abreast, const DomainScore& score, bo
     const Domain& domain = domains_[i];
     const auto window = static_cast<std::size_t>(domain.window);
     const std::size_t size = scored_windows(domain.tokens.size(), domain.window) * window;
-    const std::size_t piece = static_cast<std::size_t>(abreast) * std::max(kTokensAtOnce, window) / window * window;
+    // Between two calls of stop. Whole calls of a model: the loss has the same bytes for any number that are abreast.
+    const std::size_t piece =
+        static_cast<std::size_t>(abreast) * static_cast<std::size_t>(sequences_per_call(domain.window)) * window;
     for (std::size_t first = 0; first < size; first += piece) {
       if (stop && stop()) return std::nullopt;
       const std::size_t count = std::min(piece, size - first);

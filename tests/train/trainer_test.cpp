@@ -16,6 +16,7 @@
 #include "btm/data/bpe_train.h"
 #include "btm/data/token_store.h"
 #include "btm/model/checkpoint.h"
+#include "btm/train/dev_loss.h"
 #include "btm/train/metrics.h"
 #include "btm/train/score.h"
 #include "btm/train/text_scorer.h"
@@ -82,6 +83,22 @@ TEST(Trainer, DevLossIsTheMeanOverDomains) {
     expected += sum / static_cast<double>(log_probs.size()) / 2;
   }
   EXPECT_NEAR(found, expected, 1e-9);
+}
+
+TEST(DevLoss, HasTheSameBytesHoweverManyAreAbreast) {
+  const test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  test::write_domain(folder / "long", job.model.vocab_size, 900, 20'000, 5);
+  job.data = {{"long", (folder / "long").string(), ""}};
+  job.model.context = 7;
+  job.training.dev_tokens = 20'000;
+  const Model model = random_model(job.model, 1);
+  const auto measure = [&](int threads) {
+    const auto scorer = make_text_scorer(model, 7, {.threads = threads, .precision = Precision::fp32});
+    const auto score = [&](int, int, auto tokens, auto log_probs) { scorer->score(tokens, log_probs); };
+    return DevLoss(job).measure(threads, score, nullptr);
+  };
+  EXPECT_EQ(measure(3), measure(1));
 }
 
 TEST(Trainer, TwoThreadsAgreeWithOne) {
