@@ -13,7 +13,8 @@
 
 namespace btm {
 
-// Whether the forest has a tokenizer. Throws Error(input) if it is one that the plan's settings would not give.
+// Whether the forest has a tokenizer. Throws Error(input) if it is one that the plan's settings would not give; where
+// tokenizer.from is away, none can be told.
 bool check_tokenizer_unchanged(const Plan& plan, const ForestPaths& paths);
 
 // Makes the forest's tokenizer if it has none: trained on the train domains of the plan, or taken from tokenizer.from

@@ -92,10 +92,17 @@ void apply_preset(const YAML::Node& root, Plan& plan) {
   plan.model.config = preset->second;
 }
 
+// model.from, or where that is away the seed that was made of it.
+std::filesystem::path shape_source(const Plan& plan) {
+  const std::filesystem::path seed = ForestPaths{plan.forest}.seed();
+  return !std::filesystem::exists(plan.model.from) && is_published(seed) ? seed
+                                                                         : std::filesystem::path(plan.model.from);
+}
+
 // A plan as resolved has every key, with the checkpoint's values.
 void take_shape_of_checkpoint(const YAML::Node& root, Plan& plan) {
   if (plan.model.from.empty()) return;
-  const ModelSettings shape{"", plan.model.from, load_config(plan.model.from)};
+  const ModelSettings shape{"", plan.model.from, load_config(shape_source(plan))};
   const Json given = settings_json(plan.model), there = settings_json(shape);
   for (const auto& item : root["model"]) {
     const std::string key = item.first.Scalar();

@@ -176,6 +176,8 @@ class HandOver(unittest.TestCase):
         away = self.folder / "away"
         self.forest.rename(away)  # model.from of our plan
         try:
+            for dry in (["--dry-run"], []):
+                btm("grow", self.our_plan, *dry)
             for words in (["evaluate", self.ours], ["posterior", self.ours, "--domain", "numpy", "--text", self.folder / "c.jsonl.gz"],
                           ["generate", self.ours, "--prompt", "x", "--tokens", "2", "--domain", "numpy"],
                           ["average", "--forest", self.ours, "--weights", "fitted", "--domain", "numpy", "--output", self.ours / "mean"]):
