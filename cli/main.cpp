@@ -13,7 +13,6 @@
 #include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
-#include "btm/core/settings.h"
 #include "btm/version.h"
 #include "cli/command.h"
 #include "cli/error_report.h"

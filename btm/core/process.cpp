@@ -100,13 +100,13 @@ pid_t start_process(const std::vector<std::string>& words, const ProcessOptions&
   ::setpgid(0, 0);
   held.release_to_defaults();
   // What is this process's to read isn't its child's; and a child in the background that reads a terminal is stopped.
-  const int input = options.input >= 0 ? options.input : ::open("/dev/null", O_RDONLY);
+  const int input = options.input >= 0 ? options.input : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   const int descriptors[] = {input, options.output, options.errors};
   for (int i = 0; i < 3; ++i) {
     if (descriptors[i] >= 0) ::dup2(descriptors[i], i);
   }
   ::execvpe(argv[0], argv.data(), envp.data());
-  ::_exit(127);
+  ::_exit(kNotFound);
 }
 
 std::string shell_word(const std::string& text) {
@@ -127,7 +127,7 @@ ProcessResult run_process(const std::vector<std::string>& words, std::string_vie
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   ProcessResult result{exit_code(status), content_of(out), content_of(err)};
-  if (result.code == 127 && result.errors.empty()) result.errors = words.front() + ": command not found";
+  if (result.code == kNotFound && result.errors.empty()) result.errors = words.front() + ": command not found";
   return result;
 }
 

@@ -15,9 +15,11 @@ struct ProcessOptions {
   std::vector<std::string> environment = {};  // NAME=VALUE, instead of or besides this process's variables
 };
 
+inline constexpr int kNotFound = 127;  // exit code where there is no such program, as of shells
+
 // Starts `words[0]`, looked for in PATH. It is told to end (SIGTERM) when the calling thread does, and the terminal's
-// Ctrl-C does not reach it, so that its owner passes it on once. Not found: it ends with code 127. The caller waits for
-// it. Throws Error(failed) if no process could be started.
+// Ctrl-C does not reach it, so that its owner passes it on once. Not found: it ends with kNotFound. The caller waits
+// for it. Throws Error(failed) if no process could be started.
 pid_t start_process(const std::vector<std::string>& words, const ProcessOptions& options);
 
 std::string shell_word(const std::string& text);  // in quotes: one word for a POSIX shell

@@ -76,8 +76,10 @@ bool has_no_end(const fs::path& path) {
 // Folders that are left out where they are only met.
 using LeftOut = std::vector<fs::path>;
 
-bool is_left_out(const fs::path& folder, const LeftOut& except) {
-  return is_half_written(folder) || std::ranges::any_of(except, [&folder](const fs::path& other) {
+// A folder that is met, not named: neither a link nor one of those, nor half-written.
+bool is_entered(const fs::path& folder, const LeftOut& except) {
+  return is_real_folder(folder) && !is_half_written(folder) &&
+         std::ranges::none_of(except, [&folder](const fs::path& other) {
            std::error_code ignored;
            return fs::equivalent(folder, other, ignored);
          });
@@ -86,10 +88,10 @@ bool is_left_out(const fs::path& folder, const LeftOut& except) {
 void add_below(const fs::path& folder, const LeftOut& except, std::set<fs::path>& files) {
   for (const fs::path& entry : entries_of(folder)) {
     if (is_hidden(entry) || has_no_end(entry)) continue;
-    if (is_real_folder(entry)) {
-      if (!is_left_out(entry, except)) add_below(entry, except, files);
-    } else if (!is_folder(entry)) {
+    if (!is_folder(entry)) {
       files.insert(entry);
+    } else if (is_entered(entry, except)) {
+      add_below(entry, except, files);
     }
   }
 }
@@ -97,16 +99,13 @@ void add_below(const fs::path& folder, const LeftOut& except, std::set<fs::path>
 // Matches parts[at..] below `base`.
 void walk(const fs::path& base, const std::vector<std::string>& parts, std::size_t at, const LeftOut& except,
           std::set<fs::path>& found) {
-  const auto enters = [&except](const fs::path& entry) {
-    return !is_folder(entry) || (is_real_folder(entry) && !is_left_out(entry, except));
-  };
   if (at == parts.size()) {
     found.insert(base);
   } else if (parts[at] == "**") {
     walk(base, parts, at + 1, except, found);
     if (!is_folder(base)) return;
     for (const fs::path& entry : entries_of(base)) {
-      if (!is_hidden(entry) && is_folder(entry) && enters(entry)) walk(entry, parts, at, except, found);
+      if (!is_hidden(entry) && is_entered(entry, except)) walk(entry, parts, at, except, found);
     }
   } else if (!has_wildcard(parts[at])) {
     std::error_code ignored;
@@ -114,7 +113,8 @@ void walk(const fs::path& base, const std::vector<std::string>& parts, std::size
   } else if (is_folder(base)) {
     for (const fs::path& entry : entries_of(base)) {
       const bool matches = ::fnmatch(parts[at].c_str(), entry.filename().c_str(), FNM_PERIOD) == 0;
-      if (matches && !has_no_end(entry) && enters(entry)) walk(entry, parts, at + 1, except, found);
+      if (matches && !has_no_end(entry) && (!is_folder(entry) || is_entered(entry, except)))
+        walk(entry, parts, at + 1, except, found);
     }
   }
 }

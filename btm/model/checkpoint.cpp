@@ -58,9 +58,9 @@ void check_tensor(const fs::path& folder, const TensorView* found, const Paramet
 
 void refuse_unknown(const WeightFiles& weights, const std::vector<ParameterSlice>& layout, const ModelConfig& config) {
   std::set<std::string> known;
-  for (const ParameterSlice& slice : layout) known.insert({slice.name, without_prefix(slice.name)});
   for (const ParameterSlice& slice : layout) {
     const std::string plain = without_prefix(slice.name);
+    known.insert({slice.name, plain});
     if (plain == slice.name || !weights.find(slice.name) || !weights.find(plain)) continue;
     throw input_error("{}: tensors {} and {} are one of the model's; delete one of them", weights.folder.string(),
                       slice.name, plain);

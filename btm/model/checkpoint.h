@@ -28,7 +28,8 @@ std::vector<TensorInfo> saved_tensors(const ModelConfig& config);
 // Error(input): missing files, corrupt or truncated tensors, shapes that don't fit the config, unsupported parts.
 Model load_model(const std::filesystem::path& folder);
 
-// Throws what load_model() does, but for what the tensors' numbers are: reads no more than the names and shapes.
+// Throws what load_model() does, but for what the tensors' numbers are: reads no more than the names and shapes (and a
+// tied head).
 void check_checkpoint(const std::filesystem::path& folder);
 
 // The same model with its parameters left in the file (see Buffer::map) where that holds them as float32 in our order,

@@ -27,9 +27,7 @@ ModelTask seed_task(const Plan& plan) {
   task.name = task.kind = kSeedName;
   task.tokens = plan.seed.tokens;
   task.training = plan.seed.training;
-  // Away, it is what the published seed was made of.
-  const bool away = is_published(ForestPaths{plan.forest}.seed()) && !std::filesystem::exists(plan.model.from);
-  if (!plan.model.from.empty() && !away) task.init_sha256 = weights_sha256(plan.model.from);
+  if (!plan.model.from.empty() && !is_model_away(plan)) task.init_sha256 = weights_sha256(plan.model.from);
   task.domains = seed_domains(plan);
   return task;
 }

@@ -92,17 +92,12 @@ void apply_preset(const YAML::Node& root, Plan& plan) {
   plan.model.config = preset->second;
 }
 
-// model.from, or where that is away the seed that was made of it.
-std::filesystem::path shape_source(const Plan& plan) {
-  const std::filesystem::path seed = ForestPaths{plan.forest}.seed();
-  return !std::filesystem::exists(plan.model.from) && is_published(seed) ? seed
-                                                                         : std::filesystem::path(plan.model.from);
-}
-
 // A plan as resolved has every key, with the checkpoint's values.
 void take_shape_of_checkpoint(const YAML::Node& root, Plan& plan) {
   if (plan.model.from.empty()) return;
-  const ModelSettings shape{"", plan.model.from, load_config(shape_source(plan))};
+  const ModelSettings shape{
+      "", plan.model.from,
+      load_config(is_model_away(plan) ? ForestPaths{plan.forest}.seed() : std::filesystem::path(plan.model.from))};
   const Json given = settings_json(plan.model), there = settings_json(shape);
   for (const auto& item : root["model"]) {
     const std::string key = item.first.Scalar();
@@ -366,6 +361,11 @@ Plan load_recorded_plan(const ForestPaths& paths) {
   read_settings(parse_yaml(read_file(paths.plan()), paths.plan().string()), plan, paths.plan().string());
   set_forest(plan, paths.root.string());
   return plan;
+}
+
+bool is_model_away(const Plan& plan) {
+  return !plan.model.from.empty() && !std::filesystem::exists(plan.model.from) &&
+         is_published(ForestPaths{plan.forest}.seed());
 }
 
 void set_forest(Plan& plan, const std::string& folder) {

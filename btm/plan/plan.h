@@ -195,6 +195,9 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
 // Error(input).
 Plan load_recorded_plan(const ForestPaths& paths);
 
+// Whether model.from is away where it isn't needed any more: what was made of it, the forest's seed, is published.
+bool is_model_away(const Plan& plan);
+
 // Whose own files are no text of the plan's domains.
 void set_forest(Plan& plan, const std::string& folder);
 

@@ -27,8 +27,7 @@ void check_seed(const Plan& plan, const ForestBase& base) {
   ModelTask seed = seed_task(plan);
   const ExpertInfo published = load_expert(base.paths.seed());
   if (seeded_by_all(plan)) seed.domains = published.domains;  // those added later have their own experts
-  if (!plan.model.from.empty() && seed.init_sha256.empty())
-    seed.init_sha256 = published.recipe.value("init_sha256", "");
+  if (is_model_away(plan)) seed.init_sha256 = published.recipe.value("init_sha256", "");
   check_unchanged(published, seed, base, "grow another forest: every expert of this one descends from it");
 }
 

@@ -32,8 +32,7 @@ std::string figure_html(const Figure& figure) {
   std::string caption = figure.caption.empty() ? "" : fmt::format("<p>{}</p>", escaped(figure.caption));
   return fmt::format(
       "<figure id=\"figure-{}\"><figcaption><h3>{}</h3>{}</figcaption>\n<div class=\"scroll\" tabindex=\"0\" "
-      "role=\"region\" "
-      "aria-label=\"{}\">{}</div></figure>\n",
+      "role=\"region\" aria-label=\"{}\">{}</div></figure>\n",
       slug(figure.name), escaped(figure.title), caption, escaped(figure.title), inline_svg(figure.page));
 }
 

@@ -13,8 +13,7 @@ Section results_section(const Json& evaluation) {
   section.note =
       "Perplexity is per token; training is all the compute behind a row, the seed's included; use is what a token "
       "costs: experts run for it and the memory of their weights. Synchronised is what the workers of a distributed "
-      "run "
-      "would add up between them.";
+      "run would add up between them.";
   return section;
 }
 

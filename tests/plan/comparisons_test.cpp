@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "btm/forest/comparisons.h"
 #include "tests/forest/runs.h"
 
 namespace btm {
@@ -35,6 +36,21 @@ ModelTask only_task(const ComparisonSettings& settings, const Forest& forest) {
   const std::vector<ModelTask> tasks = comparison_tasks(settings, forest, kContext);
   EXPECT_EQ(tasks.size(), 1u);
   return tasks.at(0);
+}
+
+// btm/forest, which refuses them, doesn't know the baselines.
+TEST(ComparisonTasks, TakeNamesThatNoExpertMayHave) {
+  for (const auto& [model, word] : names(Baseline())) {
+    for (const Start start : {Start::seed, Start::random}) {
+      ComparisonSettings settings;
+      settings.model = model;
+      settings.from = start;
+      EXPECT_TRUE(is_name_of_comparison(comparison_name(settings))) << comparison_name(settings);
+      for (const ModelTask& task : comparison_tasks(settings, chain(), kContext))
+        EXPECT_TRUE(is_name_of_comparison(run_name(task))) << run_name(task);
+    }
+  }
+  EXPECT_FALSE(is_name_of_comparison("dense-forest"));
 }
 
 TEST(ComparisonTasks, DenseTrainsOnWhatRemovedAncestorsDid) {

@@ -19,8 +19,6 @@
 namespace btm {
 namespace {
 
-constexpr int kNotStarted = 127;  // see start_process
-
 Error worker_error(const LaunchedRun& run, int status, const std::string& program) {
   fs::path log = run.run / "log.txt";
   if (WIFSIGNALED(status)) {
@@ -29,7 +27,7 @@ Error worker_error(const LaunchedRun& run, int status, const std::string& progra
         run.name, WTERMSIG(status), log.string());
   }
   const int code = WEXITSTATUS(status);
-  if (code == kNotStarted && (!fs::exists(log) || fs::is_empty(log)))
+  if (code == kNotFound && (!fs::exists(log) || fs::is_empty(log)))
     return input_error("{}: {} can't be started; is it installed, and in PATH?", run.name, program);
   Cause cause = code == 2 ? Cause::input : code == 130 ? Cause::interrupted : Cause::failed;
   return {cause, fmt::format("{}: {} (log: {})", run.name, last_line(log), log.string())};
