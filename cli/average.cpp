@@ -17,7 +17,6 @@
 #include "btm/plan/branch.h"
 #include "btm/plan/scoring_place.h"
 #include "cli/command.h"
-#include "cli/enum_option.h"
 #include "cli/named_weight.h"
 #include "cli/nearest_model.h"
 
@@ -113,7 +112,7 @@ void check_output(const AverageArguments& options) {
 
 // The experts of the forest, or those named, with weights chosen on the dev sample of a domain.
 std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
-  auto kind = parse_enum<AverageKind>("--weights", options.weights);
+  auto kind = from_word<AverageKind>("--weights", options.weights);
   if (kind == AverageKind::uniform && (!options.domain.empty() || options.budget || options.top_k > 0)) {
     throw input_error("--weights uniform takes all experts alike: leave out --domain, --budget and --top-k");
   }

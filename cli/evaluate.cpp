@@ -7,7 +7,6 @@
 #include "btm/plan/scoring_place.h"
 #include "btm/report/evaluation_table.h"
 #include "cli/command.h"
-#include "cli/enum_option.h"
 #include "cli/setting_options.h"
 
 namespace btm {
@@ -55,8 +54,8 @@ void run_evaluate(const EvaluateArguments& options) {
   std::vector<EvaluationText> texts;
   for (const std::string& argument : options.texts) texts.push_back(parse_text(argument));
   ScoringPlace place = scoring_place(forest, options.threads);
-  if (!options.device.empty()) place.device = parse_enum<Device>("--device", options.device);
-  if (!options.precision.empty()) place.precision = parse_enum<Precision>("--precision", options.precision);
+  if (!options.device.empty()) place.device = from_word<Device>("--device", options.device);
+  if (!options.precision.empty()) place.precision = from_word<Precision>("--precision", options.precision);
   check_evaluation(settings);
   Json evaluation = evaluate(forest, settings, domains, texts, {place, options.json});
   if (options.json) {

@@ -14,7 +14,6 @@
 #include "btm/data/utf8.h"
 #include "btm/model/checkpoint.h"
 #include "cli/command.h"
-#include "cli/enum_option.h"
 #include "cli/generate_choice.h"
 #include "cli/generate_display.h"
 #include "cli/setting_options.h"
@@ -102,7 +101,7 @@ void run_generate(const GenerateArguments& options) {
   running.threads = options.threads;
   running.memory = options.memory.empty() ? 0 : parse_count(options.memory);
   if (running.memory < 0) throw input_error("--memory is {}, but can't be negative", options.memory);
-  running.precision = parse_enum<GenerationPrecision>("--precision", options.precision);
+  running.precision = from_word<GenerationPrecision>("--precision", options.precision);
   Ensemble ensemble(choice.members, choice.weights, running);
   check_prompts(ensemble, choice.tokenizer, given);
   GenerateDisplay display(options.display, choice, prompts);

@@ -4,6 +4,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/forest/forest.h"
 #include "btm/mixture/comparisons.h"
@@ -110,7 +111,7 @@ GenerateChoice choose(const GenerateChoiceOptions& options, const std::vector<st
   const bool one = !options.expert.empty() || !options.average.empty();
   const bool weighs =
       options.mixture.given() || options.with_seed || options.top_experts != 0 || options.drop_below != 0;
-  if (fs::exists(folder / "config.json")) {
+  if (fs::exists(folder / kConfigFile)) {
     if (one || weighs) {
       throw input_error(
           "{} is one model: what chooses or weighs experts (--expert, --average, --domain ...) is for a forest",

@@ -1,7 +1,6 @@
 #include "cli/mixture_options.h"
 
 #include "btm/data/utf8.h"
-#include "cli/enum_option.h"
 
 namespace btm {
 
@@ -20,7 +19,7 @@ void MixtureOptions::add(Command& command) {
 
 PriorSettings MixtureOptions::prior() const {
   if (prior_.empty()) return {domain_.empty() ? PriorKind::uniform : PriorKind::fitted, forgetting_};
-  return {parse_enum<PriorKind>("--prior", prior_), forgetting_};
+  return {from_word<PriorKind>("--prior", prior_), forgetting_};
 }
 
 DomainSample MixtureOptions::sample() const {

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/plan/launch/slurm_record.h"
 #include "btm/report/text_table.h"
@@ -21,11 +22,11 @@ bool is_merged(const Forest& forest, const std::string& name) {
 
 OpenRun open_run(const fs::path& folder) {
   OpenRun run{folder.filename().string(), {}, "", 0};
-  run.status.state = "waiting";
+  run.status.state = RunPhase::waiting;
   if (const auto status = load_status(folder)) run.status = *status;
   if (const auto record = load_slurm_record(folder)) run.job = record->job;
   const RunStatus& status = run.status;
-  if (status.state == "running" && status.tokens_per_second > 0 && status.updates > 0) {
+  if (status.state == RunPhase::running && status.tokens_per_second > 0 && status.updates > 0) {
     const double left = 1 - static_cast<double>(status.update) / static_cast<double>(status.updates);
     run.seconds_left = left * static_cast<double>(load_job(folder).tokens) / status.tokens_per_second;
   }
@@ -37,13 +38,13 @@ std::int64_t age(const RunStatus& status) {
 }
 
 std::string state(const OpenRun& run) {
-  const std::string& state = run.status.state;
-  const std::string job = run.job.empty() ? "" : fmt::format(" (job {})", run.job);
-  if (state == "done") return "done, not merged";
-  if (state == "waiting") return job.empty() ? state : "queued" + job;
-  if (state == "interrupted") return job.empty() ? state : "saved, queued" + job;
-  if (state == "running" && age(run.status) >= kSilent) return "silent" + job;
-  return state + job;
+  const RunPhase phase = run.status.state;
+  const std::string word(to_word(phase)), job = run.job.empty() ? "" : fmt::format(" (job {})", run.job);
+  if (phase == RunPhase::done) return "done, not merged";
+  if (phase == RunPhase::waiting) return job.empty() ? word : "queued" + job;
+  if (phase == RunPhase::interrupted) return job.empty() ? word : "saved, queued" + job;
+  if (phase == RunPhase::running && age(run.status) >= kSilent) return "silent" + job;
+  return word + job;
 }
 
 std::string last_sign(const RunStatus& status) {
@@ -58,7 +59,7 @@ std::vector<OpenRun> open_runs(const Forest& forest) {
   for (const auto& entry : fs::directory_iterator(forest.paths.runs())) {
     if (is_half_written(entry.path())) continue;
     const bool published = is_merged(forest, entry.path().filename().string());
-    if (!published && fs::exists(entry.path() / "run.yaml")) runs.push_back(open_run(entry.path()));
+    if (!published && fs::exists(RunPaths{entry.path()}.job())) runs.push_back(open_run(entry.path()));
   }
   std::ranges::sort(runs, {}, &OpenRun::name);
   return runs;

@@ -59,7 +59,7 @@ Found find_model(const Forest& forest, const std::string& name) {
 }
 
 // When the last edit of that kind was logged for the model; "" for one that isn't an expert.
-std::string time_of(const Forest& forest, const std::string& edit, const ExpertInfo& info) {
+std::string time_of(const Forest& forest, EditKind edit, const ExpertInfo& info) {
   std::string time;
   for (const Edit& each : read_edits(forest.paths.log())) {
     if (each.edit == edit && each.expert == info.name && each.weights_sha256 == info.weights_sha256) time = each.time;
@@ -97,7 +97,7 @@ std::string indented(const std::string& text) {
 
 void print_text(const Forest& forest, const Found& found) {
   const ExpertInfo& info = found.info;
-  std::string removed = found.folder.empty() ? time_of(forest, "remove", info) : "";
+  std::string removed = found.folder.empty() ? time_of(forest, EditKind::remove, info) : "";
   fmt::print("{}: {}{}{}\n", info.name, info.kind, info.cycle > 0 ? fmt::format(" of cycle {}", info.cycle) : "",
              removed.empty() ? "" : ", removed " + removed);
   line("domains", fmt::format("{}", fmt::join(info.domains, ", ")));
@@ -113,9 +113,10 @@ void print_text(const Forest& forest, const Found& found) {
     line("tainted", fmt::format("{:.1f} % of its initial weights came from removed experts", 100 * taint));
   }
   if (info.imported) {
-    line("imported", fmt::format("{} (called {} in its forest)", time_of(forest, "import", info), info.imported->name));
+    line("imported",
+         fmt::format("{} (called {} in its forest)", time_of(forest, EditKind::import, info), info.imported->name));
   } else {
-    line("merged", time_of(forest, "merge", info));
+    line("merged", time_of(forest, EditKind::merge, info));
   }
   line("folder", found.folder.string());
   line("weights", info.weights_sha256);

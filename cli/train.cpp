@@ -10,6 +10,7 @@
 
 #include "btm/core/cores.h"
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/data/domain_report.h"
@@ -44,7 +45,7 @@ TrainingJob plain_job(const TrainArguments& options) {
   job.init = absolute(options.init);
   if (!job.init.empty()) job.model = load_config(job.init);
   job.tokenizer = absolute(options.tokenizer);
-  if (job.tokenizer.empty() && fs::exists(fs::path(job.init) / "tokenizer.json")) job.tokenizer = job.init;
+  if (job.tokenizer.empty() && fs::exists(fs::path(job.init) / kTokenizerFile)) job.tokenizer = job.init;
   for (const std::string& folder : options.tokens_from) {
     std::string path = (fs::path(absolute(folder)) / "").parent_path().string();
     job.data.push_back({fs::path(path).filename().string(), path, ""});
@@ -55,9 +56,9 @@ TrainingJob plain_job(const TrainArguments& options) {
 // Tokens mean nothing to a model of another tokenizer. What `btm prepare` didn't write has no domain.json.
 void check_tokens_made_by(const TrainingJob& job) {
   const std::string wanted = Tokenizer::load(job.tokenizer).sha256();
-  const fs::path own = fs::path(job.init) / "tokenizer.json";
+  const fs::path own = fs::path(job.init) / kTokenizerFile;
   if (!job.init.empty() && job.init != job.tokenizer && fs::exists(own) &&
-      !same_content(own, fs::path(job.tokenizer) / "tokenizer.json")) {
+      !same_content(own, fs::path(job.tokenizer) / kTokenizerFile)) {
     throw input_error("{}: its tokenizer is another than {}; leave out --tokenizer", job.init, job.tokenizer);
   }
   for (const TrainingData& data : job.data) {
@@ -96,8 +97,8 @@ TrainingJob new_job(const TrainArguments& options) {
 // A folder that is there has at most the initial weights that `btm branch` made in it, as a forest's runs do.
 void require_no_files_of_others(const fs::path& run) {
   if (!fs::exists(run)) return;
-  const bool free = fs::is_directory(run) && std::ranges::all_of(fs::directory_iterator(run), [](const auto& entry) {
-                      return entry.path().filename() == "init" || is_half_written(entry.path());
+  const bool free = fs::is_directory(run) && std::ranges::all_of(fs::directory_iterator(run), [&run](const auto& entry) {
+                      return entry.path() == RunPaths{run}.init() || is_half_written(entry.path());
                     });
   if (!free) throw input_error("{}: is there already, and no run; choose another --output", run.string());
 }
@@ -116,7 +117,7 @@ fs::path prepare_run(const TrainArguments& options) {
         options.run);
   }
   fs::path run = starts_new ? options.output : options.run;
-  const bool is_there = fs::exists(run / "run.yaml");
+  const bool is_there = fs::exists(RunPaths{run}.job());
   if (starts_new && is_there) {
     throw input_error("{}: a run is there already; go on with: btm train {} (or delete the folder)", run.string(),
                       run.string());
@@ -136,10 +137,11 @@ fs::path prepare_run(const TrainArguments& options) {
 
 // A new run that was refused before it began leaves nothing, so that the command can be mended and given again.
 void remove_unbegun(const fs::path& run) {
-  constexpr std::array<std::string_view, 3> kBeforeWork = {"run.yaml", "status.json", "lock"};
-  FileLock lock(run / "lock", fmt::format("training in {}", run.string()));  // nobody else has begun it
+  const RunPaths paths{run};
+  const std::array before_work = {paths.job(), paths.status(), paths.lock()};
+  FileLock lock(paths.lock(), fmt::format("training in {}", run.string()));  // nobody else has begun it
   for (const auto& entry : fs::directory_iterator(run)) {
-    if (std::ranges::find(kBeforeWork, entry.path().filename().string()) == kBeforeWork.end()) return;
+    if (std::ranges::find(before_work, entry.path()) == before_work.end()) return;
   }
   remove_folder(run);
 }
@@ -183,7 +185,7 @@ void train(const TrainArguments& options) {
   if (options.json) {
     fmt::print("{}\n", settings_json(result).dump(2));
   } else if (!options.quiet) {
-    fmt::print("{}: {} tokens in {} updates, dev loss {:.4f}, {} of device time\n", (run / "model").string(),
+    fmt::print("{}: {} tokens in {} updates, dev loss {:.4f}, {} of device time\n", RunPaths{run}.model().string(),
                format_count(static_cast<double>(result.tokens)), result.updates, result.dev_loss,
                format_duration(result.device_seconds));
   }

@@ -135,18 +135,20 @@ const Kind& kind_of<double>() {
   return kind;
 }
 
-namespace fields_detail {
-
-void EnumKind::read(const YAML::Node& node, void* field, const std::string& where) const {
-  const std::string word = scalar(node, where, "a word");
-  const std::vector<std::string> known = words();
+std::size_t find_word(const std::string& what, const std::string& word, const std::vector<std::string>& known) {
   const auto found = std::ranges::find(known, word);
   if (found == known.end()) {
     const std::string nearest = nearest_word(word, known);
-    throw input_error("{}: '{}' is not one of {}{}", at(node, where), word, listed(known),
+    throw input_error("{}: '{}' is not one of {}{}", what, word, listed(known),
                       nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
   }
-  choose(field, static_cast<std::size_t>(found - known.begin()));
+  return static_cast<std::size_t>(found - known.begin());
+}
+
+namespace fields_detail {
+
+void EnumKind::read(const YAML::Node& node, void* field, const std::string& where) const {
+  choose(field, find_word(at(node, where), scalar(node, where, "a word"), words()));
 }
 
 Json EnumKind::json(const void* field) const {

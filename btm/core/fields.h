@@ -29,6 +29,23 @@ std::string_view to_word(T value) {
   return "";
 }
 
+// Where `word` is in `known`. Throws Error(input), which begins with `what`, that lists the words and names the
+// nearest.
+std::size_t find_word(const std::string& what, const std::string& word, const std::vector<std::string>& known);
+
+template <class T>
+std::vector<std::string> words_of() {
+  std::vector<std::string> words;
+  for (const auto& [value, name] : names(T{})) words.emplace_back(name);
+  return words;
+}
+
+// The value that the word stands for; throws as find_word.
+template <class T>
+T from_word(const std::string& what, const std::string& word) {
+  return names(T{})[find_word(what, word, words_of<T>())].first;
+}
+
 // One type of field; `field` points to a value of that type.
 class Kind {
  public:
@@ -162,11 +179,7 @@ class KindOf final : public StructKind {
 template <class T>
 requires std::is_enum_v<T>
 class KindOf<T> final : public EnumKind {
-  std::vector<std::string> words() const final {
-    std::vector<std::string> words;
-    for (const auto& [value, name] : names(T{})) words.emplace_back(name);
-    return words;
-  }
+  std::vector<std::string> words() const final { return words_of<T>(); }
   void choose(void* field, std::size_t word) const final { *static_cast<T*>(field) = names(T{})[word].first; }
   std::string_view word(const void* field) const final { return to_word(*static_cast<const T*>(field)); }
 };

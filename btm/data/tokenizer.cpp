@@ -10,6 +10,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/hash.h"
 #include "btm/data/normalizer.h"
 #include "btm/data/tokenizer_file.h"
@@ -18,7 +19,6 @@
 namespace btm {
 namespace {
 
-constexpr const char* kFile = "tokenizer.json";
 constexpr const char* kTokenizerConfigFile = "tokenizer_config.json";
 constexpr std::array<const char*, 4> kCompanions = {"special_tokens_map.json", "added_tokens.json",
                                                     "chat_template.jinja", "chat_template.json"};
@@ -128,7 +128,7 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::load(const fs::path& path) {
-  const fs::path file = fs::is_directory(path) ? path / kFile : path;
+  const fs::path file = fs::is_directory(path) ? path / kTokenizerFile : path;
   Tokenizer made = parse(read_file(file), file.string());
   const fs::path config = file.parent_path() / kTokenizerConfigFile;
   if (fs::exists(config)) {
@@ -202,7 +202,7 @@ const std::string& Tokenizer::sha256() const {
 void Tokenizer::save(const fs::path& dir) const {
   make_folders(dir);
   const std::string end = impl_->end >= 0 ? impl_->file.pieces[static_cast<std::size_t>(impl_->end)] : "";
-  write_file(dir / kFile, impl_->json);
+  write_file(dir / kTokenizerFile, impl_->json);
   write_file(dir / kTokenizerConfigFile, impl_->config.empty() ? make_config(end) : impl_->config);
   for (const auto& [name, bytes] : impl_->companions) write_file(dir / name, bytes);
 }

@@ -24,10 +24,8 @@ Edit parse_edit(std::string_view line, const std::string& where) {
     if (check_line_seal(line) == Seal::broken) throw input_error("it does not match its hash, line_sha256");
     Json json = Json::parse(unsealed_line(line));
     if (!json.is_object()) throw input_error("must be a JSON object");
-    edit.edit = json.value("edit", "");  // ahead of the others, since it decides which there are
-    if (edit.edit != "merge" && edit.edit != "import" && edit.edit != "remove") {
-      throw input_error("'edit' must be merge, import or remove");
-    }
+    // ahead of the others, since it decides which there are
+    edit.edit = from_word<EditKind>("edit", json.value("edit", ""));
     read_settings(parse_yaml(json.dump(), "entry"), edit, "entry");
     if (edit.expert.empty() || edit.recipe_sha256.empty() || edit.weights_sha256.empty()) {
       throw input_error("expert, recipe_sha256 and weights_sha256 must be there");
@@ -47,7 +45,7 @@ std::size_t size_of_whole_lines(std::string_view bytes) {
 }  // namespace
 
 Edit merge_edit(const ExpertInfo& info) {
-  return {.edit = info.imported ? "import" : "merge",
+  return {.edit = info.imported ? EditKind::import : EditKind::merge,
           .expert = info.name,
           .time = now(),
           .recipe_sha256 = info.recipe_sha256,
@@ -68,7 +66,7 @@ Edit merge_edit(const ExpertInfo& info) {
 
 Edit remove_edit(const ExpertInfo& info, bool retrain) {
   Edit edit;
-  edit.edit = "remove";
+  edit.edit = EditKind::remove;
   edit.expert = info.name;
   edit.time = now();
   edit.recipe_sha256 = info.recipe_sha256;
@@ -96,7 +94,7 @@ ExpertInfo expert_of(const Edit& merge) {
           .precision = {},
           .device = {},
           .tool_version = merge.tool_version,
-          .imported = merge.edit == "import" ? std::optional(merge.imported) : std::nullopt};
+          .imported = merge.edit == EditKind::import ? std::optional(merge.imported) : std::nullopt};
 }
 
 std::vector<Edit> read_edits(const fs::path& log) {

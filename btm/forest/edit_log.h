@@ -1,17 +1,25 @@
 // log.jsonl: the edits of a forest, one JSON object a line, only ever appended to.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "btm/forest/expert.h"
 
 namespace btm {
 
+enum class EditKind { merge, import, remove };
+inline std::array<std::pair<EditKind, std::string_view>, 3> names(EditKind) {
+  return {{{EditKind::merge, "merge"}, {EditKind::import, "import"}, {EditKind::remove, "remove"}}};
+}
+
 // A merge or import carries what must outlive the expert's folder: its place in the lineage and its training compute.
 struct Edit {
-  std::string edit;  // merge, import, remove
+  EditKind edit = EditKind::merge;
   std::string expert;
   std::string time;  // UTC, ISO 8601
   std::string recipe_sha256;
@@ -34,7 +42,7 @@ void visit(Edit& s, F&& f) {
   f("time", s.time, "UTC");
   f("recipe_sha256", s.recipe_sha256, "identity of all that the weights depend on");
   f("weights_sha256", s.weights_sha256, "identity of the weights");
-  if (s.edit == "remove") {  // the rest is told by the merge or import; `edit` was visited first and is known
+  if (s.edit == EditKind::remove) {  // the rest is told by the merge or import; `edit` was visited first and is known
     f("retrain", s.retrain, "the next grow trains it again, from what is left of its parents");
     return;
   }
@@ -49,7 +57,7 @@ void visit(Edit& s, F&& f) {
   f("device_seconds", s.device_seconds, "threads x wall seconds of training");
   f("dev_loss", s.dev_loss, "nats per token at the end");
   f("tool_version", s.tool_version, "of the program that trained it");
-  if (s.edit == "import") f("imported", s.imported, "where it came from");
+  if (s.edit == EditKind::import) f("imported", s.imported, "where it came from");
 }
 
 Edit merge_edit(const ExpertInfo& info);  // now; an import, if the expert is imported

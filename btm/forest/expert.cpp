@@ -81,11 +81,11 @@ ExpertInfo expert_from_json(Json json, const std::string& name) {
 }
 
 bool is_published(const fs::path& folder) {
-  return fs::exists(folder / "expert.json");
+  return fs::exists(folder / kExpertFile);
 }
 
 ExpertInfo load_expert(const fs::path& folder) {
-  fs::path path = folder / "expert.json";
+  fs::path path = folder / kExpertFile;
   Json json;
   try {
     json = Json::parse(read_file(path));
@@ -96,7 +96,7 @@ ExpertInfo load_expert(const fs::path& folder) {
 }
 
 void save_expert(const fs::path& folder, const ExpertInfo& info) {
-  write_file(folder / "expert.json", expert_json(info).dump(2) + "\n");
+  write_file(folder / kExpertFile, expert_json(info).dump(2) + "\n");
 }
 
 }  // namespace btm

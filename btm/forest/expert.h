@@ -11,6 +11,8 @@
 
 namespace btm {
 
+inline constexpr const char* kExpertFile = "expert.json";
+
 struct Parent {
   std::string name;  // "seed" or an expert
   double weight = 0;

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/progress.h"
@@ -34,7 +35,7 @@ SafetensorsFile open_own_weights(const fs::path& folder, const ExpertInfo& info,
 }
 
 Manifest manifest_of(const Forest& forest, const ExpertInfo& info, bool delta) {
-  const fs::path config = forest.paths.expert(info.name) / "config.json";
+  const fs::path config = forest.paths.expert(info.name) / kConfigFile;
   const Json written = Json::parse(read_file(config), nullptr, false);
   const ModelConfig shape = from_hugging_face(written, config.string());
   const Json end_of_text = written.value("eos_token_id", Json());
@@ -116,7 +117,7 @@ Manifest export_expert(const Forest& forest, const std::string& name, const fs::
   const SafetensorsFile weights = open_own_weights(folder, *info, saved_tensors(load_config(folder)));
   std::optional<StartingWeights> start;
   if (options.delta) start.emplace(forest, *info, output);
-  const fs::path metrics_file = folder / "metrics.jsonl";
+  const fs::path metrics_file = folder / kMetricsFile;
   const std::string metrics = fs::exists(metrics_file) ? plain_metrics(read_file(metrics_file)) : "";
 
   BundleWriter writer(output, bundle_tensors(weights, start ? &*start : nullptr, metrics.size()), metadata);

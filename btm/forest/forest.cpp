@@ -24,7 +24,8 @@ void apply_merge(Forest& forest, const Edit& edit, const std::string& where) {
   std::erase_if(forest.removed, [&edit](const ExpertInfo& info) {
     return info.name == edit.expert && info.weights_sha256 == edit.weights_sha256;
   });
-  if (edit.edit == "merge") std::erase(forest.removed_for_good, edit.expert);  // an import doesn't train it again
+  if (edit.edit == EditKind::merge)
+    std::erase(forest.removed_for_good, edit.expert);  // an import doesn't train it again
   forest.experts.push_back(expert_of(edit));
 }
 
@@ -49,7 +50,7 @@ ExpertInfo read_expert(const ForestPaths& paths, const ExpertInfo& logged) {
   ExpertInfo info = load_expert(folder);
   if (info.recipe_sha256 != logged.recipe_sha256 || info.weights_sha256 != logged.weights_sha256) {
     throw input_error("{}: its hashes are not those of the log (weights {} there, {} in the log); {}",
-                      (folder / "expert.json").string(), info.weights_sha256, logged.weights_sha256, advice);
+                      (folder / kExpertFile).string(), info.weights_sha256, logged.weights_sha256, advice);
   }
   return info;
 }
@@ -99,7 +100,7 @@ Forest replay_forest(const fs::path& root) {
   int line = 0;
   for (const Edit& edit : read_edits(forest.paths.log())) {
     std::string where = fmt::format("{}: line {}", forest.paths.log().string(), ++line);
-    edit.edit == "remove" ? apply_remove(forest, edit, where) : apply_merge(forest, edit, where);
+    edit.edit == EditKind::remove ? apply_remove(forest, edit, where) : apply_merge(forest, edit, where);
   }
   return forest;
 }

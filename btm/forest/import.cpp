@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
@@ -117,13 +118,13 @@ void write_folder(const Forest& forest, const Bundle& bundle, const ExpertInfo& 
                       start ? " (or a model here that it is a delta to is damaged)" : "");
   }
   copy_companions(match.folder, folder.path());
-  if (sha256_file(folder.path() / "tokenizer.json") != info.tokenizer_sha256) {
+  if (sha256_file(folder.path() / kTokenizerFile) != info.tokenizer_sha256) {
     throw input_error("{}: its tokenizer.json is damaged; restore it from a copy", match.folder.string());
   }
   map_model(folder.path());  // throws where numbers aren't finite
-  write_file(folder.path() / "metrics.jsonl", bundle.metrics);
+  write_file(folder.path() / kMetricsFile, bundle.metrics);
   save_expert(folder.path(), info);
-  write_sums(folder.path(), {{kWeightsFile, hash}, {"tokenizer.json", info.tokenizer_sha256}});
+  write_sums(folder.path(), {{kWeightsFile, hash}, {kTokenizerFile, info.tokenizer_sha256}});
   folder.publish();
 }
 

@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/hash.h"
 #include "btm/core/log.h"
 #include "btm/core/sums.h"
@@ -26,7 +27,7 @@ ExpertInfo with_hashes(ExpertInfo info, const fs::path& model) {
     claimed = found;
   };
   settle(info.weights_sha256, weights_sha256(model), "weights file");
-  settle(info.tokenizer_sha256, sha256_file(model / "tokenizer.json"), "tokenizer");
+  settle(info.tokenizer_sha256, sha256_file(model / kTokenizerFile), "tokenizer");
   settle(info.recipe_sha256, recipe_sha256(info.recipe), "recipe");
   return info;
 }
@@ -36,24 +37,24 @@ void fill_model_folder(const fs::path& folder, const fs::path& model, const fs::
   for (const auto& entry : fs::directory_iterator(model)) {
     if (entry.is_regular_file()) link_or_copy(entry.path(), folder / entry.path().filename());
   }
-  for (const char* name : {"expert.json", kSumsFile}) fs::remove(folder / name);  // of the model as it was elsewhere
-  if (fs::path metrics = run / "metrics.jsonl"; fs::exists(metrics)) {
-    write_file(folder / "metrics.jsonl", read_file(metrics));  // a copy: a log is appended to in place
+  for (const char* name : {kExpertFile, kSumsFile}) fs::remove(folder / name);  // of the model as it was elsewhere
+  if (fs::path metrics = RunPaths{run}.metrics(); fs::exists(metrics)) {
+    write_file(folder / kMetricsFile, read_file(metrics));  // a copy: a log is appended to in place
   }
   save_expert(folder, info);
   // Of weights in one file, their identity is the hash of that file.
-  write_sums(folder, {{kWeightsFile, info.weights_sha256}, {"tokenizer.json", info.tokenizer_sha256}});
+  write_sums(folder, {{kWeightsFile, info.weights_sha256}, {kTokenizerFile, info.tokenizer_sha256}});
 }
 
 void write_model_folder(const fs::path& target, const fs::path& run, const ExpertInfo& info) {
   make_folders(target.parent_path());
   FolderWriter folder(target);
-  fill_model_folder(folder.path(), run / "model", run, info);
+  fill_model_folder(folder.path(), RunPaths{run}.model(), run, info);
   folder.publish();
 }
 
 void require_model(const fs::path& run) {
-  if (!fs::is_directory(run / "model")) {
+  if (!fs::is_directory(RunPaths{run}.model())) {
     throw input_error("{}: no finished run (there is no folder 'model' in it); train it: btm train {}", run.string(),
                       run.string());
   }
@@ -111,7 +112,7 @@ void restore_folder(const ForestPaths& paths, const fs::path& run, const ExpertI
   fs::path folder = paths.expert(info.name);
   if (is_published(folder)) return;
   require_model(run);
-  ExpertInfo restored = with_hashes(info, run / "model");
+  ExpertInfo restored = with_hashes(info, RunPaths{run}.model());
   if (restored.weights_sha256 != logged.weights_sha256) {
     throw input_error(
         "{}: missing, and the run's weights are not those that were merged; take the expert out first: "
@@ -140,11 +141,11 @@ void merge_expert(const ForestPaths& paths, const fs::path& run, const ExpertInf
     return;
   }
   require_model(run);
-  ExpertInfo whole = with_hashes(info, run / "model");
+  ExpertInfo whole = with_hashes(info, RunPaths{run}.model());
   settle_parents(forest, whole);
   if (const auto other = model_to_match(forest)) {
     check_tokenizer(whole, other->info);
-    check_shape(whole.name, load_config(run / "model"), *other);
+    check_shape(whole.name, load_config(RunPaths{run}.model()), *other);
   }
   write_model_folder(folder, run, whole);
   append_edit(paths.log(), merge_edit(whole));
@@ -157,7 +158,7 @@ void publish_model(const fs::path& target, const fs::path& run, const ExpertInfo
     return;
   }
   require_model(run);
-  write_model_folder(target, run, with_hashes(info, run / "model"));
+  write_model_folder(target, run, with_hashes(info, RunPaths{run}.model()));
 }
 
 void publish_models(const fs::path& target, const fs::path& run, const std::vector<ExpertInfo>& infos) {
@@ -165,7 +166,7 @@ void publish_models(const fs::path& target, const fs::path& run, const std::vect
   make_folders(target.parent_path());
   FolderWriter folder(target);
   for (const ExpertInfo& info : infos) {
-    const fs::path model = run / "model" / info.name, own = folder.path() / info.name;
+    const fs::path model = RunPaths{run}.model() / info.name, own = folder.path() / info.name;
     make_folders(own);
     fill_model_folder(own, model, run, with_hashes(info, model));
   }

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "btm/core/folders.h"
+
 namespace btm {
 
 inline constexpr char kSeedName[] = "seed";  // the first ancestor, as a parent; no expert may be called so
@@ -24,7 +26,7 @@ struct ForestPaths {
   std::filesystem::path comparisons() const { return root / "comparisons"; }
   std::filesystem::path runs() const { return root / "runs"; }
   std::filesystem::path run(const std::string& name) const { return root / "runs" / name; }
-  std::filesystem::path branch(const std::string& name) const { return root / "runs" / name / "init"; }
+  std::filesystem::path branch(const std::string& name) const { return RunPaths{run(name)}.init(); }
   std::filesystem::path tensorboard(const std::string& name) const { return root / "tensorboard" / name; }
   std::filesystem::path results() const { return root / "results"; }
   std::filesystem::path evaluation() const { return results() / "evaluation.json"; }

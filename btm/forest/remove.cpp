@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/forest/edit_log.h"
 #include "btm/forest/forest.h"
 #include "btm/forest/lineage.h"
@@ -13,7 +14,7 @@ namespace {
 // removal would be merged again by the next `grow`. An unfinished run of that name is new work and stays.
 // What was imported had no run here.
 void remove_run(const ForestPaths& paths, const ExpertInfo& info) {
-  if (!info.imported && fs::exists(paths.run(info.name) / "result.json")) remove_folder(paths.run(info.name));
+  if (!info.imported && fs::exists(RunPaths{paths.run(info.name)}.result())) remove_folder(paths.run(info.name));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/forest/comparisons.h"
 #include "btm/forest/curve.h"
 #include "btm/forest/lineage.h"
@@ -27,8 +28,8 @@ Json place_of(const ExpertInfo& info, const std::string& id, const Json& parents
 }
 
 void add_folder(Json& model, const fs::path& folder) {
-  if (fs::exists(folder / "config.json")) model["parameters"] = parameter_count(load_config(folder));
-  model["curve"] = training_curve(folder / "metrics.jsonl");
+  if (fs::exists(folder / kConfigFile)) model["parameters"] = parameter_count(load_config(folder));
+  model["curve"] = training_curve(folder / kMetricsFile);
 }
 
 Json parents_of(const Lineage& lineage, const LineageNode& node) {

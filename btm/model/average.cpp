@@ -8,6 +8,7 @@
 
 #include "btm/core/cores.h"
 #include "btm/core/error.h"
+#include "btm/core/folders.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/progress.h"
 #include "btm/model/average_check.h"

@@ -5,13 +5,12 @@
 #include <string_view>
 
 #include "btm/core/error.h"
+#include "btm/core/folders.h"
 #include "btm/core/settings.h"
 #include "btm/model/config.h"
 
 namespace btm {
 namespace {
-
-constexpr const char* kTokenizerFile = "tokenizer.json";
 
 // Settings of config.json that may differ: where the model came from, how it is stored, how it was trained, and what
 // the tokenizer says too.

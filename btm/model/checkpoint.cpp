@@ -9,6 +9,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/hash.h"
 #include "btm/model/weight_files.h"
 

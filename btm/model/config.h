@@ -56,7 +56,6 @@ std::int64_t parameter_count(const ModelConfig& config);
 // + causal attention 2 x layers x context x width; training is three times that (Kaplan et al. 2020, 2001.08361, 2.1).
 double forward_flops_per_token(const ModelConfig& config);
 
-constexpr const char* kConfigFile = "config.json";                           // Hugging Face's name for it
 Json hugging_face_config(const ModelConfig& config, int end_of_text);        // the content of config.json
 ModelConfig from_hugging_face(const Json& config, const std::string& name);  // throws Error(input): unsupported parts
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "btm/core/error.h"
+#include "btm/core/folders.h"
 #include "btm/core/settings.h"
 
 namespace btm {

@@ -9,7 +9,6 @@
 
 namespace btm {
 
-inline constexpr const char* kWeightsFile = "model.safetensors";
 inline constexpr const char* kWeightsIndex = "model.safetensors.index.json";
 
 struct WeightFiles {

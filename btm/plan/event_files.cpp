@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/forest/comparisons.h"
 #include "btm/train/event_file.h"
 
@@ -12,7 +13,7 @@ namespace btm {
 namespace {
 
 void complete(const fs::path& folder, const fs::path& model) {
-  const fs::path metrics = model / "metrics.jsonl";
+  const fs::path metrics = model / kMetricsFile;
   if (fs::exists(event_file(folder)) || is_half_written(model) || !fs::exists(metrics)) return;
   const std::string lines = read_file(metrics);
   if (lines.empty()) return;

@@ -4,6 +4,7 @@
 
 #include "btm/core/cores.h"
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
@@ -112,11 +113,12 @@ class Grower {
     Model model = random ? random_model(base_.model, static_cast<std::uint64_t>(task.training.random_seed))
                          : load_model(plan_.model.from);
     FolderWriter run(paths_.run("seed"));
-    make_folders(run.path() / "model");
+    const RunPaths made{run.path()};
+    make_folders(made.model());
     Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
-    save_model(run.path() / "model", model, tokenizer.end_of_text(), plan_.model.from);
-    tokenizer.save(run.path() / "model");
-    write_file(run.path() / "metrics.jsonl", "");
+    save_model(made.model(), model, tokenizer.end_of_text(), plan_.model.from);
+    tokenizer.save(made.model());
+    write_file(made.metrics(), "");
     run.publish();
     publish_model(paths_.seed(), paths_.run("seed"), info_of(task, base_, TrainingResult{}));
     remove_folder(paths_.run("seed"));

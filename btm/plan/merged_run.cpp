@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/core/hash.h"
 #include "btm/model/average.h"
@@ -134,7 +135,7 @@ ExpertInfo expert_of_run(const MergedRun& merged, const Forest& forest) {
   task.first_round = job.first_round;
   task.part = job.part;
   task.parts = job.parts;
-  ForestBase base{forest.paths, job.model, sha256_file(run / "model" / "tokenizer.json"), {}, job.trainer};
+  ForestBase base{forest.paths, job.model, sha256_file(RunPaths{run}.model() / kTokenizerFile), {}, job.trainer};
   for (const TrainingData& data : job.data) {
     task.domains.push_back(data.domain);
     base.domains.emplace_back().name = data.domain;

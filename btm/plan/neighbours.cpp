@@ -1,6 +1,7 @@
 #include "btm/plan/neighbours.h"
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/sums.h"
 #include "btm/forest/comparisons.h"
 #include "btm/forest/expert.h"
@@ -89,13 +90,14 @@ std::vector<fs::path> Neighbours::score_folders() const {
 void adopt_model(const fs::path& model, const fs::path& run) {
   FolderWriter folder(run);
   if (is_published(model)) {
-    link_files(model, folder.path() / "model");
+    link_files(model, RunPaths{folder.path()}.model());
   } else {
-    for_each_entry(model, [&](const fs::path& part) { link_files(part, folder.path() / "model" / part.filename()); });
+    for_each_entry(model,
+                   [&](const fs::path& part) { link_files(part, RunPaths{folder.path()}.model() / part.filename()); });
   }
-  const fs::path one =
-      is_published(model) ? folder.path() / "model" : fs::directory_iterator(folder.path() / "model")->path();
-  if (fs::exists(one / "metrics.jsonl")) fs::rename(one / "metrics.jsonl", folder.path() / "metrics.jsonl");
+  const fs::path one = is_published(model) ? RunPaths{folder.path()}.model()
+                                           : fs::directory_iterator(RunPaths{folder.path()}.model())->path();
+  if (fs::exists(one / kMetricsFile)) fs::rename(one / kMetricsFile, RunPaths{folder.path()}.metrics());
   folder.publish();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/core/hash.h"
 #include "btm/data/tokenizer.h"
@@ -200,7 +201,7 @@ void check_growable(const Plan& plan) {
   check_sources(plan);
   if (!is_published(paths.seed())) return;
   ForestBase base{
-      paths, planned_model(plan), sha256_file(paths.tokenizer() / "tokenizer.json"), {}, plan.trainer.command};
+      paths, planned_model(plan), sha256_file(paths.tokenizer() / kTokenizerFile), {}, plan.trainer.command};
   const std::vector<std::string> seeds = load_expert(paths.seed()).domains;
   for (const auto& [name, domain] : plan.domains) {
     const bool there = fs::exists(paths.tokens(name));

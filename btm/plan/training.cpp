@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/forest.h"
@@ -47,11 +48,11 @@ std::string description(const std::vector<ModelTask>& tasks, const ModelConfig& 
 
 // What an earlier training left. result.json first, since a run with one is done; run.yaml is only replaced: without it
 // nobody would know later that the rest is of another job.
-void clear_run(const fs::path& run, const fs::path& branch) {
-  remove_folder(run / "result.json");
-  for (const auto& entry : fs::directory_iterator(run)) {
+void clear_run(const RunPaths& run) {
+  remove_folder(run.result());
+  for (const auto& entry : fs::directory_iterator(run.root)) {
     const fs::path& path = entry.path();
-    if (path != branch && path != run / "lock" && path != run / "run.yaml") remove_folder(path);
+    if (path != run.init() && path != run.lock() && path != run.job()) remove_folder(path);
   }
 }
 
@@ -158,14 +159,14 @@ void Training::prepare_run(const PendingModel& model, const WorkerShare& share) 
   job.gpu_share = share.gpu_share;
   job.device = share.on_gpu ? Device::cuda : place_.launcher.device;  // with so few threads it is not for the CPU
   std::optional<FileLock> lock;                                       // until run.yaml says what is to be done
-  if (fs::exists(run / "run.yaml")) {
+  if (fs::exists(RunPaths{run}.job())) {
     const TrainingJob there = load_job(run);
     job.threads = there.threads;      // the bytes of the weights depend on it
     job.gpu_share = there.gpu_share;  // and on this: ATen and cuBLAS look at how many multiprocessors there are
     if (job_sha256(there) == job_sha256(job) && there.trainer == job.trainer) return save_job(run, job);
-    lock.emplace(run / "lock", fmt::format("training in {} with other settings", run.string()));
+    lock.emplace(RunPaths{run}.lock(), fmt::format("training in {} with other settings", run.string()));
     log_info(fmt::format("{}: its settings have changed, training starts anew", name));
-    clear_run(run, base_.paths.branch(name));
+    clear_run({run});
     job.threads = share.threads;
     job.gpu_share = share.gpu_share;
   }

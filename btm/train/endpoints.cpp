@@ -1,6 +1,7 @@
 #include "btm/train/endpoints.h"
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/sums.h"
 #include "btm/data/tokenizer.h"
 #include "btm/model/checkpoint.h"
@@ -62,7 +63,7 @@ void check_tokenizer(const TrainingJob& job) {
 }
 
 void save_final_model(const fs::path& run, const TrainingJob& job, const Model& model) {
-  FolderWriter folder(run / "model");
+  FolderWriter folder(RunPaths{run}.model());
   if (auto layout = demix_layout(job)) {
     for (std::size_t i = 0; i < job.data.size(); ++i) {
       const fs::path own = folder.path() / job.data[i].domain;

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/process.h"
@@ -78,7 +79,7 @@ class ExternalRun {
   }
 
  private:
-  fs::path output() const { return run_ / "output"; }
+  fs::path output() const { return RunPaths{run_}.trainer_output(); }
   double device_seconds() const {
     return spent_ + std::chrono::duration<double>(Clock::now() - start_).count() * job_.threads;
   }
@@ -86,10 +87,10 @@ class ExternalRun {
   fs::path initial_checkpoint() {
     const Model model = initial_model(job_);  // checks shape and hash
     if (!job_.init.empty()) return job_.init;
-    FolderWriter folder(run_ / "random");
+    FolderWriter folder(RunPaths{run_}.trainer_init());
     save_checkpoint_folder(folder.path(), job_, model);
     folder.publish();
-    return run_ / "random";
+    return RunPaths{run_}.trainer_init();
   }
 
   std::string command(const fs::path& init) const {
@@ -111,10 +112,11 @@ class ExternalRun {
 
   std::string texts() const {
     const Tokenizer tokenizer = Tokenizer::load(job_.tokenizer);
-    make_folders(run_ / "text");
+    const fs::path texts = RunPaths{run_}.trainer_text();
+    make_folders(texts);
     std::string result;
     for (const TrainingData& data : job_.data) {
-      const fs::path file = run_ / "text" / (data.domain + ".jsonl");
+      const fs::path file = texts / (data.domain + ".jsonl");
       if (!fs::exists(file)) write_text(file, data, tokenizer);
       result += (result.empty() ? "" : " ") + shell_word(file);
     }
@@ -133,12 +135,12 @@ class ExternalRun {
         ::kill(-process, SIGCONT);  // should it be stopped
         told = true;
       }
-      if (Clock::now() - last_status >= kStatusEvery) note("running"), last_status = Clock::now();
+      if (Clock::now() - last_status >= kStatusEvery) note(RunPhase::running), last_status = Clock::now();
       std::this_thread::sleep_for(kPoll);
     }
     if (ended < 0) throw failure("{}: the trainer can't be waited for", run_.string());
     if (interrupted()) {
-      note("interrupted");
+      note(RunPhase::interrupted);
       throw Error(Cause::interrupted, fmt::format("{}: interrupted; the same command starts the trainer again, with "
                                                   "what it left in {}",
                                                   run_.string(), output().string()));
@@ -147,7 +149,7 @@ class ExternalRun {
     if (code != 0) throw input_error("the trainer ended with exit code {}; it was called so: {}", code, words);
   }
 
-  void note(const char* state) {
+  void note(RunPhase state) {
     status_.state = state;
     status_.device_seconds = device_seconds();
     save_status(run_, status_);
@@ -167,13 +169,16 @@ class ExternalRun {
     result.dev_loss = DevLoss(job_).measure(team_.size(), score, nullptr).value();  // stopped now, all would be lost
     result.threads = job_.threads;
     save_final_model(run_, job_, model);
-    write_file(run_ / "metrics.jsonl", "");  // there is no curve
+    write_file(RunPaths{run_}.metrics(), "");  // there is no curve
     result.metrics_xxh3 = Xxh3().hex();
     status_.update = status_.updates;
-    note("done");
+    note(RunPhase::done);
     result.device_seconds = status_.device_seconds;
     save_result(run_, result);
-    for (const char* folder : {"output", "text", "random"}) remove_folder(run_ / folder);
+    const RunPaths paths{run_};
+    for (const fs::path& folder : {paths.trainer_output(), paths.trainer_text(), paths.trainer_init()}) {
+      remove_folder(folder);
+    }
     return result;
   }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/hash.h"
 #include "btm/core/seal.h"
 
@@ -35,14 +36,14 @@ void check_domains(const std::vector<TrainingData>& data) {
 }  // namespace
 
 TrainingJob load_job(const fs::path& run) {
-  auto job = load_yaml<TrainingJob>(run / "run.yaml");
+  auto job = load_yaml<TrainingJob>(RunPaths{run}.job());
   job.model = resolve(job.model);
   return job;
 }
 
 void save_job(const fs::path& run, const TrainingJob& job) {
   make_folders(run);
-  write_sealed_file(run / "run.yaml", to_yaml(settings_json(job)));
+  write_sealed_file(RunPaths{run}.job(), to_yaml(settings_json(job)));
 }
 
 TrainingResult planned_result(const TrainingJob& job) {
@@ -54,12 +55,12 @@ TrainingResult planned_result(const TrainingJob& job) {
 }
 
 std::optional<TrainingResult> load_result(const fs::path& run) {
-  if (!fs::exists(run / "result.json")) return std::nullopt;
-  return load_yaml<TrainingResult>(run / "result.json");
+  if (!fs::exists(RunPaths{run}.result())) return std::nullopt;
+  return load_yaml<TrainingResult>(RunPaths{run}.result());
 }
 
 void save_result(const fs::path& run, const TrainingResult& result) {
-  write_sealed_file(run / "result.json", settings_json(result).dump(2) + "\n");
+  write_sealed_file(RunPaths{run}.result(), settings_json(result).dump(2) + "\n");
 }
 
 void check_training(const TrainingSettings& s, const std::string& where) {

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/host.h"
 #include "btm/core/log.h"
 #include "btm/core/write_error.h"
@@ -69,11 +70,11 @@ std::string MetricsFile::xxh3() const {
 void save_status(const fs::path& run, RunStatus status) {
   status.time = static_cast<std::int64_t>(std::time(nullptr));
   status.host = host_name();
-  write_file(run / "status.json", settings_json(status).dump(2) + "\n");
+  write_file(RunPaths{run}.status(), settings_json(status).dump(2) + "\n");
 }
 
 std::optional<RunStatus> load_status(const fs::path& run) {
-  fs::path path = run / "status.json";
+  fs::path path = RunPaths{run}.status();
   if (!fs::exists(path)) return std::nullopt;
   try {
     RunStatus status;

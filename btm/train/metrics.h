@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -9,6 +10,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "btm/core/hash.h"
 #include "btm/core/settings.h"
@@ -43,8 +46,17 @@ class MetricsFile {
   std::optional<EventFile> events_;
 };
 
+enum class RunPhase { waiting, running, done, interrupted, failed };  // waiting: has no status.json yet
+inline std::array<std::pair<RunPhase, std::string_view>, 5> names(RunPhase) {
+  return {{{RunPhase::waiting, "waiting"},
+           {RunPhase::running, "running"},
+           {RunPhase::done, "done"},
+           {RunPhase::interrupted, "interrupted"},
+           {RunPhase::failed, "failed"}}};
+}
+
 struct RunStatus {
-  std::string state = "running";  // running, done, interrupted, failed
+  RunPhase state = RunPhase::running;
   std::int64_t update = 0, updates = 0;
   double tokens_per_second = 0;
   double loss = 0;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
@@ -68,7 +69,7 @@ class Training {
   std::vector<SnapshotArray> arrays();
   int threads() const { return (device_ == Device::cuda ? 1 : job_.threads) * ranks_.size(); }
   double device_seconds() const { return spent_ + seconds_since(start_) * threads(); }
-  fs::path checkpoints() const { return run_ / "checkpoints"; }
+  fs::path checkpoints() const { return RunPaths{run_}.checkpoints(); }
 
   Clock::time_point start_ = Clock::now(), last_status_ = start_, last_checkpoint_ = start_;
   fs::path run_;
@@ -160,7 +161,7 @@ void Training::begin_files() {
   saved_update_ = state_.update;
   spent_ = state_.device_seconds;
   if (auto old = load_status(run_)) spent_ = std::max(spent_, old->device_seconds);  // what was lost counts too
-  metrics_.emplace(run_ / "metrics.jsonl", state_.metrics_bytes, state_.metrics_xxh3,
+  metrics_.emplace(RunPaths{run_}.metrics(), state_.metrics_bytes, state_.metrics_xxh3,
                    job_.tensorboard.empty() ? run_ : fs::path(job_.tensorboard));
   status_.update = state_.update;
   status_.updates = updates_;
@@ -289,7 +290,7 @@ void Training::stop_if_asked(bool asked) {
     end_checkpoint();
     if (state_.update > saved_update_) begin_checkpoint();
     end_checkpoint();
-    status_.state = "interrupted";
+    status_.state = RunPhase::interrupted;
     status_.device_seconds = device_seconds();
     save_status(run_, status_);
   }
@@ -313,7 +314,7 @@ TrainingResult Training::finish() {
   result.precision = to_word(state_.precision);
   result.device = to_word(device_);
   result.metrics_xxh3 = metrics_->xxh3();
-  status_.state = "done";
+  status_.state = RunPhase::done;
   status_.device_seconds = result.device_seconds = device_seconds();
   save_status(run_, status_);
   save_result(run_, result);
@@ -336,7 +337,7 @@ void Training::check_ranks_agree() const {
 void note_failure(const fs::path& run) {
   try {
     RunStatus status = load_status(run).value_or(RunStatus{});
-    status.state = "failed";
+    status.state = RunPhase::failed;
     save_status(run, status);
   } catch (const Error&) {
     // The error that ended the run is the one to show; this one may only be its echo (a full disk).
@@ -346,7 +347,7 @@ void note_failure(const fs::path& run) {
 // The other ranks are told whether the first one has it: it may be interrupted while it waits.
 void take_lock(std::optional<FileLock>& lock, const fs::path& run, FileLock::Busy busy, const Ranks& ranks) {
   try {
-    lock.emplace(run / "lock", fmt::format("training in {}", run.string()), busy);
+    lock.emplace(RunPaths{run}.lock(), fmt::format("training in {}", run.string()), busy);
   } catch (const Error& e) {
     if (e.cause() == Cause::interrupted) ranks.broadcast(1.0);  // any other ends them all
     throw;
@@ -371,7 +372,7 @@ TrainingResult run_training(const fs::path& run, const TrainingOptions& options,
     take_lock(lock, run, options.busy, ranks);
     result = load_result(run);
     if (result) {
-      remove_folder(run / "checkpoints");
+      remove_folder(RunPaths{run}.checkpoints());
       remove_leftovers(run);
     } else if (options.threads > 0) {
       set_threads(run, options.threads);

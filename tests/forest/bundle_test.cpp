@@ -134,7 +134,7 @@ TEST_F(Bundles, TheExpertArrivesAsItIs) {
     EXPECT_EQ(files->erase("SHA256SUMS"), 1u);  // of these two, among others
   }
   EXPECT_EQ(here, there);
-  EXPECT_EQ(read_edits(ours.log()).at(0).edit, "import");
+  EXPECT_EQ(read_edits(ours.log()).at(0).edit, EditKind::import);
 }
 
 TEST_F(Bundles, DeltasGiveTheSameBytes) {

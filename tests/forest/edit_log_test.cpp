@@ -25,7 +25,7 @@ TEST(EditLog, ReadsWhatWasAppended) {
   ExpertInfo there = expert_of(edits[0]), expected = hashed("rust");
   expected.recipe = {};
   EXPECT_EQ(expert_json(there).dump(), expert_json(expected).dump());
-  EXPECT_EQ(edits[1].edit, "remove");
+  EXPECT_EQ(edits[1].edit, EditKind::remove);
   EXPECT_EQ(edits[1].weights_sha256, "weights of rust");
   EXPECT_EQ(edits[0].time.size(), std::string("2025-01-01T00:00:00Z").size());
   EXPECT_EQ(read_file(log).find("domains", read_file(log).find('\n')), std::string::npos);  // removals are short

@@ -193,7 +193,7 @@ TEST(Resume, AfterAFullDiskTheLastCheckpointIsUsed) {
   GTEST_SKIP() << "the thread sanitizer itself writes files larger than the limit";
 #endif
   EXPECT_EQ(wait_for(start_with_little_room(folder / "full")), 2);
-  EXPECT_EQ(load_status(folder / "full")->state, "failed");
+  EXPECT_EQ(load_status(folder / "full")->state, RunPhase::failed);
   EXPECT_FALSE(fs::exists(folder / "full/model"));
   ASSERT_EQ(wait_for(start(folder / "full")), 0);
   expect_same_run(folder / "whole", folder / "full");

@@ -60,7 +60,7 @@ TEST(Trainer, LeavesWhatItPromises) {
   EXPECT_NEAR(lines[0]["loss"], std::log(64), 0.3) << "random weights know nothing";
   EXPECT_LT(lines[11]["loss"].get<double>(), lines[0]["loss"].get<double>());
   EXPECT_EQ(lines[11]["dev_loss"], result.dev_loss);
-  EXPECT_EQ(load_status(run)->state, "done");
+  EXPECT_EQ(load_status(run)->state, RunPhase::done);
   EXPECT_EQ(load_status(run)->update, 12);
   EXPECT_FALSE(fs::exists(run / "checkpoints"));
   EXPECT_EQ(load_model(run / "model").config.vocab_size, 64);
@@ -222,7 +222,7 @@ TEST(Trainer, SaysWhenTheLossIsNotFinite) {
   job.training.learning_rate = 1e30;
   job.training.clip = 0;
   expect_refused(folder / "run", job, "lower training.learning_rate");
-  EXPECT_EQ(load_status(folder / "run")->state, "failed");
+  EXPECT_EQ(load_status(folder / "run")->state, RunPhase::failed);
 }
 
 // What the last update does is seen by no other.
@@ -232,7 +232,7 @@ TEST(Trainer, SaysWhenTheLastUpdateLeftNothingThatIsFinite) {
   job.tokens = 64;
   job.training.learning_rate = 1e12;  // weights that are finite, of which nothing else is
   expect_refused(folder / "run", job, "dev loss is not finite after update 1 of 1; lower training.learning_rate");
-  EXPECT_EQ(load_status(folder / "run")->state, "failed");
+  EXPECT_EQ(load_status(folder / "run")->state, RunPhase::failed);
   EXPECT_EQ(read_file(folder / "run/metrics.jsonl"), "");
 }
 

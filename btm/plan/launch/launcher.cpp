@@ -102,7 +102,7 @@ class Launch {
       const auto status = load_status(runs_[i].run);
       if (!status || status->updates <= 0) continue;
       share_[i] = static_cast<double>(status->update) / static_cast<double>(status->updates);
-      if (status->state != "running" || status->update == 0) continue;  // of another trainer nothing is known
+      if (status->state != RunPhase::running || status->update == 0) continue;  // of another trainer nothing is known
       speed += status->tokens_per_second;
       notes.push_back(fmt::format("{} loss {:.3f}", runs_[i].name, status->loss));
     }

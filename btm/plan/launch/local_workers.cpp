@@ -11,6 +11,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/core/process.h"
@@ -20,7 +21,7 @@ namespace btm {
 namespace {
 
 Error worker_error(const LaunchedRun& run, int status, const std::string& program) {
-  fs::path log = run.run / "log.txt";
+  fs::path log = RunPaths{run.run}.log();
   if (WIFSIGNALED(status)) {
     return failure(
         "{}: the worker was killed by signal {}; run `btm grow` again to go on from its last checkpoint (log: {})",
@@ -81,7 +82,7 @@ std::size_t LocalWorkers::least_used_gpus() const {
 }
 
 pid_t LocalWorkers::start(const LaunchedRun& run, std::size_t gpus) const {
-  const fs::path log = run.run / "log.txt";
+  const fs::path log = RunPaths{run.run}.log();
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
   if (output < 0) throw write_error(log);
   // The workers' threads don't spin while they wait, because the cores are shared.

@@ -1,18 +1,12 @@
 #include "btm/plan/launch/slurm_record.h"
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 
 namespace btm {
-namespace {
-
-fs::path file_of(const fs::path& run) {
-  return run / "slurm.json";
-}
-
-}  // namespace
 
 std::optional<SlurmRecord> load_slurm_record(const fs::path& run) {
-  const fs::path file = file_of(run);
+  const fs::path file = RunPaths{run}.slurm();
   if (!fs::exists(file)) return std::nullopt;
   SlurmRecord record;
   read_settings(parse_yaml(read_file(file), file.string()), record, file.string());
@@ -20,11 +14,11 @@ std::optional<SlurmRecord> load_slurm_record(const fs::path& run) {
 }
 
 void save_slurm_record(const fs::path& run, const SlurmRecord& record) {
-  write_file(file_of(run), settings_json(record).dump(2) + "\n");
+  write_file(RunPaths{run}.slurm(), settings_json(record).dump(2) + "\n");
 }
 
 void remove_slurm_record(const fs::path& run) {
-  remove_folder(file_of(run));
+  remove_folder(RunPaths{run}.slurm());
 }
 
 }  // namespace btm

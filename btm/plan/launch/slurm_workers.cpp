@@ -3,6 +3,7 @@
 #include <set>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/log.h"
 #include "btm/core/process.h"
 #include "btm/plan/launch/slurm_script.h"
@@ -145,7 +146,7 @@ void SlurmWorkers::look_at_end(Task task, const std::string& state, int exit_sta
   const int code = exit_code(exit_status);
   if (state == "CANCELLED") return give_up(task, Cause::failed, "its job was cancelled");
   if (state == "FAILED" && code == static_cast<int>(Cause::input))
-    return give_up(task, Cause::input, last_line(task.run->run / "log.txt"));
+    return give_up(task, Cause::input, last_line(RunPaths{task.run->run}.log()));
   if (state == "FAILED") return retry(std::move(task), fmt::format("its job ended with exit code {}", code), again);
   if (state == "OUT_OF_MEMORY") {
     return retry(std::move(task),
@@ -172,7 +173,7 @@ void SlurmWorkers::retry(Task task, const std::string& what, Tasks& again) {
 }
 
 void SlurmWorkers::give_up(const Task& task, Cause cause, const std::string& what) {
-  const fs::path slurm = slurm_output(folder_, task.record.job), log = task.run->run / "log.txt";
+  const fs::path slurm = slurm_output(folder_, task.record.job), log = RunPaths{task.run->run}.log();
   std::string where = log;
   if (std::error_code none; fs::exists(slurm, none) && fs::file_size(slurm, none) > 0)
     where += " and " + slurm.string();

@@ -6,6 +6,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/hash.h"
 #include "btm/core/sums.h"
 #include "btm/data/domain_report.h"
@@ -16,8 +17,6 @@
 
 namespace btm {
 namespace {
-
-constexpr const char* kMetrics = "metrics.jsonl";
 
 std::optional<Finding> compare(const std::string& file, const std::string& found, const std::string& expected,
                                const std::string& record) {
@@ -50,11 +49,11 @@ void check_old_model(VerifyWork& work, const std::string& folder, const std::str
   const std::string weights = folder + "/model.safetensors", tokenizer = folder + "/tokenizer.json";
   work.check(weights, remedy, [path, weights]() -> std::optional<Finding> {
     const auto info = readable_expert(path);
-    return info ? compare(weights, weights_sha256(path), info->weights_sha256, "expert.json") : std::nullopt;
+    return info ? compare(weights, weights_sha256(path), info->weights_sha256, kExpertFile) : std::nullopt;
   });
   work.check(tokenizer, remedy, [path, tokenizer]() -> std::optional<Finding> {
     const auto info = readable_expert(path);
-    return info ? compare(tokenizer, sha256_file(path / "tokenizer.json"), info->tokenizer_sha256, "expert.json")
+    return info ? compare(tokenizer, sha256_file(path / kTokenizerFile), info->tokenizer_sha256, kExpertFile)
                 : std::nullopt;
   });
 }
@@ -63,7 +62,7 @@ void check_old_model(VerifyWork& work, const std::string& folder, const std::str
 std::string tokenizer_sha256(const VerifyWork& work) {
   try {
     for (const auto& [file, sha256] : read_sums(work.paths.tokenizer()).value_or(std::vector<FileSum>{})) {
-      if (file == "tokenizer.json") return sha256;
+      if (file == kTokenizerFile) return sha256;
     }
   } catch (const Error&) {  // told where the folder is checked
   }
@@ -144,12 +143,12 @@ void remember_curve(VerifyWork& work, const std::string& folder) {
     if (const auto sums = read_sums(work.paths.root / folder)) {
       holds = [sums = *sums](std::string_view lines) {
         return std::ranges::any_of(
-            sums, [&lines](const FileSum& sum) { return sum.file == kMetrics && sum.sha256 == sha256_hex(lines); });
+            sums, [&lines](const FileSum& sum) { return sum.file == kMetricsFile && sum.sha256 == sha256_hex(lines); });
       };
     }
   } catch (const Error&) {  // told where the folder is checked
   }
-  const std::string file = folder + "/" + kMetrics;
+  const std::string file = folder + "/" + kMetricsFile;
   const Curve curve{file, work.files.contains(file) ? work.files.at(file) : 0, false, holds};
   std::string name = folder == kSeedName ? folder : folder.substr(top_of(folder).size() + 1);
   if (const std::size_t slash = name.find('/'); slash != name.npos) work.curves.emplace(name.substr(0, slash), curve);
@@ -176,7 +175,7 @@ void verify_folder(VerifyWork& work, const std::string& folder, const std::strin
     work.check(file, remedy, [&work, file, folder, name = name, sha256 = sha256]() -> std::optional<Finding> {
       if (auto found = compare(file, sha256_file(work.paths.root / file), sha256, kSumsFile)) return found;
       if (name == kDomainReportFile) return look_at_tokens(work, folder);
-      return name == "expert.json" ? look_at_expert(work, folder) : std::nullopt;
+      return name == kExpertFile ? look_at_expert(work, folder) : std::nullopt;
     });
   }
 }

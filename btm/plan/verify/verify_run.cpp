@@ -1,6 +1,7 @@
 // runs/NAME: work in progress, and finished runs that are not published yet; and the event files of all models.
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/hash.h"
 #include "btm/plan/verify/verify_work.h"
 #include "btm/train/event_file.h"
@@ -11,6 +12,11 @@ namespace btm {
 namespace {
 
 constexpr const char* kAgain = "written again by the training";
+
+// As VerifyWork names files: from the forest's folder on.
+RunPaths run_in_forest(const std::string& name) {
+  return {fs::path("runs") / name};
+}
 
 std::string xxh3_128(std::string_view bytes) {
   Xxh3 hash;
@@ -25,7 +31,7 @@ std::string first_bytes(const fs::path& path, std::int64_t count) {
 // The first `bytes` of the run's metrics.jsonl have this hash.
 void check_metrics(VerifyWork& work, const std::string& name, std::int64_t bytes, const std::string& xxh3, bool growing,
                    const std::string& remedy) {
-  const std::string file = "runs/" + name + "/metrics.jsonl";
+  const std::string file = run_in_forest(name).metrics();
   if (xxh3.empty()) {
     if (work.claim(file)) work.note(Verdict::unchecked, file, "written by an older version, which kept no hash of it");
     return;
@@ -63,30 +69,30 @@ std::optional<SnapshotRecord> check_snapshot(VerifyWork& work, const std::string
 }
 
 void verify_started(VerifyWork& work, const std::string& name, const std::string& remedy) {
-  const std::string base = "runs/" + name;
+  const RunPaths run = run_in_forest(name);
   std::optional<RunState> newest;
-  for (const std::int64_t update : snapshots(work.paths.run(name) / "checkpoints")) {
-    const std::string folder = fmt::format("{}/checkpoints/{}", base, update);
+  for (const std::int64_t update : snapshots(RunPaths{work.paths.run(name)}.checkpoints())) {
+    const std::string folder = run.checkpoints() / std::to_string(update);
     if (!work.has_below(folder)) continue;
     const auto record =
         check_snapshot(work, folder, "none needed: the training deletes it and goes on from the one before");
     if (record && !newest) newest = record->state;
   }
   if (newest) check_metrics(work, name, newest->metrics_bytes, newest->metrics_xxh3, true, remedy);
-  if (work.claim(base + "/metrics.jsonl")) work.note(Verdict::exempt, base + "/metrics.jsonl", kAgain);
-  work.exempt_below(base + "/model", kAgain);
+  if (work.claim(run.metrics())) work.note(Verdict::exempt, run.metrics(), kAgain);
+  work.exempt_below(run.model(), kAgain);
 }
 
 void verify_done(VerifyWork& work, const std::string& name, const std::string& remedy) {
-  const std::string base = "runs/" + name;
-  verify_sealed(work, base + "/result.json", remedy);
-  if (work.has_below(base + "/model")) {
-    verify_folder(work, base + "/model", remedy);
+  const RunPaths run = run_in_forest(name);
+  verify_sealed(work, run.result(), remedy);
+  if (work.has_below(run.model())) {
+    verify_folder(work, run.model(), remedy);
   } else {
-    work.note(Verdict::missing, base + "/model", "not there", remedy);
+    work.note(Verdict::missing, run.model(), "not there", remedy);
   }
-  work.exempt_below(base + "/checkpoints", "of no use any more: the training is done");
-  const std::string metrics = base + "/metrics.jsonl";
+  work.exempt_below(run.checkpoints(), "of no use any more: the training is done");
+  const std::string metrics = run.metrics();
   try {
     const auto result = load_result(work.paths.run(name));
     const std::int64_t bytes = work.files.contains(metrics) ? work.files.at(metrics) : 0;
@@ -97,19 +103,18 @@ void verify_done(VerifyWork& work, const std::string& name, const std::string& r
 }
 
 void verify_run(VerifyWork& work, const std::string& name) {
-  const std::string base = "runs/" + name;
+  const RunPaths run = run_in_forest(name);
   work.curves.erase(name);  // of a published model of that name, which is trained anew
-  const std::string remedy = fmt::format("delete {} and train it from the start: btm grow", work.path(base));
-  for (const char* file : {"status.json", "log.txt", "lock", "slurm.json"}) {
-    const std::string path = base + "/" + file;
-    if (work.claim(path)) work.note(Verdict::exempt, path, "of the process at work");
+  const std::string remedy = fmt::format("delete {} and train it from the start: btm grow", work.path(run.root));
+  for (const fs::path& file : {run.status(), run.log(), run.lock(), run.slurm()}) {
+    if (work.claim(file)) work.note(Verdict::exempt, file, "of the process at work");
   }
-  for (const char* folder : {"output", "text", "random"}) {
-    work.exempt_below(base + "/" + folder, "of a trainer that is not btm's");
+  for (const fs::path& folder : {run.trainer_output(), run.trainer_text(), run.trainer_init()}) {
+    work.exempt_below(folder, "of a trainer that is not btm's");
   }
-  verify_sealed(work, base + "/run.yaml", remedy);
-  if (work.has_below(base + "/init")) verify_folder(work, base + "/init", remedy);
-  work.files.contains(base + "/result.json") ? verify_done(work, name, remedy) : verify_started(work, name, remedy);
+  verify_sealed(work, run.job(), remedy);
+  if (work.has_below(run.init())) verify_folder(work, run.init(), remedy);
+  work.files.contains(run.result()) ? verify_done(work, name, remedy) : verify_started(work, name, remedy);
 }
 
 // It is a function of the metrics.

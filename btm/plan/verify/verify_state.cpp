@@ -87,7 +87,7 @@ std::set<std::string> replay(VerifyWork& work) {
   std::set<std::string> removed;
   for (const Edit& edit : read_edits(work.paths.log())) {
     work.alive.erase(edit.expert);
-    if (edit.edit == "remove") {
+    if (edit.edit == EditKind::remove) {
       removed.insert(edit.expert);
     } else {
       work.alive.emplace(edit.expert, edit);
