@@ -10,7 +10,7 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
-#include "btm/forest/comparisons.h"
+#include "btm/forest/models.h"
 #include "btm/forest/output_place.h"
 #include "btm/mixture/average_weights.h"
 #include "btm/mixture/domain_sample.h"
@@ -39,20 +39,6 @@ NamedWeight parse_source(const std::string& text) {
   return fs::exists(text) ? NamedWeight{text, {}} : parse_named_weight(text);
 }
 
-// The folders of the forest's models, by name.
-std::vector<std::pair<std::string, fs::path>> models_in(const ForestPaths& paths) {
-  std::vector<std::pair<std::string, fs::path>> models;
-  if (fs::is_directory(paths.seed())) models.emplace_back(kSeedName, paths.seed());
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(paths.experts(), none)) {
-    models.emplace_back(entry.path().filename().string(), entry.path());
-  }
-  for (const PublishedComparison& comparison : published_comparisons(paths)) {
-    for (const ComparisonModel& model : comparison.models) models.emplace_back(model.name, model.folder);
-  }
-  return models;
-}
-
 // A model that btm trained knows its hash wherever it lies.
 WeightedFolder published_source(const fs::path& folder, const std::string& name, const std::string& remedy) {
   const std::string sha256 = load_expert(folder).weights_sha256;
@@ -65,11 +51,12 @@ WeightedFolder find_source(const std::string& name, const std::string& forest) {
   std::vector<std::string> known;
   if (!forest.empty()) {
     const ForestPaths paths{forest};
-    for (const auto& [model, folder] : models_in(paths)) {
-      if (model == name) {
-        return published_source(folder, folder.lexically_relative(paths.root).string(), verify_advice(paths));
+    for (const PublishedModel& model : published_models(paths)) {
+      if (model.name == name) {
+        return published_source(model.folder, model.folder.lexically_relative(paths.root).string(),
+                                verify_advice(paths));
       }
-      known.push_back(model);
+      known.push_back(model.name);
     }
   }
   if (is_published(name))

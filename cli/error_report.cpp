@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 
@@ -29,6 +30,8 @@ int tell_error() {
     return tell(e.what(), e.cause());
   } catch (const std::bad_alloc&) {
     return tell("not enough memory; choose a smaller model, batch or number of workers", Cause::input);
+  } catch (const std::filesystem::filesystem_error& e) {
+    return tell(fmt::format("{}: {}", e.path1().string(), e.code().message()), Cause::input);
   } catch (const std::exception& e) {
     const auto* type_error = dynamic_cast<const Json::type_error*>(&e);
     if (type_error && type_error->id == kNotUtf8)  // names come from the command line or the disk as bytes

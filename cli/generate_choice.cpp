@@ -7,7 +7,7 @@
 #include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/forest/forest.h"
-#include "btm/mixture/comparisons.h"
+#include "btm/mixture/comparison_members.h"
 #include "btm/mixture/domain_sample.h"
 #include "btm/mixture/text_posterior.h"
 #include "btm/plan/scoring_place.h"
@@ -149,7 +149,7 @@ void GenerateChoiceOptions::add(Command& command) {
   command
       .add_option("--drop-below", drop_below, "Stop running an expert once its weight has been below this for 8 tokens")
       .type_name("WEIGHT");
-  command.add_flag("--with-seed", with_seed, "The seed speaks, too: a generalist for texts of no domain");
+  command.add_flag("--with-seed", with_seed, "Add the seed to the ensemble: a generalist for text of no known domain");
 }
 
 }  // namespace btm

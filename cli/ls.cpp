@@ -56,7 +56,7 @@ std::string experts_table(const Forest& forest) {
 
 Json summary(const LineageNode& node) {
   Json json = settings_json(node.info);
-  json["perplexity"] = std::exp(node.info.dev_loss);
+  json["perplexity"] = perplexity_of(node.info);
   json["tainted"] = node.taint;
   if (node.info.imported) json["imported"] = settings_json(*node.info.imported);
   return json;

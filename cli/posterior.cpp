@@ -161,7 +161,7 @@ void add_posterior(CLI::App& app) {
       .add_option("--text", options->file, "File with the text instead: plain, .jsonl, .gz, .zst; - for standard input")
       .type_name("FILE");
   command.add_flag("--per-token", options->per_token,
-                   "Show the course, too: on a terminal the text in the colours of the experts");
+                   "Also show the weights token by token: on a terminal the text in the colours of the experts");
   options->mixture.add(command);
   command.add_threads(options->threads, "Threads that score");
   command.add_flag("--json", options->json, "Print as JSON; with --per-token the weights before every token");

@@ -24,8 +24,7 @@ Json summary_of(const ForestPaths& paths) {
   bool grown = fs::exists(paths.log()) || fs::exists(paths.seed());
   if (!grown && fs::exists(paths.summary())) return read_results(paths.summary());
   Json summary = forest_summary(replay_forest(paths.root));
-  make_folders(paths.results());
-  write_sealed_file(paths.summary(), summary.dump(1) + "\n");
+  if (make_folders_if_allowed(paths.results())) write_sealed_file(paths.summary(), summary.dump(1) + "\n");
   return summary;
 }
 
@@ -35,6 +34,8 @@ std::string folder_name(const fs::path& folder) {
 }
 
 void write_report(const ReportArguments& options, const ForestPaths& paths) {
+  if (!options.html.empty()) check_output_place(options.html);
+  if (!options.output.empty()) check_output_place(options.output);
   Results results{read_results(paths.evaluation()), summary_of(paths), read_studies(options.studies)};
   Report report = make_report(folder_name(paths.root), results);
   if (!options.html.empty()) {
@@ -42,7 +43,6 @@ void write_report(const ReportArguments& options, const ForestPaths& paths) {
     fmt::print("{}: open it in a browser\n", options.html);
   }
   if (options.output.empty()) return;
-  check_output_place(options.output);
   make_folders(options.output);
   std::vector<ReportFile> files = report_files(report);
   for (const ReportFile& file : files) write_file(fs::path(options.output) / file.name, file.content);

@@ -6,6 +6,7 @@
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/format.h"
+#include "btm/forest/models.h"
 #include "btm/plan/launch/slurm_record.h"
 #include "btm/report/text_table.h"
 #include "btm/train/job.h"
@@ -14,11 +15,6 @@ namespace btm {
 namespace {
 
 constexpr std::int64_t kSilent = 120;  // seconds without a sign of life after which a run has probably died
-
-bool is_merged(const Forest& forest, const std::string& name) {
-  if (name == kSeedName) return forest.seed.has_value();
-  return forest.find(name) || is_published(forest.paths.comparison(name));
-}
 
 OpenRun open_run(const fs::path& folder) {
   OpenRun run{folder.filename().string(), {}, "", 0};
@@ -56,9 +52,11 @@ std::string last_sign(const RunStatus& status) {
 std::vector<OpenRun> open_runs(const Forest& forest) {
   std::vector<OpenRun> runs;
   if (!fs::is_directory(forest.paths.runs())) return runs;
+  const std::vector<PublishedModel> models = published_models(forest.paths);
   for (const auto& entry : fs::directory_iterator(forest.paths.runs())) {
     if (is_half_written(entry.path())) continue;
-    const bool published = is_merged(forest, entry.path().filename().string());
+    const std::string name = entry.path().filename().string();
+    const bool published = std::ranges::find(models, name, &PublishedModel::run) != models.end();
     if (!published && fs::exists(RunPaths{entry.path()}.job())) runs.push_back(open_run(entry.path()));
   }
   std::ranges::sort(runs, {}, &OpenRun::name);

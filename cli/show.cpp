@@ -6,9 +6,9 @@
 
 #include "btm/core/files.h"
 #include "btm/core/format.h"
-#include "btm/forest/comparisons.h"
 #include "btm/forest/edit_log.h"
 #include "btm/forest/lineage.h"
+#include "btm/forest/published_comparisons.h"
 #include "cli/command.h"
 #include "cli/nearest_model.h"
 
@@ -133,7 +133,7 @@ void run_show(const ShowArguments& options) {
   Json json = expert_json(found.info);
   json["state"] = found.folder.empty() ? "removed" : "alive";
   json["folder"] = found.folder.string();
-  json["perplexity"] = std::exp(found.info.dev_loss);
+  json["perplexity"] = perplexity_of(found.info);
   json["tainted"] = taint_of(forest, found.info);
   json["descendants"] = Json::array();
   for (const Tainted& each : tainted_by(forest, found.info.name)) {

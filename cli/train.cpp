@@ -97,9 +97,10 @@ TrainingJob new_job(const TrainArguments& options) {
 // A folder that is there has at most the initial weights that `btm branch` made in it, as a forest's runs do.
 void require_no_files_of_others(const fs::path& run) {
   if (!fs::exists(run)) return;
-  const bool free = fs::is_directory(run) && std::ranges::all_of(fs::directory_iterator(run), [&run](const auto& entry) {
-                      return entry.path() == RunPaths{run}.init() || is_half_written(entry.path());
-                    });
+  const bool free =
+      fs::is_directory(run) && std::ranges::all_of(fs::directory_iterator(run), [&run](const auto& entry) {
+        return entry.path() == RunPaths{run}.init() || is_half_written(entry.path());
+      });
   if (!free) throw input_error("{}: is there already, and no run; choose another --output", run.string());
 }
 
@@ -135,15 +136,18 @@ fs::path prepare_run(const TrainArguments& options) {
   return run;
 }
 
-// A new run that was refused before it began leaves nothing, so that the command can be mended and given again.
+// A new run that was refused before it began leaves nothing but the initial weights that were there, so that the
+// command can be mended and given again.
 void remove_unbegun(const fs::path& run) {
   const RunPaths paths{run};
   const std::array before_work = {paths.job(), paths.status(), paths.lock()};
   FileLock lock(paths.lock(), fmt::format("training in {}", run.string()));  // nobody else has begun it
   for (const auto& entry : fs::directory_iterator(run)) {
-    if (std::ranges::find(before_work, entry.path()) == before_work.end()) return;
+    const bool known = std::ranges::find(before_work, entry.path()) != before_work.end();
+    if (!known && entry.path() != paths.init()) return;
   }
-  remove_folder(run);
+  if (!fs::exists(paths.init())) return remove_folder(run);
+  for (const fs::path& file : before_work) remove_folder(file);
 }
 
 TrainingResult train_prepared(const Ranks& ranks, const TrainArguments& options, const fs::path& run) {

@@ -26,7 +26,7 @@ KERNELS = {  # name: symbols
     "GELU": r"gelu_",
     "norms, residuals, biases": r"norm_|bias_",
     "embeddings": r"embedding_",
-    "AdamW, gradient sums, clipping": r"[Aa]damw|ReduceGradients|SquareSum",
+    "AdamW, gradient sums, clipping": r"[Aa]damw|ReduceGradients",
 }
 
 

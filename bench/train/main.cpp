@@ -24,10 +24,7 @@ struct Options {
 };
 
 btm::Precision precision_of(const Options& options) {
-  for (const auto& [precision, name] : names(btm::Precision())) {
-    if (name == options.precision) return precision;
-  }
-  return btm::Precision::automatic;
+  return btm::from_word<btm::Precision>("--precision", options.precision);
 }
 
 btm::Device device_of(const Options& options) {

@@ -163,7 +163,7 @@ void OptionalKind::read(const YAML::Node& node, void* field, const std::string& 
   try {
     item_.read(node, emplace(field), where);
   } catch (const Error& e) {
-    throw Error(e.cause(), fmt::format("{}; auto is possible, too", e.what()));
+    throw Error(e.cause(), fmt::format("{}; or auto", e.what()));
   }
 }
 

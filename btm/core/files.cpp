@@ -1,6 +1,7 @@
 #include "btm/core/files.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -27,6 +29,7 @@ constexpr std::size_t kWriteBlock = 1 << 20;
 constexpr auto kLockPoll = std::chrono::milliseconds(500);
 constexpr int kLockTries = 10;  // on file systems that give a file another number each time
 constexpr const char* kHalfWritten = ".tmp";
+constexpr auto kSilentWriter = std::chrono::hours(1);  // after which one on another host is taken for killed
 
 void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
@@ -66,6 +69,29 @@ void rename_over(const fs::path& from, const fs::path& to) {
     throw input_error("{}: can't be put in place: {}", to.string(), write_reason(errno));
   }
   sync_folder(to.parent_path());
+}
+
+// The time of the last change of a file or of what is in a folder.
+fs::file_time_type last_change(const fs::path& path) {
+  std::error_code none;
+  fs::file_time_type last = fs::last_write_time(path, none);
+  if (none) return fs::file_time_type::min();
+  for (const auto& entry : fs::directory_iterator(path, none)) {
+    const fs::file_time_type time = entry.last_write_time(none);
+    if (!none) last = std::max(last, time);
+  }
+  return last;
+}
+
+// Whether the process that a half-written name tells of is at work: it is alive here, or wrote lately on another host.
+bool is_being_written(const fs::path& path) {
+  const std::string name = path.stem().string();  // NAME.HOST.PID
+  const std::size_t dot = name.rfind('.');
+  if (dot == name.npos) return false;
+  const std::string before = name.substr(0, dot);
+  const int process = std::atoi(name.c_str() + dot + 1);
+  if (before.ends_with("." + host_name())) return process > 0 && process != ::getpid() && ::kill(process, 0) == 0;
+  return before.find('.') != before.npos && fs::file_time_type::clock::now() - last_change(path) < kSilentWriter;
 }
 
 // The name beside: host and process id keep two writers apart, and a leftover of a killed one is recognised by its
@@ -274,6 +300,7 @@ void remove_folder(const fs::path& path) {
   fs::path gone = path;
   if (!is_half_written(path) && fs::is_directory(path, missing)) {  // first renamed: no reader meets half of it
     gone = beside(fs::path(path) += ".removed");
+    fs::remove_all(gone, status);  // of a killed process that had this one's number
     fs::rename(path, gone, status);
     if (!status) sync_folder(path.parent_path());
   }
@@ -290,7 +317,7 @@ void remove_leftovers(const fs::path& folder) {
   std::vector<fs::path> left;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (is_half_written(entry.path())) left.push_back(entry.path());
+    if (is_half_written(entry.path()) && !is_being_written(entry.path())) left.push_back(entry.path());
   }
   for (const fs::path& path : left) remove_folder(path);
 }

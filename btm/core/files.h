@@ -69,15 +69,15 @@ void make_folders(const fs::path& path);  // throws Error(input) with the system
 // The same, if whoever runs this may: false where the folder is someone else's or on a read-only disk.
 bool make_folders_if_allowed(const fs::path& path);
 
-// With all in it, if there, and in one step to whoever looks; a file, too. Gone for good before what follows. Throws
+// Removes a file or a folder with its content, if there. To readers it goes in one step; durable on return. Throws
 // Error(input) with the system's reason.
 void remove_folder(const fs::path& path);
 
 // Whether the name is that of a file or folder before it is published: a process is writing it, or was killed doing so.
 bool is_half_written(const fs::path& path);
 
-// Removes what killed processes left half-written in the folder. For the holder of the lock under which others write
-// there.
+// Removes what killed processes left half-written in the folder; what is being written, by a process that is alive or
+// was on another host in the last hour, stays.
 void remove_leftovers(const fs::path& folder);
 
 // An exclusive lock held on a file while the object lives; the kernel drops it when the process dies.
@@ -92,8 +92,8 @@ class FileLock {
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
-  // Processes that are started from now on hold it, too, and what they start: where this one is killed, it is free when
-  // the last of them has ended.
+  // Children started from now on, and theirs, hold it too: where this process is killed, it is free when the last of
+  // them has ended.
   void pass_to_children() const;
 
  private:

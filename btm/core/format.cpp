@@ -18,8 +18,10 @@ std::int64_t parse_count(std::string_view text) {
                   : suffix == "G" || suffix == "B" ? 1e9
                   : suffix == "T"                  ? 1e12
                                                    : 0;
-  double count = value * factor;
-  if (status != std::errc() || factor == 0 || count != std::floor(count) || std::abs(count) > 9e15) {
+  const double count = std::round(value * factor);
+  // 4.1M is 4099999.9999999995 in doubles: a whole number up to their rounding.
+  const bool whole = std::abs(value * factor - count) <= 1e-15 * std::abs(count);
+  if (status != std::errc() || factor == 0 || !whole || std::abs(count) > 9e15) {
     throw input_error("'{}' is not a count; write for example 200, 16k, 4M or 1.5G", text);
   }
   return static_cast<std::int64_t>(count);

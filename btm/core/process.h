@@ -12,10 +12,10 @@ namespace btm {
 struct ProcessOptions {
   // Descriptors that become its 0, 1 and 2; -1: nothing to read, this process's own to write to.
   int input = -1, output = -1, errors = -1;
-  std::vector<std::string> environment = {};  // NAME=VALUE, instead of or besides this process's variables
+  std::vector<std::string> environment = {};  // NAME=VALUE, added to this process's variables or in place of one
 };
 
-inline constexpr int kNotFound = 127;  // exit code where there is no such program, as of shells
+inline constexpr int kNotFound = 127;  // exit code where there is no such program, as in shells
 
 // Starts `words[0]`, looked for in PATH. It is told to end (SIGTERM) when the calling thread does, and the terminal's
 // Ctrl-C does not reach it, so that its owner passes it on once. Not found: it ends with kNotFound. The caller waits

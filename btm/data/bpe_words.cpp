@@ -5,6 +5,7 @@
 #include <deque>
 #include <mutex>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 
@@ -39,7 +40,12 @@ void count_batch(const PreTokenizer& words, const Batch& batch, Counts& counts) 
 class Counters {
  public:
   explicit Counters(int threads) : counts_(static_cast<std::size_t>(threads)) {
-    for (Counts& counts : counts_) threads_.emplace_back([this, &counts] { work(counts); });
+    try {
+      for (Counts& counts : counts_) threads_.emplace_back([this, &counts] { work(counts); });
+    } catch (const std::system_error& e) {
+      stop();
+      throw input_error("{} threads can't be started: {}; use fewer", threads, e.what());
+    }
   }
   ~Counters() { stop(); }
   Counters(const Counters&) = delete;

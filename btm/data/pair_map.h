@@ -19,8 +19,6 @@ class PairMap {
  public:
   explicit PairMap(std::size_t expected = 0) { slots_.resize(std::bit_ceil(2 * expected + 16)); }
 
-  std::size_t size() const { return size_; }
-
   const Value* find(std::uint64_t key) const {
     for (std::size_t at = home(key);; at = (at + 1) & (slots_.size() - 1)) {
       if (slots_[at].key == key) return &slots_[at].value;
@@ -38,13 +36,6 @@ class PairMap {
       ++size_;
     }
     return slots_[at].value;
-  }
-
-  template <class Take>
-  void for_each(Take take) const {
-    for (const Slot& slot : slots_) {
-      if (slot.key != kEmpty) take(slot.key, slot.value);
-    }
   }
 
  private:

@@ -74,12 +74,13 @@ std::size_t piece_end(std::string_view text) {
   return whole_characters(text, kLongestPiece - 1);
 }
 
-}  // namespace
-
+// By its name.
 bool is_json_lines(const std::filesystem::path& path) {
   const std::string extension = extension_below_packing(path);
   return extension == ".jsonl" || extension == ".ndjson";
 }
+
+}  // namespace
 
 TextFile::TextFile(const std::filesystem::path& path, const TextSettings& settings, TextFileOptions options)
     : records_(open_source(path), path.string()), delimiter_(settings.split_documents_on), field_(settings.text_field) {

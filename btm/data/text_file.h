@@ -25,9 +25,6 @@ void visit(TextSettings& s, F&& f) {
   f("text_field", s.text_field, "field of a JSON line that holds the text");
 }
 
-// By its name: each line is a JSON object.
-bool is_json_lines(const std::filesystem::path& path);
-
 struct TextFileOptions {
   bool cut_long = true;     // false: a plain text file is one document however long it is; beyond 1 GiB: an error
   bool json_lines = false;  // true: JSON lines whatever the name

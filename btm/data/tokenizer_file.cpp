@@ -45,11 +45,15 @@ Vocabulary read_vocabulary(const json& model, const std::string& name) {
   Vocabulary vocabulary;
   const std::size_t size = model.at("vocab").size();
   vocabulary.reserve(size);
+  std::vector<const std::string*> token_of(size + kMostUnused + 1);
   for (const auto& [token, id] : model.at("vocab").items()) {
     if (!id.is_number_unsigned() || id.get<std::size_t>() > size + kMostUnused) {
       throw input_error("{}: model.vocab gives token `{}` of {} the id {}", name, token, size, id.dump());
     }
-    vocabulary.emplace(token, id.get<TokenId>());
+    const auto known = vocabulary.emplace(token, id.get<TokenId>()).first;
+    const std::string*& first = token_of[id.get<std::size_t>()];
+    if (first) throw input_error("{}: model.vocab gives `{}` and `{}` the id {}", name, *first, token, id.dump());
+    first = &known->first;
   }
   return vocabulary;
 }

@@ -11,39 +11,6 @@
 
 namespace btm {
 
-// The order is that of btm/data/unicode_category_table.cpp.
-enum class Category : std::uint8_t {
-  Cn,
-  Cc,
-  Cf,
-  Co,
-  Ll,
-  Lm,
-  Lo,
-  Lt,
-  Lu,
-  Mc,
-  Me,
-  Mn,
-  Nd,
-  Nl,
-  No,
-  Pc,
-  Pd,
-  Pe,
-  Pf,
-  Pi,
-  Po,
-  Ps,
-  Sc,
-  Sk,
-  Sm,
-  So,
-  Zl,
-  Zp,
-  Zs
-};
-
 // What the scanners ask of a character, as bits.
 enum CharClass : std::uint8_t {
   kLetter = 1,   // \p{L}

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "btm/forest/comparisons.h"
+#include "btm/forest/published_comparisons.h"
 #include "btm/model/checkpoint.h"
 
 namespace btm {

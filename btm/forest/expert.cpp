@@ -1,5 +1,7 @@
 #include "btm/forest/expert.h"
 
+#include <cmath>
+
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
 
@@ -35,6 +37,10 @@ std::string difference(const Json& there, const Json& here, const std::string& w
 }
 
 }  // namespace
+
+Json perplexity_of(const ExpertInfo& info) {
+  return info.updates > 0 ? Json(std::exp(info.dev_loss)) : Json();
+}
 
 std::string recipe_sha256(const Json& recipe) {
   return sha256_hex(recipe.dump());

@@ -93,6 +93,7 @@ void visit(ExpertInfo& s, F&& f) {
 }
 
 std::string recipe_sha256(const Json& recipe);  // of recipe.dump()
+Json perplexity_of(const ExpertInfo& info);     // of its dev loss; null where it wasn't trained and has none
 
 // "training.clip is 1.0 there and 0.5 here": the first key (in the order of `there`) that differs; "" if the recipes
 // are equal.
@@ -103,7 +104,7 @@ std::string recipe_difference(const Json& there, const Json& here);
 Json expert_json(const ExpertInfo& info);
 ExpertInfo expert_from_json(Json json, const std::string& name);
 
-// Whether a model was published there: expert.json is written last.
+// Whether a model was published there.
 bool is_published(const std::filesystem::path& folder);
 
 // FOLDER/expert.json. Throws Error(input): missing or broken.

@@ -25,8 +25,8 @@ struct Forest {
   const ExpertInfo* find(const std::string& name) const;  // alive; null if there is none
 };
 
-// Throws Error(input) if there is no such folder, or one of other things: a slip of the user. A new, empty folder is a
-// forest without anything in it.
+// Throws Error(input) if there is no such folder, or one of other things: most likely a wrong path. A new, empty folder
+// is a forest without anything in it.
 void require_forest(const ForestPaths& paths);
 
 // Replays log.jsonl and reads the seed's and each expert's expert.json. Throws Error(input): no folder there, a broken
@@ -64,7 +64,7 @@ std::vector<std::string> removal_of(const Forest& forest, const std::string& nam
 enum class Descendants { keep, remove, retrain };
 
 // Logs the removal and deletes the expert's folder, its finished run (runs/NAME, which holds the same weights) and its
-// event file; not with Descendants::keep also of every living expert with a share of it. Gives removal_of. Needs only
+// event file; and, unless Descendants::keep, of every living expert with a share of it. Gives removal_of. Needs only
 // the log, see replay_forest. The caller holds the forest's lock.
 std::vector<std::string> remove_expert(const Forest& forest, const std::string& name, Descendants descendants);
 

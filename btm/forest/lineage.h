@@ -64,7 +64,7 @@ struct Tainted {
 // the expert under each of them.
 std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name);
 
-// "0.7 python + 0.3 rust"; "random weights" without parents. With more than `most` of them, the weightiest first and
+// "0.7 python + 0.3 rust"; "random weights" without parents. With more than `most` of them, the heaviest first and
 // "+ 5 more".
 std::string parents_text(const ExpertInfo& info, std::size_t most = std::numeric_limits<std::size_t>::max());
 

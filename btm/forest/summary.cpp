@@ -5,9 +5,9 @@
 
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
-#include "btm/forest/comparisons.h"
 #include "btm/forest/curve.h"
 #include "btm/forest/lineage.h"
+#include "btm/forest/published_comparisons.h"
 #include "btm/model/checkpoint.h"
 
 namespace btm {
@@ -49,7 +49,7 @@ Json parents_of(const ExpertInfo& info) {
 Json comparisons_of(const ForestPaths& paths) {
   Json comparisons = Json::array();
   for (const PublishedComparison& comparison : published_comparisons(paths)) {
-    for (const auto& [name, folder, info] : comparison.models) {
+    for (const auto& [name, folder, info, run] : comparison.models) {
       Json model = place_of(info, comparison.demix ? comparison.name : name, parents_of(info));
       add_folder(model, folder);
       comparisons.push_back(std::move(model));

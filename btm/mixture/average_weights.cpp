@@ -57,7 +57,7 @@ AverageWeights descend(AverageLoss& loss, std::vector<std::vector<double>> start
     normalise(weights);
     double found = loss(weights, tried);
     ++best.evaluations;
-    if (found >= best.loss) {
+    if (!(found < best.loss)) {  // nor NaN
       step *= kShorterStep;
       if (step < 1e-3) break;
       continue;

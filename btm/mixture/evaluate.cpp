@@ -13,7 +13,7 @@
 #include "btm/core/seal.h"
 #include "btm/data/tokenizer.h"
 #include "btm/mixture/average_weights.h"
-#include "btm/mixture/comparisons.h"
+#include "btm/mixture/comparison_members.h"
 #include "btm/mixture/evaluation_rows.h"
 #include "btm/mixture/form.h"
 #include "btm/mixture/posterior.h"
@@ -275,7 +275,7 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
     throw input_error("{} has no experts yet; grow it first: btm grow forest.yaml", forest.paths.root.string());
   }
   Evaluation evaluation;
-  evaluation.place = options.place;
+  evaluation.place = decided(options.place);
   evaluation.place.threads = std::max(1, options.place.threads);
   evaluation.experts = expert_members(forest);
   ModelConfig config = load_config(evaluation.experts.front().sources.front().folder);

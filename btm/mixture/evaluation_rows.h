@@ -28,10 +28,10 @@ Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts);  // o
 const std::vector<double>& dev_shares(const Evaluation& evaluation, const DomainTexts& texts);
 
 struct DomainResult {
-  double loss = 0;         // nats, all targets of the test text
-  double seconds = 0;      // that the forward passes took
-  Json detail;             // what was chosen for the domain: weights, expert
-  std::int64_t runs = -1;  // of experts, for all targets together; -1: the row's experts for every target
+  double loss = 0;        // nats, all targets of the test text
+  double seconds = 0;     // that the forward passes took
+  Json detail;            // what was chosen for the domain: weights, expert
+  std::int64_t runs = 0;  // of experts, for all targets together
 };
 
 struct Row {

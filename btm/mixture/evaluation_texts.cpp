@@ -66,6 +66,7 @@ DomainTexts make_texts(const std::string& name, const std::string& role, Samples
   if (samples.test.size() < 2) {
     throw input_error("{}: {} tokens of test text, too few to score; give it more text", name, samples.test.size());
   }
+  check_tokens(samples.test, tokenizer.vocab_size(), name);
   DomainTexts texts{name, role, {}, {}, 0};
   for (TokenId token : std::span(samples.test).subspan(1)) texts.test_bytes += tokenizer.byte_length(token);
   texts.dev = make_text(name + "/dev", std::move(samples.dev));

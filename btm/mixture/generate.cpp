@@ -22,10 +22,7 @@ std::vector<TokenId> encode_prompt(const Ensemble& ensemble, const Tokenizer& to
     throw input_error("the prompt has {} tokens, but the model sees {} at once; shorten it", tokens.size(),
                       ensemble.context());
   }
-  if (TokenId highest = *std::max_element(tokens.begin(), tokens.end()); highest >= ensemble.vocab_size()) {
-    throw input_error("the prompt has token {}, but the model's vocabulary ends at {}: another tokenizer", highest,
-                      ensemble.vocab_size() - 1);
-  }
+  check_tokens(tokens, ensemble.vocab_size(), "the prompt");
   return tokens;
 }
 

@@ -54,7 +54,7 @@ class ScoreStore {
   StoredScores score(const Member& member, TextScorer& scorer, const Text& text) const;
   // Keeps scores that were computed otherwise.
   void keep(const Member& member, const Text& text, const StoredScores& scores) const;
-  StoredScores read(const Member& member, const Text& text) const;  // throws failure if not there
+  StoredScores read(const Member& member, const Text& text) const;  // throws Error(failed) if it is not there
 
  private:
   std::string file_name(const Member& member, const Text& text) const;

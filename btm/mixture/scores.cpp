@@ -17,11 +17,7 @@ std::unique_ptr<TextScorer> scorer_of(const Model& model, const std::string& nam
 
 std::vector<float> score_text(TextScorer& scorer, const std::string& name, const std::vector<TokenId>& tokens) {
   if (tokens.size() < 2) throw input_error("a text of {} tokens can't be scored: it needs at least 2", tokens.size());
-  const int vocabulary = scorer.config().vocab_size;
-  if (TokenId highest = *std::max_element(tokens.begin(), tokens.end()); highest >= vocabulary) {
-    throw input_error("{} has a vocabulary of {} tokens, but the text has token {}: another tokenizer", name,
-                      vocabulary, highest);
-  }
+  check_tokens(tokens, scorer.config().vocab_size, name);
   // Whole windows only are scored: the last one is filled up with a token whose scores are dropped again. No position
   // sees those after it.
   std::size_t targets = tokens.size() - 1, length = static_cast<std::size_t>(scorer.window());

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "btm/core/arena.h"
-#include "btm/model/weights.h"
+#include "btm/model/weight_offsets.h"
 
 namespace btm {
 namespace {

@@ -77,14 +77,6 @@ struct Decoder::Impl {
 
   float* hidden(std::size_t row) const { return activations.final_normed + row * engine.config.width; }
 
-  void check(std::span<const TokenId> tokens) const {
-    for (TokenId token : tokens) {
-      if (token < 0 || token >= engine.config.vocab_size) {
-        throw input_error("token {} is not in the model's vocabulary of {}", token, engine.config.vocab_size);
-      }
-    }
-  }
-
   void check_room(int sequence, std::size_t tokens) const {
     if (sequence < 0 || sequence >= static_cast<int>(lengths.size())) {
       throw failure("Decoder: sequence {} of {}", sequence, lengths.size());
@@ -118,7 +110,7 @@ std::span<const float> Decoder::append(std::span<const TokenId> tokens, int sequ
     throw failure("Decoder: room for {} log-probabilities of {} tokens", log_probs.size(), tokens.size());
   }
   m.check_room(sequence, tokens.size());
-  m.check(tokens);
+  check_tokens(tokens, m.engine.config.vocab_size, "generation");
   std::size_t rows = 0;
   for (std::size_t first = 0; first < tokens.size(); first += rows) {
     rows = std::min<std::size_t>(kPromptRows, tokens.size() - first);
@@ -137,7 +129,7 @@ std::span<const float> Decoder::step(std::span<const int> sequences, std::span<c
     throw failure("Decoder: {} tokens for {} of {} sequences", tokens.size(), sequences.size(), m.lengths.size());
   }
   for (int sequence : sequences) m.check_room(sequence, 1);
-  m.check(tokens);
+  check_tokens(tokens, m.engine.config.vocab_size, "generation");
   m.run(sequences, 1, tokens);
   linear_forward(m.engine.offsets.head, m.weights, static_cast<int>(tokens.size()), m.hidden(0), m.logits.data());
   return m.logits.span().first(tokens.size() * static_cast<std::size_t>(m.engine.config.vocab_size));
@@ -153,10 +145,11 @@ void Decoder::reset(int sequence) {
 
 std::size_t Decoder::bytes(const ModelConfig& unresolved, int sequences) {
   ModelConfig c = resolve(unresolved);
-  auto n = static_cast<std::size_t>(sequences), rows = static_cast<std::size_t>(most_rows(sequences));
-  std::size_t cache = 2 * n * std::size_t(c.layers) * std::size_t(c.context) * std::size_t(kv_width(c));
-  std::size_t pass = rows * std::size_t(5 * c.width + qkv_width(c) + up_width(c) + c.hidden) + full_workspace(c);
-  std::size_t head = (n + kPromptRows) * std::size_t(c.vocab_size);
+  const auto n = static_cast<std::size_t>(sequences);
+  const std::size_t cache = 2 * n * std::size_t(c.layers) * std::size_t(c.context) * std::size_t(kv_width(c));
+  const std::size_t pass =
+      activation_floats(c, most_rows(sequences), Keep::nothing, Operands::fp32, full_workspace(c)) + rope_floats(c);
+  const std::size_t head = Head::floats(weight_offsets(c).head, kPromptRows) + n * std::size_t(c.vocab_size);
   return (cache + pass + head) * sizeof(float);
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "btm/model/parameters.h"
-#include "btm/model/weights.h"
+#include "btm/model/weight_offsets.h"
 
 namespace btm {
 

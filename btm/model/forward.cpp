@@ -14,6 +14,10 @@ Engine::Engine(const ModelConfig& unresolved)
   }
 }
 
+std::size_t rope_floats(const ModelConfig& config) {
+  return config.architecture == Architecture::llama ? std::size_t(config.context) * std::size_t(head_dim(config)) : 0;
+}
+
 void embed(const Engine& engine, const float* parameters, Rows rows, const TokenId* tokens, Activations& a) {
   const WeightOffsets& at = engine.offsets;
   embedding_forward(rows.count, engine.config.width, tokens, rows.positions, parameters + at.tokens,
@@ -22,7 +26,7 @@ void embed(const Engine& engine, const float* parameters, Rows rows, const Token
 
 namespace {
 
-// What is left to a norm to add up: the stream before a block's last product, and that product.
+// What a norm still has to add up: the stream before a block's last product, and that product.
 struct Sum {
   const float *stream, *delta, *delta_bias;
 };

@@ -4,8 +4,8 @@
 #include "btm/core/token.h"
 #include "btm/model/activations.h"
 #include "btm/model/kernels/attention.h"
-#include "btm/model/narrow_weights.h"
-#include "btm/model/weights.h"
+#include "btm/model/linear.h"
+#include "btm/model/weight_offsets.h"
 
 namespace btm {
 
@@ -17,6 +17,7 @@ struct Engine {
   NormShape norm;
   Buffer rope;  // empty for gpt2
 };
+std::size_t rope_floats(const ModelConfig& config);  // of that table
 
 // Rows of a pass, a token each.
 struct Rows {

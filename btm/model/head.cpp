@@ -7,8 +7,8 @@
 namespace btm {
 namespace {
 
-constexpr int kChunkRows =
-    256;  // logits of 256 x 8192 fill 8 MiB: within a third-level cache, yet long enough a product
+// Logits of 256 x 8192 fill 8 MiB: within a third-level cache, yet long enough a product.
+constexpr int kChunkRows = 256;
 
 }  // namespace
 

@@ -122,7 +122,7 @@ ModelConfig read_llama(const Fields& f) {
   c.norm_epsilon = f.number("rms_norm_eps", 1e-6);
   c.rope_theta = read_rope(f);
   c.tied_embeddings = f.flag("tie_word_embeddings", false);
-  if (f.has("head_dim") && c.heads > 0 && f.integer("head_dim") * c.heads != c.width) {
+  if (f.has("head_dim") && c.heads > 0 && std::int64_t{f.integer("head_dim")} * c.heads != c.width) {
     f.unsupported("head_dim", "hidden_size / num_attention_heads");
   }
   return c;

@@ -1,6 +1,8 @@
 #include "btm/model/linear.h"
 
 #include "btm/model/kernels/packed_gemm.h"
+#include "btm/model/narrow_weights.h"
+#include "btm/model/packed_weights.h"
 
 namespace btm {
 
@@ -10,7 +12,7 @@ MatrixView linear_view(const LinearOffsets& l, const float* parameters) {
 
 namespace {
 
-// What is packed is for blocks of rows. The same rows give the same bytes with packed weights and without.
+// Packed weights serve the blocked kernels only. The same rows give the same bytes with and without them.
 bool multiplies_packed(const Weights& weights, int rows) {
   return weights.packed && !takes_few_rows(rows, Op::none, weights.operands);
 }

@@ -1,10 +1,20 @@
 // A linear layer's three products.
 #pragma once
 
-#include "btm/model/narrow_weights.h"
-#include "btm/model/weights.h"
+#include "btm/model/weight_offsets.h"
 
 namespace btm {
+
+class NarrowWeights;
+class PackedWeights;
+
+// What a pass multiplies by.
+struct Weights {
+  const float* parameters;
+  const NarrowWeights* narrow = nullptr;  // in place of the matrices in `parameters`; forward alone
+  Operands operands = Operands::fp32;     // of the products with the matrices in `parameters`
+  const PackedWeights* packed = nullptr;  // the same matrices, packed for these operands
+};
 
 // w [in, out] as it lies in the parameters
 MatrixView linear_view(const LinearOffsets& l, const float* parameters);

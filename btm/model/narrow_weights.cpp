@@ -2,13 +2,13 @@
 
 #include "btm/core/arena.h"
 #include "btm/model/linear.h"
-#include "btm/model/weights.h"
+#include "btm/model/weight_offsets.h"
 
 namespace btm {
 namespace {
 
 float* take(Arena& arena, NarrowFormat format, const LinearOffsets& l) {
-  return arena.take<float>(PackedMatrix::bytes(format, l.in, l.out) / sizeof(float));
+  return arena.take<float>(NarrowMatrix::bytes(format, l.in, l.out) / sizeof(float));
 }
 
 std::size_t bytes_of_copies(const ModelConfig& config, NarrowFormat format) {

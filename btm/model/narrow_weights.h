@@ -4,8 +4,7 @@
 #include <unordered_map>
 
 #include "btm/core/buffer.h"
-#include "btm/model/kernels/packed_matrix.h"
-#include "btm/model/packed_weights.h"
+#include "btm/model/kernels/narrow_matrix.h"
 #include "btm/model/parameters.h"
 
 namespace btm {
@@ -16,22 +15,14 @@ class NarrowWeights {
   NarrowWeights(const Model& model, NarrowFormat format);
 
   // The matrix that the flat parameters have at this offset.
-  const PackedMatrix& at(std::int64_t offset) const { return matrices_.at(offset); }
+  const NarrowMatrix& at(std::int64_t offset) const { return matrices_.at(offset); }
 
   // Bytes of the copies and of what is still read from the float32 parameters beside them.
   static std::size_t bytes(const ModelConfig& config, NarrowFormat format);
 
  private:
   Buffer storage_;  // of all of them: large enough for huge pages
-  std::unordered_map<std::int64_t, PackedMatrix> matrices_;
-};
-
-// What a pass multiplies by.
-struct Weights {
-  const float* parameters;
-  const NarrowWeights* narrow = nullptr;  // in place of the matrices in `parameters`; forward alone
-  Operands operands = Operands::fp32;     // of the products with the matrices in `parameters`
-  const PackedWeights* packed = nullptr;  // the same matrices, packed for these operands
+  std::unordered_map<std::int64_t, NarrowMatrix> matrices_;
 };
 
 }  // namespace btm

@@ -1,4 +1,4 @@
-// Numbers that are there to be multiplied.
+// Operands of matrix products: arrays of float32 or bfloat16.
 #pragma once
 
 #include <array>

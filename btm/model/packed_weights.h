@@ -8,7 +8,7 @@
 
 #include "btm/core/buffer.h"
 #include "btm/model/kernels/packed_gemm.h"
-#include "btm/model/weights.h"
+#include "btm/model/weight_offsets.h"
 
 namespace btm {
 

@@ -23,12 +23,14 @@ Error broken(const fs::path& path, const std::string& what) {
   return input_error("{}: broken safetensors file: {}", path.string(), what);
 }
 
+using Header = nlohmann::json;  // finds a name in logarithmic time, where Json, which keeps the order, looks at all
+
 // Each top-level name once: the parser itself would keep the last of two without a word.
-Json parse_header(const fs::path& path, std::string_view text) {
+Header parse_header(const fs::path& path, std::string_view text) {
   std::set<std::string> names;
   std::string twice;
-  auto check = [&](int depth, Json::parse_event_t event, Json& key) {
-    if (depth == 1 && event == Json::parse_event_t::key) {
+  auto check = [&](int depth, Header::parse_event_t event, Header& key) {
+    if (depth == 1 && event == Header::parse_event_t::key) {
       const auto name = key.get<std::string>();
       if (std::ranges::any_of(name, [](unsigned char c) { return c < ' ' || c == 0x7f; })) {
         throw broken(path,
@@ -39,10 +41,10 @@ Json parse_header(const fs::path& path, std::string_view text) {
     if (depth > kDeepest) throw broken(path, "its header is nested too deep");
     return true;
   };
-  Json header;
+  Header header;
   try {
-    header = Json::parse(text, check);
-  } catch (const Json::exception&) {
+    header = Header::parse(text, check);
+  } catch (const Header::exception&) {
     throw broken(path, "its header is not JSON");
   }
   if (!header.is_object()) throw broken(path, "its header is not a JSON object");
@@ -50,10 +52,10 @@ Json parse_header(const fs::path& path, std::string_view text) {
   return header;
 }
 
-// A list of whole numbers >= 0; anything else makes `what` false.
-bool read_counts(const Json& json, std::vector<std::int64_t>& counts) {
+// Appends a list of whole numbers >= 0; false for anything else.
+bool read_counts(const Header& json, std::vector<std::int64_t>& counts) {
   if (!json.is_array()) return false;
-  for (const Json& item : json) {
+  for (const Header& item : json) {
     if (!item.is_number_unsigned() || item.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
       return false;
     counts.push_back(item.get<std::int64_t>());
@@ -70,7 +72,7 @@ std::int64_t byte_count(const TensorInfo& tensor) {
   return bytes;
 }
 
-TensorView parse_tensor(const fs::path& path, const std::string& name, const Json& entry, std::string_view data) {
+TensorView parse_tensor(const fs::path& path, const std::string& name, const Header& entry, std::string_view data) {
   auto wrong = [&](const std::string& what) { return broken(path, fmt::format("tensor {}: {}", name, what)); };
   if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") || !entry.contains("data_offsets")) {
     throw wrong("its entry lacks dtype, shape or data_offsets");
@@ -165,9 +167,9 @@ SafetensorsFile open_safetensors(const fs::path& path, std::uint64_t max_header)
                              "it again",
                              length, bytes.size()));
   }
-  Json header = parse_header(path, bytes.substr(0, length));
+  const Header header = parse_header(path, bytes.substr(0, length));
   bytes.remove_prefix(length);
-  result.metadata = header.value(kMetadata, Json());
+  if (const auto metadata = header.find(kMetadata); metadata != header.end()) result.metadata = Json(*metadata);
   check_metadata(path, result.metadata);
   for (const auto& [name, entry] : header.items()) {
     if (name != kMetadata) result.tensors.push_back(parse_tensor(path, name, entry, bytes));

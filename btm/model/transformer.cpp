@@ -63,10 +63,7 @@ struct Transformer::Impl {
       throw failure("Transformer: {} targets for {} tokens", targets.size(), tokens.size());
     }
     const TokenId vocab = engine.config.vocab_size;
-    for (TokenId token : tokens) {
-      if (token < 0 || token >= vocab)
-        throw input_error("token {} is not in the model's vocabulary of {}", token, vocab);
-    }
+    check_tokens(tokens, vocab, "a batch");
     for (TokenId token : targets) {
       if (token < kNoToken || token >= vocab) {
         throw input_error("target {} is not in the model's vocabulary of {}", token, vocab);
@@ -124,8 +121,7 @@ std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int len
   std::size_t floats = activation_floats(c, rows, kept_for(use), operands, workspace) +
                        Head::floats(weight_offsets(c).head, rows) + std::size_t(rows);
   if (use != Use::scoring) floats += ActivationGradients::floats(c, rows, operands);
-  if (c.architecture == Architecture::llama) floats += std::size_t(c.context) * std::size_t(head_dim(c));  // rope
-  return floats * sizeof(float);
+  return (floats + rope_floats(c)) * sizeof(float);
 }
 
 void Transformer::use(const WeightOffsets& offsets) {

@@ -6,7 +6,7 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/forest/forest.h"
-#include "btm/plan/comparisons.h"
+#include "btm/plan/baselines.h"
 #include "btm/plan/published.h"
 
 namespace btm {

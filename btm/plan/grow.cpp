@@ -9,11 +9,12 @@
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/seal.h"
-#include "btm/forest/comparisons.h"
 #include "btm/forest/forest.h"
+#include "btm/forest/models.h"
+#include "btm/forest/published_comparisons.h"
 #include "btm/model/checkpoint.h"
+#include "btm/plan/baselines.h"
 #include "btm/plan/branch.h"
-#include "btm/plan/comparisons.h"
 #include "btm/plan/corpus.h"
 #include "btm/plan/evaluation.h"
 #include "btm/plan/event_files.h"
@@ -72,6 +73,20 @@ class Grower {
     }
     std::error_code none;
     for (const auto& set : fs::directory_iterator(paths_.comparisons(), none)) remove_leftovers(set.path());
+    for (const PublishedModel& model : published_models(paths_)) remove_published_run(model);
+  }
+
+  // Left where a crash came between a model's publication and its run's removal.
+  void remove_published_run(const PublishedModel& model) const {
+    const RunPaths run{paths_.run(model.run)};
+    if (!fs::exists(run.result())) return;
+    const bool one = fs::exists(run.model() / kWeightsFile);
+    try {
+      const std::string left = weights_sha256(one ? run.model() : run.model() / model.folder.filename());
+      if (left == load_expert(model.folder).weights_sha256) remove_folder(run.root);
+    } catch (const Error& e) {  // for `btm verify` to tell
+      log_detail(e.what());
+    }
   }
 
   // Before the seed is trained, not when a later step begins.

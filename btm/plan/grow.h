@@ -20,7 +20,7 @@ struct GrowOutcome {
   bool complete = true;    // false: the rest is up to jobs of the cluster
   int trained = 0;         // models
   bool evaluated = false;  // anew
-  Json evaluation;         // results/evaluation.json; null if the plan has no cycles
+  Json evaluation;         // results/evaluation.json; null: there is nothing to evaluate
 };
 
 // Tokenizer, tokens, seed, cycles, comparisons, evaluation, in this order. Run again it does nothing; after a crash it

@@ -40,7 +40,7 @@ struct ModelTask {
 };
 
 // The plan's seed, and its expert `name` of the cycle at `index`; without the experts' parents, who are found when they
-// are there (branch.h). The baselines are in comparisons.h.
+// are there (branch.h). The baselines are in baselines.h.
 ModelTask seed_task(const Plan& plan);
 ModelTask expert_task(const Plan& plan, std::size_t index, const std::string& name);
 

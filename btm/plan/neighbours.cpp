@@ -2,10 +2,11 @@
 
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
+#include "btm/core/log.h"
 #include "btm/core/sums.h"
-#include "btm/forest/comparisons.h"
 #include "btm/forest/expert.h"
 #include "btm/forest/paths.h"
+#include "btm/forest/published_comparisons.h"
 
 namespace btm {
 namespace {
@@ -42,12 +43,16 @@ Neighbours::Neighbours(const std::vector<fs::path>& forests) : forests_(forests)
   };
   for (const fs::path& root : forests) {
     ForestPaths paths{root};
-    add(paths.seed(), paths.seed());
-    for_each_entry(paths.experts(), [&](const fs::path& folder) { add(folder, folder); });
-    for (const PublishedComparison& comparison : published_comparisons(paths)) {
-      for (const ComparisonModel& model : comparison.models) {
-        add(model.folder, comparison.demix ? paths.comparison(comparison.name) : model.folder);
+    try {
+      add(paths.seed(), paths.seed());
+      for_each_entry(paths.experts(), [&](const fs::path& folder) { add(folder, folder); });
+      for (const PublishedComparison& comparison : published_comparisons(paths)) {
+        for (const ComparisonModel& model : comparison.models) {
+          add(model.folder, comparison.demix ? paths.comparison(comparison.name) : model.folder);
+        }
       }
+    } catch (const Error& e) {  // damaged, or changed at this moment: no reason to stop here
+      log_detail(fmt::format("not all that {} has is taken over: {}", root.string(), e.what()));
     }
   }
 }

@@ -8,9 +8,9 @@
 #include "btm/core/format.h"
 #include "btm/data/bpe_train.h"
 #include "btm/forest/admission.h"
-#include "btm/forest/comparisons.h"
+#include "btm/forest/published_comparisons.h"
 #include "btm/model/checkpoint.h"
-#include "btm/plan/comparisons.h"
+#include "btm/plan/baselines.h"
 #include "btm/train/external_trainer.h"
 #include "btm/train/job.h"
 #include "btm/train/ranks.h"
@@ -112,7 +112,7 @@ void apply_text_root(Plan& plan) {
   for (auto& [name, domain] : plan.domains) {
     for (std::string& path : domain.text.text) path = std::filesystem::path(plan.text_root) / path;
   }
-  plan.text_root.clear();  // the plan as resolved has whole paths
+  plan.text_root.clear();  // joined above; the resolved plan needs no root
 }
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
@@ -239,6 +239,10 @@ void check_seed(const Plan& plan) {
 void check_trainer(const Plan& plan) {
   if (plan.trainer.command.empty()) return;
   check_trainer_command(plan.trainer.command);
+  if (plan.launcher.ranks > 1) {
+    throw input_error("launcher.ranks is {}, but trainer.command starts its own processes; set it to 1",
+                      plan.launcher.ranks);
+  }
   for (const ComparisonSettings& comparison : plan.compare) {
     if (comparison.model == Baseline::demix || comparison.model == Baseline::random_split) {
       throw input_error("compare: {} can be trained by btm alone, but trainer.command is set; take it out",

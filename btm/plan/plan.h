@@ -198,7 +198,7 @@ Plan load_recorded_plan(const ForestPaths& paths);
 // Whether model.from is away where it isn't needed any more: what was made of it, the forest's seed, is published.
 bool is_model_away(const Plan& plan);
 
-// Whose own files are no text of the plan's domains.
+// Sets the folder, whose own files never count as text of a domain.
 void set_forest(Plan& plan, const std::string& folder);
 
 // Whether seed.domains is `all`: also those that join the plan when the seed is there, which have their own experts.

@@ -8,7 +8,7 @@
 #include "btm/core/hash.h"
 #include "btm/data/tokenizer.h"
 #include "btm/model/checkpoint.h"
-#include "btm/plan/comparisons.h"
+#include "btm/plan/baselines.h"
 #include "btm/plan/corpus.h"
 #include "btm/plan/forest_folder.h"
 
@@ -99,6 +99,9 @@ void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBa
   if (task.kind == "expert" && task.parents.empty() &&
       published.recipe.value("training", Json::object()).value("random_seed", std::int64_t{0}) == own) {
     task.training.random_seed = own;
+  }
+  if (task.kind == to_word(Baseline::random_init)) {  // earlier versions counted them up
+    task.training.random_seed = published.recipe.value("training", Json::object()).value("random_seed", own);
   }
   const std::string difference = recipe_difference(published.recipe, recipe_of(task, base));
   if (difference.empty()) return;

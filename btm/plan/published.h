@@ -29,7 +29,7 @@ void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBa
 
 // Throws Error(input) if an expert to be trained has nobody to be branched from: branch.weights names one that neither
 // the plan nor the forest has, or all experts of cycles before are removed. Needs nothing but the forest's log and
-// experts, so that it is told before text is read. `forest`: the plan's, or what would be left of it.
+// experts, so that it is reported before any text is read. `forest`: the plan's, or what would be left of it.
 void check_parents(const Plan& plan);
 void check_parents(const Plan& plan, const Forest& forest);
 

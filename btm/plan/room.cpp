@@ -36,7 +36,7 @@ TrainingMemory memory_of(const ModelTask& task, const ModelConfig& model, const 
       static_cast<double>(ThreadLearner::bytes(model, task.training, sequences, threads, threads * ranks));
   const Operands operands = operands_of(task.training.precision);
   const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads, operands));  // of dev losses
-  return {ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (5 + threads))};  // packed, too, at most
+  return {ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (5.0 + threads))};  // packed, too, at most
 }
 
 double model_bytes(const ModelTask& task, const ModelConfig& model) {
@@ -45,7 +45,7 @@ double model_bytes(const ModelTask& task, const ModelConfig& model) {
 }
 
 double checkpoint_bytes(const ModelTask& task, const ModelConfig& model) {
-  const int kept = task.training.keep_checkpoints + 1;           // the new one is written before the oldest goes
+  const double kept = 1.0 + task.training.keep_checkpoints;      // the new one is written before the oldest goes
   return kept * 3 * parameters_of(task, model) * sizeof(float);  // weights and two moments
 }
 

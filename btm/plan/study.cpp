@@ -9,8 +9,8 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
-#include "btm/forest/comparisons.h"
-#include "btm/plan/comparisons.h"
+#include "btm/forest/published_comparisons.h"
+#include "btm/plan/baselines.h"
 #include "btm/plan/plan.h"
 
 namespace btm {
@@ -263,7 +263,8 @@ std::vector<Plan> load_plans(const Study& study, const std::vector<Task>& tasks)
 std::vector<fs::path> forests_beside(const Study& study, const fs::path& own) {
   std::vector<fs::path> forests;
   std::error_code none;
-  for (const auto& other : fs::directory_iterator(fs::absolute(study.folder).lexically_normal().parent_path(), none)) {
+  const fs::path own_folder = (fs::absolute(study.folder).lexically_normal() / "").parent_path();  // without a last '/'
+  for (const auto& other : fs::directory_iterator(own_folder.parent_path(), none)) {
     for (const auto& forest : fs::directory_iterator(other.path(), none)) {
       const bool is_forest = fs::exists(ForestPaths{forest.path()}.plan());
       if (is_forest && !fs::equivalent(forest.path(), own, none)) forests.push_back(forest.path());

@@ -39,7 +39,7 @@ class Training {
   Training(const ForestBase& base, const Neighbours& neighbours, const TrainingPlace& place)
       : base_(base), neighbours_(neighbours), place_(place) {}
 
-  // In the given order. Gives whether all are trained and published, which they are unless the place resubmits.
+  // In the given order. Returns whether all are trained and published, which they are unless the place resubmits.
   // `together`: where some wait for others, how many they are with those that are published, so that a late one has the
   // threads, and so ends with the bytes, that it would have had without a stop.
   bool train(const std::string& title, std::vector<PendingModel> models, std::size_t together = 0);

@@ -10,7 +10,7 @@
 
 namespace btm::cuda {
 
-constexpr std::size_t kAdamwBlock = 4096;  // of a block, at most; begin and size are multiples of 4
+constexpr std::size_t kAdamwBlock = 4096;  // parameters of a block, at most; begin and size are multiples of 4
 
 constexpr int kNormParts = 1024;
 // *norm = sqrt(sum of gradients^2), summed in double and in a fixed order. parts: [kNormParts] of scratch.

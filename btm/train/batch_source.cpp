@@ -32,6 +32,7 @@ BatchSource::BatchSource(TrainingJob& job)
     }
     data.train_sha256 = sha256;
     domains.push_back(&store);
+    names_.push_back(data.domain);
   }
   stream_ = std::make_unique<SequenceStream>(domains, job.model.context,
                                              static_cast<std::uint64_t>(job.training.random_seed));
@@ -46,7 +47,7 @@ void BatchSource::read(std::int64_t update) {
   for (std::size_t i = 0; i < sequences_; ++i) {
     stream_->read(indices_[i], sequence_);
     domains_[i] = static_cast<int>(stream_->domain(indices_[i]));
-    check_tokens(sequence_, vocab_size_, "train tokens");
+    check_tokens(sequence_, vocab_size_, names_[static_cast<std::size_t>(domains_[i])]);
     std::copy_n(sequence_.begin(), length_, inputs_.begin() + static_cast<std::ptrdiff_t>(i * length_));
     std::copy_n(sequence_.begin() + 1, length_, targets_.begin() + static_cast<std::ptrdiff_t>(i * length_));
   }

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "btm/core/token.h"
@@ -36,6 +37,7 @@ class BatchSource {
   std::vector<std::int64_t> indices_;  // [sequences], in the stream
   std::vector<TokenId> sequence_, inputs_, targets_;
   std::vector<int> domains_;
+  std::vector<std::string> names_;  // of the domains
 };
 
 }  // namespace btm

@@ -14,7 +14,7 @@ DevLoss::DevLoss(const TrainingJob& job) {
   std::size_t longest = 0;
   for (const auto& data : job.data) {
     TokenStore store(fs::path(data.folder) / "dev");
-    std::int64_t size = std::min(store.tokens(), job.training.dev_tokens + 1);
+    const std::int64_t size = std::min(store.tokens() - 1, job.training.dev_tokens) + 1;
     if (size < 2) {
       throw input_error("domain {}: {} has {} dev tokens, at least 2 are needed; give the domain more text",
                         data.domain, data.folder, store.tokens());

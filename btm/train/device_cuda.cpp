@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kLeastMajor = 8;  // of the compute capability: bf16 products and flash attention
 
-// Numbers of 0.5 to 1 and their negatives: of zeros the GPU would multiply more, as they draw less power.
+// Numbers of 0.5 to 1 and their negatives: on zeros the GPU would run faster, as they draw less power.
 void fill(const cuda::DeviceArray<bf16>& matrix) {
   Random random(1);
   std::vector<bf16> some(std::size_t{1} << 20);

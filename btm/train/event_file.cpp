@@ -16,16 +16,17 @@ namespace {
 
 constexpr std::string_view kTags[] = {"loss", "dev_loss", "learning_rate", "gradient_norm", "tokens_per_second"};
 
-// With the record that a file begins with, if this is the begin.
+// Preceded by the record that opens a file, if `begin`.
 std::string records_of(std::string_view metrics, bool begin) {
   std::string records;
   for (std::size_t end; (end = metrics.find('\n')) != std::string_view::npos; metrics.remove_prefix(end + 1)) {
     Json line = Json::parse(metrics.substr(0, end), nullptr, false);
-    if (!line.is_object() || !line.contains("update")) continue;
-    double time = line.value("time", 0.0);
+    const auto number = [&line](std::string_view key) { return line.contains(key) && line[key].is_number(); };
+    if (!line.is_object() || !number("update")) continue;
+    const double time = number("time") ? line["time"].get<double>() : 0;
     std::vector<Scalar> scalars;
     for (std::string_view tag : kTags) {
-      if (auto found = line.find(tag); found != line.end()) scalars.push_back({tag, found->get<double>()});
+      if (number(tag)) scalars.push_back({tag, line[tag].get<double>()});
     }
     if (begin) records += version_record(time);
     begin = false;

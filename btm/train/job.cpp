@@ -95,7 +95,7 @@ void check_job(const TrainingJob& job) {
   if (job.data.empty()) throw input_error("data names no domain to train on");
   check_domains(job.data);
   if (job.first_round < 0) throw input_error("first_round is {}, expected 0 or more", job.first_round);
-  if (job.part < 0 || job.part >= job.parts) throw input_error("part {} of {}: there is none", job.part, job.parts);
+  if (job.part < 0 || job.part >= job.parts) throw input_error("part is {}, expected 0 to {}", job.part, job.parts - 1);
   check_updates(job.tokens, job.training, job.model.context, "");
 }
 
@@ -134,13 +134,6 @@ int batch_sequences(const TrainingJob& job) {
 
 std::int64_t update_count(const TrainingJob& job) {
   return job.tokens / (static_cast<std::int64_t>(batch_sequences(job)) * job.model.context);
-}
-
-void check_tokens(std::span<const TokenId> tokens, int vocab_size, const std::string& domain) {
-  auto [least, most] = std::minmax_element(tokens.begin(), tokens.end());
-  if (least == tokens.end() || (*least >= 0 && *most < vocab_size)) return;
-  throw input_error("{}: token {} is not of the model's vocabulary of {}; the tokens were made with another tokenizer",
-                    domain, *least < 0 ? *least : *most, vocab_size);
 }
 
 }  // namespace btm

@@ -4,11 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "btm/core/token.h"
 #include "btm/model/config.h"
 #include "btm/train/device.h"
 #include "btm/train/settings.h"
@@ -37,7 +35,7 @@ struct TrainingJob {
   TrainingSettings training;
   std::int64_t tokens = 0;  // rounded down to whole updates, at least one
   std::vector<TrainingData> data;
-  std::int64_t first_round = 0;  // see SequenceStream; those before were read by who trained the initial weights
+  std::int64_t first_round = 0;  // see SequenceStream; earlier rounds were read in training the initial weights
   int part = 0, parts = 1;
   bool demix = false;
   int threads = 1;
@@ -114,8 +112,5 @@ std::string job_sha256(const TrainingJob& job);
 // Sequences of an update, and updates of the whole job.
 int batch_sequences(const TrainingJob& job);
 std::int64_t update_count(const TrainingJob& job);
-
-// Throws Error(input) if an id is not of the vocabulary.
-void check_tokens(std::span<const TokenId> tokens, int vocab_size, const std::string& domain);
 
 }  // namespace btm

@@ -28,7 +28,9 @@ MetricsFile::MetricsFile(const fs::path& path, std::int64_t bytes, const std::st
   std::setvbuf(file_.get(), nullptr, _IONBF, 0);  // lines_ is the buffer
   if (static_cast<std::int64_t>(fs::file_size(path)) < bytes) {
     log_warning(fmt::format("{}: lines are missing; those of the rest of the run follow", path.string()));
-  } else if (::ftruncate(::fileno(file_.get()), bytes) != 0) {
+    bytes = static_cast<std::int64_t>(read_file(path).rfind('\n') + 1);  // npos + 1 is 0
+  }
+  if (::ftruncate(::fileno(file_.get()), bytes) != 0) {
     throw write_error(path);
   }
   const std::string lines = read_file(path);

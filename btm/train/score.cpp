@@ -24,7 +24,7 @@ void Scorer::use(const WeightOffsets& offsets) {
 }
 
 void Scorer::score(const float* parameters, std::span<const TokenId> tokens, std::span<float> log_probs) {
-  // Every call takes the same windows whatever the number of threads: a GEMM may round otherwise with other shapes.
+  // Every call takes the same windows whatever the number of threads: a GEMM may round differently with other shapes.
   const auto length = static_cast<std::size_t>(length_), group = static_cast<std::size_t>(windows_per_call_);
   const std::size_t windows = scored_windows(tokens.size(), length_);
   team_.run([&](int thread) {

@@ -14,21 +14,36 @@ namespace {
 
 constexpr const char* kStateFile = "state.json";
 
+// Not as it was written. All other errors are of reading it, and no reason to give it up.
+class Damaged : public Error {
+  using Error::Error;
+};
+
+template <class... Args>
+Damaged damaged(fmt::format_string<Args...> format, Args&&... args) {
+  return {Cause::input, fmt::format(format, std::forward<Args>(args)...)};
+}
+
+void require_file(const fs::path& path) {
+  if (!fs::exists(path)) throw damaged("{} is missing", path.filename().string());
+}
+
 std::string_view bytes_of(std::span<const float> values) {
   return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
 }
 
-// Nothing is copied before all has been checked. Throws Error(input) saying what is broken.
+// Nothing is copied before all has been checked. Throws Damaged saying what is broken.
 void read_arrays(const fs::path& folder, const SnapshotRecord& record, const std::vector<SnapshotArray>& arrays) {
   std::vector<MappedFile> files;
   for (const auto& array : arrays) {
+    require_file(folder / array.name);
     files.emplace_back(folder / array.name);
     std::string_view bytes = files.back().bytes();
     if (bytes.size() != array.values.size_bytes()) {
-      throw input_error("{} has {} bytes instead of {}", array.name, bytes.size(), array.values.size_bytes());
+      throw damaged("{} has {} bytes instead of {}", array.name, bytes.size(), array.values.size_bytes());
     }
     if (std::ranges::find(record.arrays, std::pair(array.name, snapshot_hash(bytes))) == record.arrays.end()) {
-      throw input_error("{} does not match its hash", array.name);
+      throw damaged("{} does not match its hash", array.name);
     }
   }
   for (std::size_t i = 0; i < arrays.size(); ++i) {
@@ -67,12 +82,13 @@ std::vector<std::int64_t> snapshots(const fs::path& checkpoints) {
 }
 
 SnapshotRecord read_snapshot_record(const fs::path& folder) {
+  require_file(folder / kStateFile);
   const std::string bytes = read_file(folder / kStateFile);
   Json json = Json::parse(bytes, nullptr, false);
-  if (!json.is_object() || json.dump(2) + "\n" != bytes) throw input_error("{} is not as it was written", kStateFile);
+  if (!json.is_object() || json.dump(2) + "\n" != bytes) throw damaged("{} is not as it was written", kStateFile);
   const Json hash = json.value("xxh3", Json());
   json.erase("xxh3");
-  if (hash != Json(snapshot_hash(json.dump()))) throw input_error("{} does not match its hash", kStateFile);
+  if (hash != Json(snapshot_hash(json.dump()))) throw damaged("{} does not match its hash", kStateFile);
   SnapshotRecord record;
   read_settings(parse_yaml(json["state"].dump(), kStateFile), record.state, kStateFile);
   for (const auto& [name, array_hash] : json["arrays"].items()) record.arrays.emplace_back(name, array_hash);
@@ -101,7 +117,7 @@ std::optional<RunState> read_snapshot(const fs::path& checkpoints, const std::ve
         read_arrays(folder, record, arrays);
         return record.state;
       }
-    } catch (const Error& e) {
+    } catch (const Damaged& e) {
       log_warning(
           fmt::format("{}: broken checkpoint ({}), deleted; the one before it is used", folder.string(), e.what()));
       remove_folder(folder);

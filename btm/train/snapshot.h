@@ -75,7 +75,7 @@ std::string snapshot_hash(std::string_view bytes);  // XXH3
 std::vector<std::int64_t> snapshots(const std::filesystem::path& checkpoints);  // updates that have one, newest first
 
 // Fills the arrays from the newest checkpoint whose hashes (XXH3, of every file) hold; broken ones are named in a
-// warning and deleted. nullopt if there is none. Throws Error(input) if it is of another job.
+// warning and deleted. nullopt if there is none. Throws Error(input) if it is of another job, or can't be read.
 std::optional<RunState> read_snapshot(const std::filesystem::path& checkpoints,
                                       const std::vector<SnapshotArray>& arrays, const std::string& job_sha256);
 

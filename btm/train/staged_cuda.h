@@ -13,7 +13,7 @@
 namespace btm::cuda {
 
 // Bytes of the GPU's memory that a pass may take for its buffers. By what is built in, not by what is free: products
-// may round otherwise with other shapes, and equal inputs give equal bytes.
+// may round differently with other shapes, and equal inputs give equal bytes.
 double activation_memory();
 
 // Sequences of `length` tokens of a pass of a text: at most `most`, as many as fill the largest GPUs, and as its memory

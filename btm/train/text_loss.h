@@ -23,7 +23,7 @@ class TextLoss {
 std::unique_ptr<TextLoss> make_text_loss(const ModelConfig& config, int window, std::span<const TokenId> tokens,
                                          Transformer::Use use, const ScoringPlace& place);
 
-// For that; without CUDA cuda_none.cpp is linked.
+// Its GPU half; without CUDA, cuda_none.cpp stands in.
 std::unique_ptr<TextLoss> make_cuda_text_loss(const ModelConfig& config, int window, std::span<const TokenId> tokens,
                                               Transformer::Use use);
 

@@ -42,7 +42,7 @@ class TextScorer {
 // its kernels don't do, or no memory.
 std::unique_ptr<TextScorer> make_text_scorer(const Model& model, int window, const ScoringPlace& place);
 
-// For that; without CUDA cuda_none.cpp is linked.
+// Its GPU half; without CUDA, cuda_none.cpp stands in.
 std::unique_ptr<TextScorer> make_cuda_text_scorer(const Model& model, int window);
 
 }  // namespace btm

@@ -14,7 +14,7 @@ namespace btm {
 // barriers. Waking the team takes some ten microseconds.
 class ThreadTeam {
  public:
-  // The caller's is one of them. Throws Error(input) if the system gives no more.
+  // The calling thread is one of them. Throws Error(input) if the system refuses more threads.
   explicit ThreadTeam(int threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;

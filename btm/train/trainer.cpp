@@ -47,9 +47,9 @@ std::int64_t dev_interval(const TrainingJob& job, std::int64_t dev_tokens) {
   return std::max({std::int64_t{1}, affordable, update_count(job) / kDevTimes});
 }
 
-class Training {
+class Trainer {
  public:
-  Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks);
+  Trainer(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks);
   TrainingResult work();
 
  private:
@@ -100,7 +100,7 @@ Device device_of(const TrainingJob& job) {
   return device_for(job.device, job.training.precision);
 }
 
-Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks)
+Trainer::Trainer(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks)
     : run_(std::move(run)),
       job_(std::move(job)),
       ranks_(ranks),
@@ -122,7 +122,7 @@ Training::Training(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks
   resume();
 }
 
-void Training::resume() {
+void Trainer::resume() {
   state_.threads = threads();
   state_.device = device_;
   state_.precision = device_ == Device::cuda ? Operands::bf16 : operands_of(job_.training.precision);
@@ -151,13 +151,13 @@ void Training::resume() {
 }
 
 // What the first rank found, to the others.
-void Training::share_state() {
+void Trainer::share_state() {
   state_.update = static_cast<std::int64_t>(ranks_.broadcast(static_cast<double>(state_.update)));
   if (state_.update == 0) return;  // all have the initial weights
   for (const SnapshotArray& array : arrays()) ranks_.broadcast(array.values);
 }
 
-void Training::begin_files() {
+void Trainer::begin_files() {
   saved_update_ = state_.update;
   spent_ = state_.device_seconds;
   if (auto old = load_status(run_)) spent_ = std::max(spent_, old->device_seconds);  // what was lost counts too
@@ -170,13 +170,13 @@ void Training::begin_files() {
   progress_.update(static_cast<double>(state_.update));
 }
 
-std::vector<SnapshotArray> Training::arrays() {
+std::vector<SnapshotArray> Trainer::arrays() {
   return {{"parameters.bin", model_.parameters.span()},
           {"adam_mean.bin", learner_->mean()},
           {"adam_square.bin", learner_->square()}};
 }
 
-TrainingResult Training::work() {
+TrainingResult Trainer::work() {
   if (!state_.unreported.empty()) report();
   if (state_.update < updates_) batches_.read(state_.update);
   while (state_.update < updates_) {
@@ -187,7 +187,7 @@ TrainingResult Training::work() {
   return finish();
 }
 
-void Training::update() {
+void Trainer::update() {
   auto begin = Clock::now();
   const auto before_change = [this] {
     end_checkpoint();
@@ -210,13 +210,13 @@ void Training::update() {
   if (due && state_.update < updates_) begin_checkpoint();
 }
 
-Error Training::diverged(const std::string& what) const {
+Error Trainer::diverged(const std::string& what) const {
   return input_error("{}: {}; lower training.learning_rate (now {}) or raise training.warmup", run_.string(), what,
                      job_.training.learning_rate);
 }
 
 // The update that waits for it, with its dev loss if one is due. False: interrupted before that was measured.
-bool Training::report() {
+bool Trainer::report() {
   std::optional<double> dev_loss;
   if (state_.update % dev_interval_ == 0 || state_.update == updates_) {
     const int abreast = device_ == Device::cuda ? kGpuWindows : job_.threads;
@@ -235,7 +235,7 @@ bool Training::report() {
   return true;
 }
 
-void Training::report(const UpdateReport& done, double seconds, std::optional<double> dev_loss) {
+void Trainer::report(const UpdateReport& done, double seconds, std::optional<double> dev_loss) {
   double speed = static_cast<double>(tokens_per_update_) / seconds;
   metrics_->add(state_.update, state_.update * tokens_per_update_, done, speed, dev_loss);
   double lately = status_.tokens_per_second;
@@ -253,13 +253,13 @@ void Training::report(const UpdateReport& done, double seconds, std::optional<do
   progress_.update(static_cast<double>(state_.update), note);
 }
 
-Error Training::checkpoint_error(const Error& e) const {
+Error Trainer::checkpoint_error(const Error& e) const {
   return Error(e.cause(), fmt::format("checkpoint at update {}: {} (training will go on from update {})", state_.update,
                                       e.what(), saved_update_));
 }
 
 // Writes while the next batch goes forward and backward, which only reads what is written.
-void Training::begin_checkpoint() {
+void Trainer::begin_checkpoint() {
   last_checkpoint_ = Clock::now();
   try {
     state_.metrics_bytes = metrics_->flush();
@@ -274,7 +274,7 @@ void Training::begin_checkpoint() {
   });
 }
 
-void Training::end_checkpoint() {
+void Trainer::end_checkpoint() {
   if (!checkpoint_.valid()) return;
   try {
     checkpoint_.get();
@@ -284,7 +284,7 @@ void Training::end_checkpoint() {
   saved_update_ = state_.update;
 }
 
-void Training::stop_if_asked(bool asked) {
+void Trainer::stop_if_asked(bool asked) {
   if (ranks_.sum(asked ? 1.0 : 0.0) == 0) return;  // all stop at the same update
   if (ranks_.is_first()) {
     end_checkpoint();
@@ -300,7 +300,7 @@ void Training::stop_if_asked(bool asked) {
                           run_.string(), state_.update, updates_));
 }
 
-TrainingResult Training::finish() {
+TrainingResult Trainer::finish() {
   learner_->to_host();
   if (!all_finite(model_.parameters.span()))
     throw diverged(fmt::format("weights are not finite after update {} of {}", state_.update, updates_));
@@ -324,7 +324,7 @@ TrainingResult Training::finish() {
 }
 
 // Each rank made every update for itself, out of equal sums.
-void Training::check_ranks_agree() const {
+void Trainer::check_ranks_agree() const {
   double sum = 0;
   for (const float value : model_.parameters.span()) sum += value;
   const double first = ranks_.broadcast(sum);
@@ -383,9 +383,12 @@ TrainingResult run_training(const fs::path& run, const TrainingOptions& options,
   if (ranks.broadcast(result ? 1.0 : 0.0) > 0) return result.value_or(TrainingResult{});
   TrainingJob job = load_job(run);  // not before the lock: whoever held it may have changed it
   check_job(job);
+  if (!job.trainer.empty() && ranks.size() > 1) {
+    throw input_error("{}: its trainer is not btm's, so it can't be trained by {} ranks", run.string(), ranks.size());
+  }
   if (lock && !job.trainer.empty()) lock->pass_to_children();  // they may outlive this process
   try {
-    if (job.trainer.empty()) return Training(run, std::move(job), options.quiet || !ranks.is_first(), ranks).work();
+    if (job.trainer.empty()) return Trainer(run, std::move(job), options.quiet || !ranks.is_first(), ranks).work();
     return run_external_trainer(run, std::move(job));
   } catch (const Error& e) {
     if (e.cause() != Cause::interrupted && ranks.is_first()) note_failure(run);

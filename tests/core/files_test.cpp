@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "btm/core/error.h"
+#include "btm/core/host.h"
 #include "btm/core/process.h"
 #include "tests/support/temporary_folder.h"
 
@@ -179,6 +180,28 @@ TEST(Files, ALockOfAKilledProcessIsHeldByWhatItStarted) {
   EXPECT_THROW(FileLock(folder / "lock", "btm train"), Error);
   ::kill(std::stoi(read_file(folder / "child")), SIGKILL);
   FileLock(folder / "lock", "btm train", FileLock::Busy::wait);
+}
+
+TEST(Files, WhatIsBeingWrittenIsNoLeftover) {
+  test::TemporaryFolder folder;
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  ::waitpid(dead, nullptr, 0);
+  const auto name = [](const std::string& host, pid_t process) { return fmt::format("a.{}.{}.tmp", host, process); };
+  const std::string ours = name(host_name(), ::getpid()), killed = name(host_name(), dead),
+                    alive = name(host_name(), ::getppid()), elsewhere = name("else.where", 7),
+                    silent = name("else.where", 8);
+  for (const std::string& each : {ours, killed, alive, elsewhere, silent, std::string("a.1.tmp")}) {
+    fs::create_directories(folder / each);
+    write_file(folder.path() / each / "train.bin", "half");
+  }
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(2);
+  fs::last_write_time(folder.path() / silent / "train.bin", long_ago);
+  fs::last_write_time(folder / silent, long_ago);
+  fs::last_write_time(folder / elsewhere, long_ago);  // but not of the file in it
+  remove_leftovers(folder.path());
+  for (const std::string& each : {alive, elsewhere}) EXPECT_TRUE(fs::exists(folder / each)) << each;
+  EXPECT_EQ(entries(folder.path()), 2);
 }
 
 TEST(Files, ALockThatIsGivenBackIsFreeWhateverStaysBehind) {

@@ -16,7 +16,11 @@ TEST(Format, ParsesCounts) {
   EXPECT_EQ(parse_count("16k"), 16'000);
   EXPECT_EQ(parse_count("1.5M"), 1'500'000);
   EXPECT_EQ(parse_count("2G"), 2'000'000'000);
-  for (const char* bad : {"", "k", "12q", "1.5", "4 M", "abc"}) EXPECT_THROW(parse_count(bad), Error) << bad;
+  EXPECT_EQ(parse_count("4.1M"), 4'100'000);  // 4.1 x 1e6 is no whole number in doubles
+  EXPECT_EQ(parse_count("16.1k"), 16'100);
+  EXPECT_EQ(parse_count("1.005k"), 1'005);
+  for (const char* bad : {"", "k", "12q", "1.5", "4 M", "abc", "1.0005k", "nan", "inf", "1.0000000000001"})
+    EXPECT_THROW(parse_count(bad), Error) << bad;
 }
 
 TEST(Format, WritesCountsAndDurations) {

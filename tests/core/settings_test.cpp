@@ -73,7 +73,7 @@ TEST(Settings, ErrorsNameLineKeyAndNearest) {
   EXPECT_THAT(message("tokens: [1, 2]"), testing::HasSubstr("tokens must be a count, found a list"));
   EXPECT_THAT(message("workers: 3G"),
               testing::HasSubstr("workers must be a count from -2147483648 to 2147483647, found '3G'"));
-  EXPECT_THAT(message("workers: many"), testing::EndsWith("; auto is possible, too"));
+  EXPECT_THAT(message("workers: many"), testing::EndsWith("; or auto"));
   EXPECT_THAT(message("tokens: {"), testing::HasSubstr("plan.yaml: line"));
 }
 

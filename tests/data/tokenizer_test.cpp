@@ -253,6 +253,7 @@ TEST(TokenizerTest, SaysWhichPartIsNotSupported) {
       {"/model/continuing_subword_prefix", R"("##")", "model.continuing_subword_prefix"},
       {"/model/vocab/x", "-1", "the id -1"},
       {"/model/vocab/x", "16777215", "the id 16777215"},
+      {"/model/vocab/no such", "7", "the id 7"},
       {"/model/merges/0", R"(["x", "no such"])", "model.vocab lacks"},
       {"/model/merges/0", R"("a b c")", "not a pair"},
       {"/model/merges/0", "7", "not a pair"},

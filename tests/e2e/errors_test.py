@@ -72,6 +72,9 @@ class Errors(ForestCase):
             self.refused("grow", self.plan, "--set", cycles, *dry, says=["cycles[1].branch.weights.pyton", "did you mean 'python'?"])
         self.assertFalse((self.forest / "forest.yaml").exists())
 
+    def test_what_the_system_refuses_is_told_as_it_says_it(self):
+        self.refused("train", "x" * 300, says=["xxx/run.yaml: File name too long"])
+
     def test_a_new_run_that_is_refused_leaves_nothing(self):
         btm("grow", self.plan, "--set", "cycles=[]")
         run = self.folder / "run"
@@ -80,6 +83,10 @@ class Errors(ForestCase):
             options += ["--set", setting]
         self.refused("train", *options, "--tokens-from", self.folder / "nowhere", says="nowhere")
         self.assertFalse(run.exists())
+        shutil.copytree(self.forest / "seed", run / "init")
+        self.refused("train", *options, "--init", run / "init", "--tokens-from", self.folder / "nowhere", says="nowhere")
+        self.assertEqual([path.name for path in run.iterdir()], ["init"])
+        shutil.rmtree(run)
         btm("train", *options, "--tokens-from", self.forest / "tokens/cpp")
         self.refused("train", *options, "--tokens-from", self.folder / "nowhere", says="a run is there already")
         self.assertTrue((run / "result.json").exists())

@@ -227,6 +227,11 @@ class Grow(ForestCase):
         (self.forest / "lock").touch()
         btm("grow", self.plan)
         self.assertEqual(list(self.forest.glob("**/*.tmp")), [])
+        run = self.forest / "runs/cpp"  # killed between the expert's publication and the removal of its run
+        shutil.copytree(self.forest / "experts/cpp", run / "model")
+        (run / "result.json").write_text("{}")
+        btm("grow", self.plan)
+        self.assertFalse(run.exists())
 
     def test_tokens_that_were_prepared_ahead_are_used(self):
         btm("grow", self.plan, "--set", "cycles=[]")

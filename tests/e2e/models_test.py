@@ -139,7 +139,7 @@ class Models(ForestCase):
         alone = btm("generate", self.forest, "--prompt", "import os", "--domain", "numpy", "--tokens", "40", "--only-new")
         self.assertEqual(alone.stdout, lines[0]["text"] + "\n")
         small = btm("generate", self.forest, "--prompt", "import os", "--domain", "numpy", "--tokens", "40", "--only-new",
-                    "--memory", "1M")
+                    "--memory", "1.1M")
         self.assertEqual(small.stdout, alone.stdout)
         one = btm("generate", self.forest, "--prompt", "import os", "--top-experts", "1", "--tokens", "5", "--json")
         self.assertNotIn("posterior", json.loads(one.stdout))
@@ -151,7 +151,7 @@ class Models(ForestCase):
             (["generate", self.forest, "--prompt", "word " * 99], "shorten"),
             (["generate", self.forest], "--prompt"),
             (["generate", self.forest, "--prompt", "x", "--expert", "pyton"], "did you mean python"),
-            (["generate", self.forest, "--prompt", "x", "--prior", "fited"], "did you mean fitted"),
+            (["generate", self.forest, "--prompt", "x", "--prior", "fited"], "did you mean 'fitted'"),
             (["generate", self.forest, "--prompt", "x", "--prior", "cached"], "--domain"),
             (["generate", self.forest, "--prompt", "x", "--domain", "nmpy"], "did you mean numpy"),
             (["generate", self.forest, "--prompt", "x", "--memory", "1k"], "--memory"),
@@ -162,7 +162,7 @@ class Models(ForestCase):
             (["evaluate", self.forest, "--average-budget", "0"], "average_budget is 0"),
             (["average", "--forest", self.forest, "cpp", "--output", self.forest / "experts/x"], "keeps what is its own in experts"),
             (["report", self.forest, "--html", ""], "--html: must not be empty"),
-            (["average", "--forest", self.forest, "--weights", "fited", "--output", self.folder / "o"], "did you mean fitted"),
+            (["average", "--forest", self.forest, "--weights", "fited", "--output", self.folder / "o"], "did you mean 'fitted'"),
             (["average", "--forest", self.forest, "--weights", "em", "--output", self.folder / "o"], "--domain"),
             (["average", "--forest", self.forest, "python=-1", "cpp=1", "--output", self.folder / "o"], "-1"),
             (["average", "--output", self.folder / "o"], "no sources"),

@@ -92,7 +92,7 @@ class RanksTest(ForestCase):
         options = [*self.settings, "--tokens", "30k"]
         self.train(2, "--output", run, *options)
         self.assertIn("a run is there already", self.train(2, "--output", run, *options, code=2))
-        self.train(2, "--output", self.folder / ("n" * 300), *options, code=1)  # what no Error tells of
+        self.train(2, "--output", self.folder / ("n" * 300), *options, code=2)  # what no Error of ours tells of
 
     def test_ranks_that_wait_for_the_run_are_interrupted_together(self):
         run = self.folder / "busy"

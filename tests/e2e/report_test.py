@@ -156,6 +156,13 @@ class Report(unittest.TestCase):
         self.assertIn("nothing to report yet", done.stderr)
         self.assertFalse((self.folder / "report.html").exists())
 
+    def test_forests_keep_their_folders_for_themselves(self):
+        self.write(results("python"))
+        (self.forest / "log.jsonl").touch()
+        done = btm("report", self.forest, "--html", self.forest / "experts/page.html", code=2)
+        self.assertIn("experts", done.stderr)
+        self.assertFalse((self.forest / "experts/page.html").exists())
+
     def test_broken_results_are_named(self):
         self.write({"evaluation.json": {"rows": 3}, "forest.json": results("python")["forest.json"]})
         done = btm("report", self.forest, "--html", self.folder / "report.html", code=2)

@@ -11,7 +11,7 @@ STUDY = """
 study: share
 question: How much of the compute should the seed have?
 plan: forest.yaml
-folder: {folder}/study
+folder: {folder}/study/
 x_label: share of the seed (%)
 set: ["compare=[]"]
 variants:
@@ -33,6 +33,10 @@ class Study(ForestCase):
         self.study.write_text(STUDY.format(folder=self.folder))
 
     def test_answers_in_one_table_and_trains_nothing_twice(self):
+        damaged = self.folder / "beside/damaged"  # a neighbour that has nothing to give
+        (damaged / "seed").mkdir(parents=True)
+        (damaged / "forest.yaml").touch()
+        (damaged / "seed/expert.json").write_text("{")
         out = btm("study", self.study)
         self.assertIn("How much of the compute", out.stdout)
         result = json.loads((self.folder / "study/study.json").read_text())
@@ -51,6 +55,7 @@ class Study(ForestCase):
         # The second one's settings again: one forest.
         self.assertFalse((self.folder / "study/same").exists())
         self.assertEqual(result["series"][0]["points"][2]["y"], result["series"][0]["points"][1]["y"])
+        self.assertIsNone(json.loads(btm("ls", self.folder / "study/none", "--json").stdout)["seed"]["perplexity"])
         self.assertIn("nothing", btm("grow", self.folder / "study/some/forest.yaml").stderr)
         self.assertEqual(btm("study", self.study, "--json").stdout.strip(),
                          (self.folder / "study/study.json").read_text().strip())

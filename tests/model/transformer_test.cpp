@@ -188,8 +188,10 @@ TEST(Transformer, NamesTokensOutsideTheVocabulary) {
     ids[3] = value;
     return ids;
   };
-  EXPECT_EQ(message(changed(c.tokens, 500), c.targets), "token 500 is not in the model's vocabulary of 500");
-  EXPECT_EQ(message(changed(c.tokens, -1), c.targets), "token -1 is not in the model's vocabulary of 500");
+  EXPECT_EQ(message(changed(c.tokens, 500), c.targets),
+            "a batch: token 500 is not of the model's vocabulary of 500; the tokens were made with another tokenizer");
+  EXPECT_EQ(message(changed(c.tokens, -1), c.targets),
+            "a batch: token -1 is not of the model's vocabulary of 500; the tokens were made with another tokenizer");
   EXPECT_EQ(message(c.tokens, changed(c.targets, 500)), "target 500 is not in the model's vocabulary of 500");
   EXPECT_THAT(message({1, 2, 3}, {1, 2, 3}), ::testing::HasSubstr("3 tokens are not up to 3 sequences of 40"));
 }

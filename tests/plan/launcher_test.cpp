@@ -86,6 +86,34 @@ TEST(Launcher, StartsARunWhenThoseItWaitsForAreDoneAndPreparesItThen) {
   EXPECT_EQ(test::read(folder / "run3" / "seen"), "+0 +1 -1 +2 -2 -0 +3 ");
 }
 
+// run1 can't be begun, run2 not be published: run0, beside them, and run3, behind it, are done all the same.
+TEST(Launcher, WhatCantBePreparedOrPublishedTakesNobodyWithIt) {
+  test::TemporaryFolder folder;
+  LocalWorkers workers = workers_of(
+      folder, "case $run in *run0) " + once("[ -e $(dirname $run)/run2/output ]") + ";; esac; : > $run/output", 2);
+  std::vector<LaunchedRun> runs = runs_of(folder, 5);
+  runs[3].after = {"run0"};
+  runs[4].after = {"run1"};
+  std::set<std::string> done;
+  LaunchHooks hooks;
+  hooks.prepare = [](const LaunchedRun& run) {
+    if (run.name == "run1") throw input_error("no parents");
+    return true;
+  };
+  hooks.done = [&](const LaunchedRun& run) {
+    if (run.name == "run2") throw input_error("the disk is full");
+    done.insert(run.name);
+  };
+  try {
+    launch(workers, "test", runs, hooks, kQuiet);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(), "no parents");
+  }
+  EXPECT_EQ(done, (std::set<std::string>{"run0", "run3"}));
+  EXPECT_FALSE(std::filesystem::exists(folder / "run4" / "output"));
+}
+
 TEST(Launcher, DoesNotStartWhatThePreparationFindsDone) {
   test::TemporaryFolder folder;
   LocalWorkers workers = workers_of(folder, "echo hello > $run/output", 1);
@@ -121,13 +149,13 @@ TEST(Launcher, FailureNamesTheRunItsLastLineAndItsLogWhenTheOthersAreDone) {
   EXPECT_EQ(done, (std::set<std::string>{"run1", "run2", "run3"})) << "all but the one that waits for it";
 }
 
-TEST(Launcher, StopsTheOthersWhenTheCallerFails) {
+TEST(Launcher, StopsTheOthersWhenTheCallerIsInterrupted) {
   test::TemporaryFolder folder;
   const auto start = std::chrono::steady_clock::now();
   {
     LocalWorkers workers = workers_of(folder, "case $run in *run0) ;; *) exec sleep 60;; esac", 2);
     EXPECT_THROW(launch(workers, "test", runs_of(folder, 2),
-                        {.done = [](const LaunchedRun&) { throw failure("the disk is full"); }}, kQuiet),
+                        {.done = [](const LaunchedRun&) { throw Error(Cause::interrupted, "a signal"); }}, kQuiet),
                  Error);
   }
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << "the other worker was waited for";

@@ -182,6 +182,8 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
   EXPECT_THAT(message(std::string(kPlan) + "---\nforest: other\n"), HasSubstr("2 YAML documents"));
   EXPECT_THAT(message(kPlan, {"seed.tokens=-1"}), HasSubstr("seed.tokens is -1, but must be 0 or more"));
   EXPECT_THAT(message(kPlan, {"launcher.workers=0"}), HasSubstr("launcher.workers"));
+  EXPECT_THAT(message(kPlan, {"launcher.ranks=2", "trainer.command='train {output}'"}),
+              HasSubstr("launcher.ranks is 2"));
   EXPECT_THAT(message("[1, 2]"), HasSubstr("a plan is a map of settings"));
   EXPECT_THAT(message("forest: ''\ndomains: {a: {text: x}}"), HasSubstr("forest is missing"));
 }

@@ -56,6 +56,14 @@ TEST(EventFile, TensorBoardReadsValuesOfAllSizes) {
   EXPECT_TRUE(tensorboard_reads(folder.write("metrics.jsonl", metrics), folder / "events"));
 }
 
+TEST(EventFile, LeavesOutWhatIsNoNumber) {
+  const std::string damaged = R"({"update":1,"loss":"x","learning_rate":0.5,"time":null})"
+                              "\n"
+                              R"({"update":"x","loss":1,"time":3})"
+                              "\n";
+  EXPECT_EQ(events_of(damaged), events_of("{\"update\":1,\"learning_rate\":0.5,\"time\":0}\n"));
+}
+
 TEST(EventFile, IsCutBackAndGoesOnWithRecordsOfTheSameLengths) {
   test::TemporaryFolder folder;
   fs::path path = event_file(folder / "events");

@@ -113,6 +113,16 @@ TEST(Snapshot, OfAnotherJobIsRefusedAndKept) {
   EXPECT_EQ(load(folder.path()), 3);
 }
 
+TEST(Snapshot, ThatCantBeReadIsAnErrorAndKept) {
+  test::TemporaryFolder folder;
+  save(folder.path(), 3);
+  save(folder.path(), 4);
+  fs::remove(folder / "4/mean.bin");
+  fs::create_directory(folder / "4/mean.bin");  // opening it fails, as without rights or memory
+  EXPECT_THROW(load(folder.path()), Error);
+  EXPECT_TRUE(fs::exists(folder / "4/state.json"));
+}
+
 // A limit on the size of files stands in for a full disk: it needs no rights. In a child, for it can't be lifted again.
 TEST(Snapshot, FullDiskIsAnErrorAndLeavesTheOneBefore) {
   test::TemporaryFolder folder;

@@ -11,10 +11,9 @@ namespace btm::cuda {
 
 inline constexpr char kFullMemoryAdvice[] =
     "free the GPU of other programs, train with less (a lower training.batch_tokens, training.recompute: true, a "
-    "smaller "
-    "model) or use the CPU (device: cpu)";
+    "smaller model) or use the CPU (device: cpu)";
 
-// Throws Error(failure) that says what the GPU refused; Error(input) when its memory is full.
+// Throws Error(failed) that says what the GPU refused; Error(input) when its memory is full.
 void check_cuda(cudaError_t answer, const char* what);
 
 void* allocate_on_device(std::size_t bytes);  // zeroed; aligned to 256 bytes

@@ -9,7 +9,7 @@
 #include "btm/model/bf16.h"
 #include "btm/model/cuda/heads.h"
 #include "btm/model/kernels/attention.h"
-#include "btm/model/weights.h"
+#include "btm/model/weight_offsets.h"
 
 namespace btm::cuda {
 

@@ -15,7 +15,7 @@
 #include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/products.h"
 #include "btm/model/transformer.h"
-#include "btm/model/weights.h"
+#include "btm/model/weight_offsets.h"
 
 namespace btm::cuda {
 

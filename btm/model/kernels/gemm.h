@@ -33,7 +33,7 @@ inline MatrixView part(MatrixView x, int row, int column) {
   return {x.data.from(std::size_t(plain ? row : column) * x.stride + (plain ? column : row)), x.stride, x.op};
 }
 
-// Whether gemm() goes by the kernel of few rows (few_rows.h), whose last digits are others.
+// Whether gemm() uses the kernel of few rows (few_rows.h), which rounds differently.
 bool takes_few_rows(int m, Op a, Operands operands);
 
 // c [m, n] = alpha x op(a) [m, k] op(b) [k, n] + beta x c, in float32, beta being 0 or 1. Operands in bfloat16 are for

@@ -16,7 +16,7 @@ struct PackedView {
   int k, n;
 };
 
-// Only where packs(operands): elsewhere they throw Error(failure). gemm_packed: c [m, n] = alpha x op(a) op(b), the
+// Only where packs(operands): elsewhere they throw Error(failed). gemm_packed: c [m, n] = alpha x op(a) op(b), the
 // same bytes as by gemm (of many rows) with the first k rows and n columns of op(b); for int16, whose scales are those
 // of all of op(b)'s rows, k is all of them.
 std::size_t packed_floats(int k, int n, Operands operands);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <thread>
 
 #include "btm/core/format.h"
 #include "btm/core/interrupt.h"
+#include "btm/core/log.h"
 #include "btm/core/progress.h"
 #include "btm/train/metrics.h"
 
@@ -35,19 +37,21 @@ class Launch {
       if (polls % kLookEvery == 0) show();
       std::this_thread::sleep_for(kPoll);
     }
+    throw_failure();
     progress_.finish("done");
     return true;
   }
 
-  // What waits for nobody; what ended well since it was started the last time counts as done.
+  // What waits for no other run; what ended well since it was started the last time counts as done.
   bool start_once() {
     do start_ready();
     while (take_ended());
+    throw_failure();
     return !any(State::started) && !any(State::waiting);
   }
 
  private:
-  enum class State { waiting, started, done };
+  enum class State { waiting, started, done, failed };
 
   void start_ready() {
     std::vector<const LaunchedRun*> ready;
@@ -55,7 +59,9 @@ class Launch {
       const auto next = first_ready();
       if (next == runs_.size()) break;
       states_[next] = State::started;
-      if (hooks_.prepare(runs_[next])) {
+      bool left = false;
+      if (!succeeds(next, [&] { left = hooks_.prepare(runs_[next]); })) continue;
+      if (left) {
         ready.push_back(&runs_[next]);
       } else {
         set_done(next);
@@ -67,10 +73,28 @@ class Launch {
   bool take_ended() {
     const auto ended = workers_.ended();
     for (const LaunchedRun* run : ended) {
-      hooks_.done(*run);
-      set_done(index_of(*run));
+      const std::size_t index = index_of(*run);
+      if (succeeds(index, [&] { hooks_.done(*run); })) set_done(index);
     }
     return !ended.empty();
+  }
+
+  // One that can't be begun or published takes nobody with it, as one that fails.
+  bool succeeds(std::size_t index, const std::function<void()>& step) {
+    try {
+      step();
+      return true;
+    } catch (const Error& e) {
+      if (e.cause() == Cause::interrupted) throw;
+      states_[index] = State::failed;
+      failures_.push_back(e);
+      if (any(State::started) || failures_.size() > 1) log_warning(fmt::format("{}; the others go on", e.what()));
+      return false;
+    }
+  }
+
+  void throw_failure() const {
+    if (!failures_.empty()) throw failures_.front();
   }
 
   std::size_t first_ready() const {
@@ -122,6 +146,7 @@ class Launch {
   const LaunchHooks& hooks_;
   std::vector<State> states_;
   std::vector<double> share_;  // of each run's updates done
+  std::vector<Error> failures_;
   Progress progress_;
 };
 

@@ -22,8 +22,8 @@ struct LaunchOptions {
 };
 
 // Starts every run, as many at once as there are free workers: always the first ones in the given order that wait for
-// nobody. Gives whether all are done, which they are if it watches. Throws what the workers throw for one that failed,
-// when the others are done, and Error(interrupted) on SIGINT or SIGTERM.
+// nobody. Returns whether all are done, which they are if it watches. Throws the error of one that failed, in the hooks
+// or as the workers tell it, when the others are done, and Error(interrupted) on SIGINT or SIGTERM.
 bool launch(Workers& workers, const std::string& title, const std::vector<LaunchedRun>& runs, const LaunchHooks& hooks,
             const LaunchOptions& options);
 

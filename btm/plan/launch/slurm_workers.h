@@ -35,7 +35,7 @@ class SlurmWorkers : public Workers {
   void start(const std::vector<const LaunchedRun*>& runs) override;
   std::vector<const LaunchedRun*> ended() override;
 
-  // Queues the command to run when the jobs alive have ended. Gives the id of its job.
+  // Queues the command to run when the jobs alive have ended. Returns the id of its job.
   std::string run_afterwards(const std::vector<std::string>& command) const;
 
  private:

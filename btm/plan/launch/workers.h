@@ -44,8 +44,8 @@ WorkerShare share_of(const LauncherSettings& settings, Precision precision, int 
 // The words before `train RUN ...` that start the workers of a run: the program alone, or under MPI's starter.
 std::vector<std::string> worker_command(const std::filesystem::path& program, const LauncherSettings& settings);
 
-// The words behind them. A worker waits for another one of its run: a coordinator that was killed, or a node that was
-// lost, leaves one behind that still saves, or even trains to the end.
+// The words after `train RUN`. A worker waits for another one of its run: a coordinator that was killed, or a node that
+// was lost, leaves one behind that still saves, or even trains to the end.
 std::vector<std::string> worker_options(const LauncherSettings& settings);
 
 // What a worker printed last, for messages.

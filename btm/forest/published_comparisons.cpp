@@ -1,4 +1,4 @@
-#include "btm/forest/comparisons.h"
+#include "btm/forest/published_comparisons.h"
 
 #include <algorithm>
 #include <array>
@@ -21,8 +21,11 @@ std::vector<fs::path> folders_below(const fs::path& folder) {
 
 void add(PublishedComparison& comparison, const std::string& name, const fs::path& folder) {
   if (!is_published(folder)) return;
-  comparison.models.push_back({name, folder, load_expert(folder)});
-  comparison.demix = comparison.models.back().info.recipe.value("demix", false);
+  ComparisonModel model{name, folder, load_expert(folder), name};
+  comparison.demix = model.info.recipe.value("demix", false);
+  if (comparison.demix) model.run = comparison.name;
+  std::ranges::replace(model.run, '/', '-');
+  comparison.models.push_back(std::move(model));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Products with matrices in narrow formats against loops in double precision over the rounded numbers.
-#include "btm/model/kernels/packed_matrix.h"
+#include "btm/model/kernels/narrow_matrix.h"
 
 #include <gtest/gtest.h>
 
@@ -39,9 +39,9 @@ Floats turned(int in, int out, const Floats& w) {
 }
 
 Floats multiply(NarrowFormat format, int rows, int in, int out, MatrixView w, const Floats& x) {
-  Buffer memory(PackedMatrix::bytes(format, in, out) / sizeof(float));
+  Buffer memory(NarrowMatrix::bytes(format, in, out) / sizeof(float));
   Floats y(std::size_t(rows) * out, 7);
-  PackedMatrix(format, in, out, w, memory.data()).multiply(rows, x.data(), y.data());
+  NarrowMatrix(format, in, out, w, memory.data()).multiply(rows, x.data(), y.data());
   return y;
 }
 
@@ -59,7 +59,7 @@ void expect_product(NarrowFormat format, int rows, int in, int out, const Floats
   }
 }
 
-TEST(PackedMatrix, MultipliesByRoundedBfloat16) {
+TEST(NarrowMatrix, MultipliesByRoundedBfloat16) {
   for_packed_shapes([](int rows, int in, int out, const Floats& x, const Floats& w) {
     Floats rounded(w.size());
     std::string bytes(w.size() * 2, '\0');
@@ -69,7 +69,7 @@ TEST(PackedMatrix, MultipliesByRoundedBfloat16) {
   });
 }
 
-TEST(PackedMatrix, RoundsToWholeMultiplesOfTheLargestOf64) {
+TEST(NarrowMatrix, RoundsToWholeMultiplesOfTheLargestOf64) {
   for_packed_shapes([](int rows, int in, int out, const Floats& x, const Floats& w) {
     Floats rounded(w.size());
     for (int j = 0; j < out; ++j) {
@@ -87,7 +87,7 @@ TEST(PackedMatrix, RoundsToWholeMultiplesOfTheLargestOf64) {
   });
 }
 
-TEST(PackedMatrix, ZerosStayZeros) {
+TEST(NarrowMatrix, ZerosStayZeros) {
   const Floats w(64 * 40), x = random_floats(64, 1, 1);
   EXPECT_EQ(multiply(NarrowFormat::int8, 1, 64, 40, {w.data(), 40}, x), Floats(40));
 }

@@ -1,4 +1,4 @@
-#include "btm/plan/comparisons.h"
+#include "btm/plan/baselines.h"
 
 #include <algorithm>
 #include <set>
@@ -59,7 +59,7 @@ std::vector<ModelTask> random_init(const ComparisonSettings& settings, const For
     task.name = expert.name;
     task.domains = expert.domains;
     task.training = settings.training;
-    task.training.random_seed += static_cast<std::int64_t>(tasks.size()) + 1;  // no two start alike
+    task.training.random_seed = own_random_seed(task);  // no two start alike, whoever else is there
     task.tokens = expert.tokens + forest.seed->tokens / count;
     tasks.push_back(std::move(task));
   }
@@ -105,8 +105,9 @@ bool any_unwanted(const ForestPaths& paths, const std::filesystem::path& folder,
   if (!set || !std::filesystem::exists(folder)) return false;
   std::set<std::filesystem::path> wanted;
   for (const ModelTask& task : tasks) wanted.insert(comparison_folder(paths, task));
-  return std::ranges::any_of(std::filesystem::directory_iterator(folder),
-                             [&wanted](const auto& entry) { return !wanted.contains(entry.path()); });
+  return std::ranges::any_of(std::filesystem::directory_iterator(folder), [&wanted](const auto& entry) {
+    return is_published(entry.path()) && !wanted.contains(entry.path());
+  });
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ struct ComparisonModel {
   std::string name;  // NAME, or NAME/MODEL of a comparison that has several
   std::filesystem::path folder;
   ExpertInfo info;
+  std::string run;  // the name in runs/ and tensorboard/ of the training that left it (run_name() in jobs.h)
 };
 
 struct PublishedComparison {

@@ -1,5 +1,5 @@
 // What the baselines of equal compute are to train on.
-#include "btm/plan/comparisons.h"
+#include "btm/plan/baselines.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "btm/forest/comparisons.h"
+#include "btm/forest/published_comparisons.h"
 #include "tests/forest/runs.h"
 
 namespace btm {
@@ -92,6 +92,16 @@ TEST(ComparisonTasks, NoTwoModelsOfRandomInitStartAlike) {
     EXPECT_EQ(tasks[i].tokens, forest.experts[i].tokens + 333) << "a third of the seed's";
     EXPECT_TRUE(tasks[i].parents.empty());
   }
+}
+
+TEST(ComparisonTasks, AModelOfRandomInitStartsAlikeWhoeverElseIsThere) {
+  Forest forest = chain();
+  const auto seed_of_last = [](const Forest& of) {
+    return comparison_tasks({Baseline::random_init, Start::seed, 0, {}}, of, kContext).back().training.random_seed;
+  };
+  const std::int64_t before = seed_of_last(forest);
+  forest.experts.insert(forest.experts.begin(), trained("d", 1, 4000, {}));
+  EXPECT_EQ(seed_of_last(forest), before);
 }
 
 // Ten sequences of three domains: the fourth round is begun.

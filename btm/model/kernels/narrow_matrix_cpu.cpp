@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "btm/model/kernels/packed_matrix.h"
+#include "btm/model/kernels/narrow_matrix.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "btm/model/kernels/packed_matrix_cpu.cpp"
+#define HWY_TARGET_INCLUDE "btm/model/kernels/narrow_matrix_cpu.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 
 #include "btm/model/kernels/vector-inl.h"
@@ -72,7 +72,7 @@ struct Int8Numbers {
 };
 
 // sums [kRows][kPanel] = `count` inputs of x times their numbers. A short chain of sums for each vector would wait for
-// itself, so with few rows several inputs are summed apart.
+// itself, so with few rows several inputs are summed separately.
 template <int kRows, class Numbers>
 HWY_INLINE void sum_inputs(int count, const char* numbers, const float* x, int stride, V (&sums)[kRows][kVectors]) {
   constexpr int kApart = std::max(1, 8 / (kRows * kVectors));
@@ -257,7 +257,7 @@ int panel_count(int out) {
 HWY_EXPORT(pack_panel);
 HWY_EXPORT(multiply_packed);
 
-PackedMatrix::PackedMatrix(NarrowFormat format, int in, int out, MatrixView w, float* memory)
+NarrowMatrix::NarrowMatrix(NarrowFormat format, int in, int out, MatrixView w, float* memory)
     : format_(format), in_(in), out_(out), panels_(reinterpret_cast<const char*>(memory)) {
   auto* panel = reinterpret_cast<char*>(memory);
   for (int first = 0; first < out; first += kPanel, panel += panel_bytes(format, in)) {
@@ -265,12 +265,12 @@ PackedMatrix::PackedMatrix(NarrowFormat format, int in, int out, MatrixView w, f
   }
 }
 
-void PackedMatrix::multiply(int rows, const float* x, float* y) const {
+void NarrowMatrix::multiply(int rows, const float* x, float* y) const {
   HWY_DYNAMIC_DISPATCH(multiply_packed)
   (format_, in_, out_, panels_, rows, x, y);
 }
 
-std::size_t PackedMatrix::bytes(NarrowFormat format, int in, int out) {
+std::size_t NarrowMatrix::bytes(NarrowFormat format, int in, int out) {
   return std::size_t(panel_count(out)) * panel_bytes(format, in);
 }
 

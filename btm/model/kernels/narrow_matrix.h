@@ -11,11 +11,11 @@ namespace btm {
 // int8: whole numbers with a float32 scale for every 64 inputs of an output (as llama.cpp's Q8_0 has for every 32).
 enum class NarrowFormat { bf16, int8 };
 
-class PackedMatrix {
+class NarrowMatrix {
  public:
   // Of w [in, out], which need not be kept; each number is rounded to nearest. `memory`: bytes() of zeros, aligned for
   // vectors, which someone else owns.
-  PackedMatrix(NarrowFormat format, int in, int out, MatrixView w, float* memory);
+  NarrowMatrix(NarrowFormat format, int in, int out, MatrixView w, float* memory);
 
   // y [rows, out] = x [rows, in] w, in float32. Works on the calling thread.
   void multiply(int rows, const float* x, float* y) const;

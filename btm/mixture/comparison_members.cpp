@@ -1,9 +1,9 @@
-#include "btm/mixture/comparisons.h"
+#include "btm/mixture/comparison_members.h"
 
 #include <algorithm>
 
-#include "btm/forest/comparisons.h"
 #include "btm/forest/lineage.h"
+#include "btm/forest/published_comparisons.h"
 #include "btm/model/checkpoint.h"
 #include "btm/model/demix.h"
 

@@ -1,4 +1,4 @@
-#include "btm/model/weights.h"
+#include "btm/model/weight_offsets.h"
 
 #include <string>
 #include <unordered_map>

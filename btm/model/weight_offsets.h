@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "btm/model/config.h"
@@ -45,9 +44,6 @@ struct WeightOffsets {
 WeightOffsets weight_offsets(const ModelConfig& config);
 
 std::vector<LinearOffsets> matrices_of(const WeightOffsets& offsets);  // every matrix of a forward pass
-
-// Told by a backward pass that it is through with the gradients of that block.
-using BlockDone = std::function<void(int block)>;
 
 // Sizes of a row that the config implies.
 inline int head_dim(const ModelConfig& c) {
