@@ -63,9 +63,7 @@ WeightedFolder find_source(const std::string& name, const std::string& forest) {
     return published_source(name, {}, "restore it from a copy, or delete its expert.json if it was changed on purpose");
   if (fs::is_directory(name)) return {name, 1};
   if (forest.empty()) throw input_error("{}: no such folder; to name experts of a forest, add --forest FOREST", name);
-  std::string near = nearest_model(name, known);
-  throw input_error("{}: neither a model of {} nor a folder{}", name, forest,
-                    near.empty() ? "" : fmt::format("; did you mean {}?", near));
+  throw input_error("{}: neither a model of {} nor a folder{}", name, forest, did_you_mean(nearest_model(name, known)));
 }
 
 std::vector<WeightedFolder> find_sources(const AverageArguments& options) {

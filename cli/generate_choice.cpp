@@ -33,10 +33,8 @@ const Member& find_model(const std::vector<Member>& models, const std::string& n
     if (model.name == name) return model;
     known.push_back(model.name);
   }
-  std::string near = nearest_model(name, known);
-  throw input_error(
-      "{}: no expert of {}{}", name, forest.paths.root.string(),
-      near.empty() ? fmt::format("; there are {}", fmt::join(known, ", ")) : fmt::format("; did you mean {}?", near));
+  throw input_error("{}: no expert of {}{}", name, forest.paths.root.string(),
+                    did_you_mean(nearest_model(name, known), fmt::format("there are {}", fmt::join(known, ", "))));
 }
 
 // "all", or "python,rust=0.3": experts with weights, 1 where none is given.

@@ -35,11 +35,10 @@ struct Found {
   for (const PublishedComparison& comparison : published_comparisons(forest.paths)) {
     for (const ComparisonModel& model : comparison.models) names.push_back(model.name);
   }
-  std::string nearest = nearest_model(name, names);
-  throw input_error("{}: no model '{}'; {}", forest.paths.root.string(), name,
-                    !nearest.empty() ? fmt::format("did you mean '{}'?", nearest)
-                    : names.empty()  ? std::string("the forest has none yet")
-                                     : fmt::format("there are {}", fmt::join(names, ", ")));
+  const std::string there =
+      names.empty() ? "the forest has none yet" : fmt::format("there are {}", fmt::join(names, ", "));
+  throw input_error("{}: no model '{}'{}", forest.paths.root.string(), name,
+                    did_you_mean(nearest_model(name, names), there));
 }
 
 // The seed, a living expert, a model of a comparison, or else the expert of that name that was removed last.

@@ -138,9 +138,8 @@ const Kind& kind_of<double>() {
 std::size_t find_word(const std::string& what, const std::string& word, const std::vector<std::string>& known) {
   const auto found = std::ranges::find(known, word);
   if (found == known.end()) {
-    const std::string nearest = nearest_word(word, known);
     throw input_error("{}: '{}' is not one of {}{}", what, word, listed(known),
-                      nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+                      did_you_mean(nearest_word(word, known)));
   }
   return static_cast<std::size_t>(found - known.begin());
 }
@@ -226,9 +225,8 @@ void StructKind::read(const YAML::Node& node, void* field, const std::string& wh
   for (const auto& item : node) {
     const std::string& key = item.first.Scalar();
     if (std::ranges::find(known, key) == known.end()) {
-      const std::string nearest = nearest_word(key, known);
-      throw input_error("{} is not a setting; {}", at(item.first, within(where, key)),
-                        nearest.empty() ? "known here: " + listed(known) : fmt::format("did you mean '{}'?", nearest));
+      throw input_error("{} is not a setting{}", at(item.first, within(where, key)),
+                        did_you_mean(nearest_word(key, known), "known here: " + listed(known)));
     }
     // yaml-cpp would take the first one
     if (!seen.insert(key).second) throw input_error("{} is there twice", at(item.first, within(where, key)));

@@ -27,6 +27,11 @@ std::int64_t parse_count(std::string_view text) {
   return static_cast<std::int64_t>(count);
 }
 
+std::string did_you_mean(const std::string& nearest, const std::string& or_else) {
+  if (!nearest.empty()) return fmt::format("; did you mean '{}'?", nearest);
+  return or_else.empty() ? "" : "; " + or_else;
+}
+
 std::string format_count(double value) {
   const char* suffixes[] = {"", "k", "M", "G", "T", "P", "E"};
   int step = 0;

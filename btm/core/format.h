@@ -21,6 +21,9 @@ std::vector<std::string> split_list(std::string_view text);
 template <class Range>
 std::string nearest_word(std::string_view word, const Range& candidates);
 
+// The end of a message: "; did you mean 'NEAREST'?", or "; OR_ELSE" if there is no nearest word.
+std::string did_you_mean(const std::string& nearest, const std::string& or_else = "");
+
 int edit_distance(std::string_view a, std::string_view b);
 
 template <class Range>

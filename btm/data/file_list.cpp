@@ -143,7 +143,7 @@ std::string nearest_existing(const std::string& pattern) {
     std::vector<std::string> names;
     for (const fs::path& entry : entries_of(there)) names.push_back(entry.filename().string());
     const std::string near = nearest_word(part.string(), names);
-    if (!near.empty()) return fmt::format("; did you mean {}?", (there / near).string());
+    if (!near.empty()) return did_you_mean((there / near).string());
     break;
   }
   if (there.empty()) return "; paths are taken from the current folder";

@@ -85,11 +85,9 @@ const ExpertInfo* Forest::find(const std::string& name) const {
 void unknown_expert(const Forest& forest, const std::string& name) {
   std::vector<std::string> names;
   for (const ExpertInfo& info : forest.experts) names.push_back(info.name);
-  std::string nearest = nearest_word(name, names);
-  throw input_error("{}: no expert '{}'; {}", forest.paths.root.string(), name,
-                    !nearest.empty() ? fmt::format("did you mean '{}'?", nearest)
-                    : names.empty()  ? std::string("the forest has none")
-                                     : fmt::format("there are {}", fmt::join(names, ", ")));
+  const std::string there = names.empty() ? "the forest has none" : fmt::format("there are {}", fmt::join(names, ", "));
+  throw input_error("{}: no expert '{}'{}", forest.paths.root.string(), name,
+                    did_you_mean(nearest_word(name, names), there));
 }
 
 Forest replay_forest(const fs::path& root) {

@@ -16,10 +16,9 @@ Text read_sample(const Forest& forest, const DomainSample& sample, int window) {
   std::vector<std::string> known;
   for (const EvaluationDomain& other : evaluation_domains(forest)) known.push_back(other.name);
   if (std::find(known.begin(), known.end(), sample.domain) == known.end()) {
-    std::string near = nearest_word(sample.domain, known);
     throw input_error(
-        "{}: no domain of {}; {}", sample.domain, forest.paths.root.string(),
-        near.empty() ? fmt::format("it has {}", fmt::join(known, ", ")) : fmt::format("did you mean {}?", near));
+        "{}: no domain of {}{}", sample.domain, forest.paths.root.string(),
+        did_you_mean(nearest_word(sample.domain, known), fmt::format("it has {}", fmt::join(known, ", "))));
   }
   TokenStore store(forest.paths.tokens(sample.domain) / sample.split);
   std::int64_t wanted = std::int64_t{sample.sequences} * window + 1, there = std::min(store.tokens(), wanted);

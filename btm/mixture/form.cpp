@@ -61,9 +61,8 @@ Form parse_form(const std::string& name, const PriorSettings& weights) {
     known.push_back(key);
     shown.push_back(key);
   }
-  std::string near = nearest_word(name, known);
-  throw input_error("unknown mixture {}{}; there are {}, top_K, top_K_by_token", name,
-                    near.empty() ? "" : fmt::format(" (did you mean {}?)", near), fmt::join(shown, ", "));
+  throw input_error("unknown mixture {}: there are {}, top_K, top_K_by_token{}", name, fmt::join(shown, ", "),
+                    did_you_mean(nearest_word(name, known)));
 }
 
 }  // namespace btm

@@ -108,9 +108,8 @@ std::vector<std::string> domains_of(const MergedRun& merged, const ForestPaths& 
   known.insert(known.end(), trained_on.begin(), trained_on.end());
   for (const std::string& domain : merged.domains) {
     if (std::ranges::find(known, domain) != known.end()) continue;
-    const std::string near = nearest_word(domain, known);
-    throw input_error("--domain {}: {} has no tokens of that domain; {}", domain, paths.root.string(),
-                      near.empty() ? "make them with btm prepare" : fmt::format("did you mean '{}'?", near));
+    throw input_error("--domain {}: {} has no tokens of that domain{}", domain, paths.root.string(),
+                      did_you_mean(nearest_word(domain, known), "make them with btm prepare"));
   }
   return merged.domains;
 }

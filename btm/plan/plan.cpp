@@ -166,9 +166,8 @@ void check_parents(const Plan& plan, std::size_t index, const std::string& where
   const std::vector<std::string> before = experts_before(plan, index);
   for (const std::string& name : cycle.after) {
     if (name == kSeedName || contains(before, name)) continue;
-    const std::string nearest = nearest_word(name, before);
     throw input_error("{}.after: '{}' is not an expert of a cycle before{}", where, name,
-                      nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+                      did_you_mean(nearest_word(name, before)));
   }
   const BranchSettings& branch = cycle.branch;
   const bool has_experts = cycle.after.empty() ? index > 0 : cycle.after != std::vector<std::string>{kSeedName};
@@ -189,9 +188,8 @@ void check_cycles(const Plan& plan) {
     if (cycle.experts.empty()) throw input_error("{}.experts: none given", where);
     for (const std::string& name : cycle.experts) {
       if (!contains(train, name)) {
-        std::string nearest = nearest_word(name, train);
         throw input_error("{}.experts: '{}' is not a train domain{}", where, name,
-                          nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+                          did_you_mean(nearest_word(name, train)));
       }
       if (!seen.insert(name).second) throw input_error("{}.experts: '{}' has an expert already", where, name);
       if (is_name_of_comparison(name))

@@ -147,9 +147,8 @@ void check_parents(const Plan& plan, const Forest& forest) {
     }
     for (const auto& [name, weight] : cycle.branch.weights) {
       if (done || name == kSeedName || std::ranges::find(known, name) != known.end()) continue;
-      const std::string nearest = nearest_word(name, known);
       throw input_error("cycles[{}].branch.weights.{}: neither an expert of a cycle before nor of the forest{}", i,
-                        name, nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+                        name, did_you_mean(nearest_word(name, known)));
     }
     for (const std::string& name : cycle.experts) {
       if (!was_removed(forest, name)) known.push_back(name);

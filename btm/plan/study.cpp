@@ -196,9 +196,8 @@ void require_known(const std::string& word, const std::vector<std::string>& know
   for (const std::string& each : known) {
     if (std::ranges::find(once, each) == once.end()) once.push_back(each);
   }
-  const std::string nearest = nearest_word(word, once);
   throw input_error("{}: '{}' is not one of {}{}", where, word, fmt::join(once, ", "),
-                    nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+                    did_you_mean(nearest_word(word, once)));
 }
 
 // What a variant names itself is in its own results; what the series name, in those of some variant.

@@ -150,10 +150,10 @@ class Models(ForestCase):
             (["generate", self.forest, "--prompt", ""], "empty"),
             (["generate", self.forest, "--prompt", "word " * 99], "shorten"),
             (["generate", self.forest], "--prompt"),
-            (["generate", self.forest, "--prompt", "x", "--expert", "pyton"], "did you mean python"),
+            (["generate", self.forest, "--prompt", "x", "--expert", "pyton"], "did you mean 'python'"),
             (["generate", self.forest, "--prompt", "x", "--prior", "fited"], "did you mean 'fitted'"),
             (["generate", self.forest, "--prompt", "x", "--prior", "cached"], "--domain"),
-            (["generate", self.forest, "--prompt", "x", "--domain", "nmpy"], "did you mean numpy"),
+            (["generate", self.forest, "--prompt", "x", "--domain", "nmpy"], "did you mean 'numpy'"),
             (["generate", self.forest, "--prompt", "x", "--memory", "1k"], "--memory"),
             (["generate", self.forest, "--prompt", "x", "--drop-below", "2"], "drop_below"),
             (["generate", self.forest, "--prompt", "x", "--average", "python=0"], "average: its weights sum to 0"),
@@ -166,7 +166,7 @@ class Models(ForestCase):
             (["average", "--forest", self.forest, "--weights", "em", "--output", self.folder / "o"], "--domain"),
             (["average", "--forest", self.forest, "python=-1", "cpp=1", "--output", self.folder / "o"], "-1"),
             (["average", "--output", self.folder / "o"], "no sources"),
-            (["evaluate", self.forest, "--mixtures", "averge_em"], "did you mean average_em"),
+            (["evaluate", self.forest, "--mixtures", "averge_em"], "did you mean 'average_em'"),
         ):
             with self.subTest(words=words[2:]):
                 message = btm(*words, code=2).stderr.strip().splitlines()[-1]

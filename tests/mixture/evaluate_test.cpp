@@ -330,7 +330,7 @@ std::string message_of(const std::function<void()>& f) {
 }
 
 TEST_F(Evaluate, RefusesWhatCannotBe) {
-  EXPECT_THAT(message_of([] { parse_form("averge_uniform", {}); }), HasSubstr("did you mean average_uniform"));
+  EXPECT_THAT(message_of([] { parse_form("averge_uniform", {}); }), HasSubstr("did you mean 'average_uniform'"));
   EXPECT_THROW(parse_form("top_0", {}), Error);
   EXPECT_THROW(parse_form("top_x", {}), Error);
   plant(paths_, cases_, {});
