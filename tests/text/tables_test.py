@@ -1,4 +1,5 @@
 """The tables of text and the plans that name their domains agree."""
+import fnmatch
 import pathlib
 import re
 import sys
@@ -36,6 +37,14 @@ class Tables(unittest.TestCase):
         self.check("corpus", "corpus64")
         cycles = [cycle for _, _, cycle, *_ in table("corpus")]
         self.assertEqual({cycle: cycles.count(cycle) for cycle in cycles}, {"1": 16, "2": 16, "3": 16, "4": 16, "-": 16})
+
+    def test_eight_domains_of_the_corpus_and_their_relatives_are_read_as_it_leaves_them(self):
+        plan = (PROJECT / "examples/corpus/forest.yaml").read_text()
+        texts = re.findall(r"^  (\w+): +\{text: ([^,}]+)", plan, re.MULTILINE)
+        self.assertEqual(len(texts), 16)
+        for domain, text in texts:
+            self.assertIn(domain, [row[0] for row in table("corpus")])
+            self.assertTrue(fnmatch.fnmatchcase(f"{domain}.jsonl.gz", text), f"{domain}: {text}")
 
 
 if __name__ == "__main__":
