@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "btm/core/cores.h"
+#include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/forest/forest.h"
 #include "btm/forest/output_place.h"
@@ -46,7 +47,11 @@ void run_branch(const BranchArguments& options) {
   }
   std::vector<Parent> parents =
       branch_parents(settings, forest, candidates, options.domain, scoring_place(forest, usable_cores()));
-  check_output_place(options.output, "runs");
+  if (!options.output.empty()) {
+    check_output_place(options.output, "runs");
+  } else if (parents.size() > 1) {
+    throw input_error("the average of {} parents needs a folder: give --output FOLDER", parents.size());
+  }
   std::filesystem::path folder = branch_weights(parents, forest.paths, options.output);
   Json json = {{"weights", folder.string()}, {"parents", settings_json(parents)}};
   if (options.json) {
@@ -66,7 +71,8 @@ void add_branch(CLI::App& app) {
   command.add_option("DOMAIN", options->domain, "The new expert's domain, with tokens in the forest").required();
   options->settings.add<BranchSettings>(command, "How");
   command.add_option("--weights", options->weights, "Explicit instead: NAME=WEIGHT, several times (seed is a name)");
-  command.add_option("--output", options->output, "New folder for an average; one parent alone needs none").required();
+  command.add_option("--output", options->output, "New folder for an average; one parent alone needs none")
+      .not_empty();
   command.add_flag("--json", options->json, "Print as JSON");
   command.footer("\nExample: btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby");
   command.callback([options] { run_branch(*options); });

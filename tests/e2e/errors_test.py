@@ -199,6 +199,13 @@ class Errors(ForestCase):
         self.assertEqual((keep / "chapter.txt").read_text(), "words")
         self.assertTrue((self.forest / "seed/model.safetensors").exists())
 
+    def test_an_average_needs_a_folder_and_one_parent_none(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        self.refused("branch", self.forest, "cpp", "--from", "uniform", says=["2 parents", "--output"])
+        self.refused("branch", self.forest, "cpp", "--output", "", says=["--output", "empty"])
+        parent = json.loads(btm("branch", self.forest, "cpp", "--from", "argmax", "--json").stdout)
+        self.assertEqual(parent["weights"], str(self.forest / "experts/cpp"))
+
     def test_an_expert_of_a_domain_that_the_plan_does_not_name_has_no_baseline(self):
         btm("grow", self.plan, "--set", "compare=[]")
         run = self.folder / "c"
