@@ -100,6 +100,9 @@ TEST_F(Commands, LsOfWhatIsNoForest) {
   EXPECT_THAT(input_message([&] { btm({"ls", paths.seed().string()}); }), HasSubstr("no forest there"));
   test::TemporaryFolder empty;
   EXPECT_EQ(btm({"ls", empty.path().string()}), "no models yet\n");
+  test::TemporaryFolder project;  // whose forests lie in runs/
+  fs::create_directories(project.path() / "runs/mine/experts");
+  EXPECT_THAT(input_message([&] { btm({"ls", project.path().string()}); }), HasSubstr("no forest there"));
 }
 
 TEST_F(Commands, ShowAlsoRemovedOnes) {
