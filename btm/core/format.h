@@ -29,7 +29,7 @@ int edit_distance(std::string_view a, std::string_view b);
 template <class Range>
 std::string nearest_word(std::string_view word, const Range& candidates) {
   std::string best;
-  int best_distance = static_cast<int>(word.size()) / 2 + 2;
+  int best_distance = static_cast<int>(word.size()) / 3 + 2;
   for (const auto& candidate : candidates) {
     if (int distance = edit_distance(word, candidate); distance < best_distance) {
       best_distance = distance;

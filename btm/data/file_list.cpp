@@ -129,7 +129,8 @@ std::set<fs::path> glob(const std::string& pattern, const LeftOut& except) {
   return found;
 }
 
-// "did you mean ...": where the pattern leaves what exists, the nearest name of that folder.
+// "did you mean ...": where the pattern leaves what exists, the nearest name of that folder, or the link that is
+// broken.
 std::string nearest_existing(const std::string& pattern) {
   const fs::path path(pattern);
   fs::path there = path.root_path();
@@ -139,6 +140,7 @@ std::string nearest_existing(const std::string& pattern) {
       there /= part;
       continue;
     }
+    if (fs::is_symlink(there / part, ignored)) return fmt::format("; {} leads nowhere", (there / part).string());
     if (!is_folder(there) || has_wildcard(part.string())) break;
     std::vector<std::string> names;
     for (const fs::path& entry : entries_of(there)) names.push_back(entry.filename().string());

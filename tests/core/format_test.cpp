@@ -41,7 +41,9 @@ TEST(Format, SplitsLists) {
 TEST(Format, FindsTheNearestWord) {
   std::array<std::string, 3> words{"training", "tokenizer", "domains"};
   EXPECT_EQ(nearest_word("trainning", words), "training");
+  EXPECT_EQ(nearest_word("domian", words), "domains");
   EXPECT_EQ(nearest_word("xyz", words), "");
+  EXPECT_EQ(nearest_word("text", std::array<std::string, 3>{"etc", "dev", "tmp"}), "");
 }
 
 TEST(Hash, Xxh3OfPiecesIsThatOfTheWhole) {

@@ -88,6 +88,10 @@ TEST_F(FileList, NamesTheNearestOfWhatIsThere) {
   EXPECT_THAT(test::message_of([&] { find({"x/z/d.txt"}); }), HasSubstr("did you mean "));
   EXPECT_THAT(test::message_of([&] { find({"x/*.cpp"}); }), HasSubstr("what exists is " + (folder_ / "x").string()));
   EXPECT_THAT(test::message_of([&] { find({}); }), HasSubstr("no text is named"));
+  EXPECT_THAT(test::message_of([] { find_files({"nowhere/d.txt"}, "domain d"); }),
+              HasSubstr("paths are taken from the current folder"));
+  std::filesystem::create_symlink("gone.txt", folder_ / "link.txt");
+  EXPECT_THAT(test::message_of([&] { find({"link.txt"}); }), HasSubstr("/link.txt leads nowhere"));
   std::filesystem::create_directory(folder_ / "void");
   EXPECT_THAT(test::message_of([&] { find({"void"}); }), HasSubstr("the folder has no files"));
 }
