@@ -335,6 +335,8 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
   read_settings(root, plan, name);
   try {
     if (plan.forest.empty()) throw input_error("forest is missing: the folder to grow in");
+    if (plan.forest.starts_with("~/"))
+      throw input_error("forest is {}, but only a shell knows what ~ is; write the folder out", plan.forest);
     take_shape_of_checkpoint(root, plan);
     ModelConfig config = plan.model.config;
     if (plan.tokenizer.sample_bytes < 1)

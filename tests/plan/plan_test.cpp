@@ -136,6 +136,7 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
   EXPECT_THAT(message(std::string(kPlan) + "seed: {tokens: 2M}\n"), HasSubstr("line 14: seed is there twice"));
   EXPECT_THAT(message("forest: out\nseed: {tokens: 1M, tokens: 2M}\n"), HasSubstr("seed.tokens is there twice"));
   EXPECT_THAT(message("forest: &a [*a]\n"), HasSubstr("forest must be a text"));  // a list that is its own entry
+  EXPECT_THAT(message(kPlan, {"forest=~/out"}), HasSubstr("forest is ~/out, but only a shell knows"));
   EXPECT_THAT(message(kPlan, {"trainning.clip=1"}), HasSubstr("did you mean 'training'?"));
   EXPECT_THAT(message(kPlan, {"training.clip=-1"}), HasSubstr("training.clip is -1, expected 0 (none) or more"));
   EXPECT_THAT(message(kPlan, {"cycles.0.training.dev_tokens=0"}), HasSubstr("cycles[0].training.dev_tokens is 0"));
