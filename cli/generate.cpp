@@ -7,9 +7,9 @@
 #include <set>
 
 #include "btm/core/error.h"
-#include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
+#include "btm/data/byte_source.h"
 #include "btm/data/text_file.h"
 #include "btm/data/utf8.h"
 #include "btm/model/checkpoint.h"
@@ -44,7 +44,7 @@ void warn_of_repair(const std::string& what) {
 Prompts read_prompts(const GenerateArguments& options) {
   Prompts prompts;
   for (const std::string& prompt : options.prompts) {
-    prompts.texts.push_back(prompt == "-" ? read_file(kStandardInput) : prompt);
+    prompts.texts.push_back(prompt == "-" ? read_standard_input() : prompt);
     if (repair_utf8(prompts.texts.back())) warn_of_repair("a prompt");
     prompts.places.emplace_back();
   }

@@ -4,9 +4,9 @@
 #include <numbers>
 #include <numeric>
 
-#include "btm/core/files.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
+#include "btm/data/byte_source.h"
 #include "btm/data/text_file.h"
 #include "btm/data/utf8.h"
 #include "btm/mixture/text_posterior.h"
@@ -39,7 +39,7 @@ std::string read_text(const PosteriorArguments& options) {
     throw input_error("give the text either as TEXT or with --text FILE (- for standard input)");
   }
   if (!options.file.empty() && options.file != "-") return read_documents(options.file);
-  std::string text = options.file.empty() ? options.words : read_file(kStandardInput);
+  std::string text = options.file.empty() ? options.words : read_standard_input();
   if (repair_utf8(text)) log_warning("the text is not valid UTF-8; what is not was replaced by U+FFFD");
   return text;
 }

@@ -72,4 +72,12 @@ std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path) {
   return file;
 }
 
+std::string read_standard_input() {
+  const auto source = open_source(kStandardInput);
+  std::string bytes;
+  char block[1 << 16];
+  while (const std::size_t n = source->read(block)) bytes.append(block, n);
+  return bytes;
+}
+
 }  // namespace btm

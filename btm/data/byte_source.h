@@ -25,6 +25,9 @@ std::string lower_extension(const std::filesystem::path& path);
 // The packing is known by the name's ending. Memory: a block, and the window that a .zst asks for (up to 2 GiB).
 std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path);
 
+// All of it, waited for until its end or a signal.
+std::string read_standard_input();
+
 // Layers over a source of packed bytes; `name` is the file's, for messages.
 std::unique_ptr<ByteSource> unpack_gzip(std::unique_ptr<ByteSource> packed, const std::string& name);  // any members
 std::unique_ptr<ByteSource> unpack_zstd(std::unique_ptr<ByteSource> packed, const std::string& name);  // any frames

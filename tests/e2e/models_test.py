@@ -3,12 +3,14 @@ import json
 import math
 import pathlib
 import shutil
+import signal
+import subprocess
 import unittest
 
 import torch
 import transformers
 
-from support import ForestCase, btm
+from support import BTM, ForestCase, btm
 
 
 def perplexity(folder, tokens, window):
@@ -143,6 +145,14 @@ class Models(ForestCase):
         self.assertEqual(small.stdout, alone.stdout)
         one = btm("generate", self.forest, "--prompt", "import os", "--top-experts", "1", "--tokens", "5", "--json")
         self.assertNotIn("posterior", json.loads(one.stdout))
+
+    def test_a_signal_ends_the_wait_for_standard_input(self):
+        btm("grow", self.plan, "--set", "compare=[]")
+        for words in (["generate", self.forest, "--prompt", "-"], ["posterior", self.forest, "--text", "-"]):
+            with subprocess.Popen([BTM, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                self.assertRaises(subprocess.TimeoutExpired, process.wait, 1)
+                process.send_signal(signal.SIGINT)
+                self.assertEqual(process.wait(30), 130, words)
 
     def test_bad_input_of_mixtures(self):
         btm("grow", self.plan)
