@@ -16,9 +16,10 @@ Text read_sample(const Forest& forest, const DomainSample& sample, int window) {
   std::vector<std::string> known;
   for (const EvaluationDomain& other : evaluation_domains(forest)) known.push_back(other.name);
   if (std::find(known.begin(), known.end(), sample.domain) == known.end()) {
-    throw input_error(
-        "{}: no domain of {}{}", sample.domain, forest.paths.root.string(),
-        did_you_mean(nearest_word(sample.domain, known), fmt::format("it has {}", fmt::join(known, ", "))));
+    const std::string there = known.empty() ? "it has no tokens of any; btm grow makes them"
+                                            : fmt::format("it has {}", fmt::join(known, ", "));
+    throw input_error("{}: no domain of {}{}", sample.domain, forest.paths.root.string(),
+                      did_you_mean(nearest_word(sample.domain, known), there));
   }
   TokenStore store(forest.paths.tokens(sample.domain) / sample.split);
   std::int64_t wanted = std::int64_t{sample.sequences} * window + 1, there = std::min(store.tokens(), wanted);

@@ -156,6 +156,7 @@ class Models(ForestCase):
 
     def test_bad_input_of_mixtures(self):
         btm("grow", self.plan)
+        shutil.copytree(self.forest, self.folder / "bare", ignore=shutil.ignore_patterns("tokens"))
         for words, says in (
             (["generate", self.forest, "--prompt", ""], "empty"),
             (["generate", self.forest, "--prompt", "word " * 99], "shorten"),
@@ -177,6 +178,7 @@ class Models(ForestCase):
             (["average", "--forest", self.forest, "python=-1", "cpp=1", "--output", self.folder / "o"], "-1"),
             (["average", "--output", self.folder / "o"], "no sources"),
             (["evaluate", self.forest, "--mixtures", "averge_em"], "did you mean 'average_em'"),
+            (["generate", self.folder / "bare", "--prompt", "x", "--domain", "numpy"], "no tokens of any"),
         ):
             with self.subTest(words=words[2:]):
                 message = btm(*words, code=2).stderr.strip().splitlines()[-1]
