@@ -129,6 +129,12 @@ Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::load(const fs::path& path) {
   const fs::path file = fs::is_directory(path) ? path / kTokenizerFile : path;
+  if (!fs::exists(file)) {
+    throw input_error(
+        "{}: not there; name a tokenizer's folder (a forest's is FOREST/tokenizer), or have transformers write it: "
+        "AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER)",
+        file.string());
+  }
   Tokenizer made = parse(read_file(file), file.string());
   const fs::path config = file.parent_path() / kTokenizerConfigFile;
   if (fs::exists(config)) {

@@ -199,6 +199,9 @@ class Errors(ForestCase):
         self.assertEqual((keep / "chapter.txt").read_text(), "words")
         self.assertTrue((self.forest / "seed/model.safetensors").exists())
 
+    def test_a_folder_without_a_tokenizer(self):
+        self.refused("tokenize", "--tokenizer", self.folder, says=[f"{self.folder}/tokenizer.json: not there", "save_pretrained"])
+
     def test_an_average_needs_a_folder_and_one_parent_none(self):
         btm("grow", self.plan, "--set", "compare=[]")
         self.refused("branch", self.forest, "cpp", "--from", "uniform", says=["2 parents", "--output"])
