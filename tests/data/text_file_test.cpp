@@ -121,7 +121,8 @@ TEST(TextFile, NamesFileAndLineOfWhatIsWrong) {
   EXPECT_THAT(message(R"({"text": "a"} x)"), HasSubstr("a.jsonl:3: broken JSON"));
   EXPECT_THAT(message(R"({"text": "\ud800", })"), HasSubstr("a.jsonl:3: broken JSON"));
   EXPECT_THAT(message(R"({"test": "a", "id": 1})"), HasSubstr("no field \"text\"; did you mean text_field: test?"));
-  EXPECT_THAT(message(R"({"content": "a", "id": 1})"), HasSubstr("it has content, id: set text_field"));
+  EXPECT_THAT(message(R"({"content": "a", "id": 1})"),
+              HasSubstr("it has content, id: set text_field to the one to read, or rename it"));
   EXPECT_THAT(message("{}"), HasSubstr("expected an object with a field"));
   EXPECT_THAT(message(R"({"text": ["a"]})"), HasSubstr("a.jsonl:3: field \"text\" is not a text"));
   EXPECT_THAT(message(R"({"text": 1})"), HasSubstr("a.jsonl:3: field \"text\" is not a text"));
