@@ -1,6 +1,7 @@
 // btm report: the results of a forest, for the terminal, as a page, as files.
 #include <memory>
 
+#include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/seal.h"
 #include "btm/forest/output_place.h"
@@ -33,8 +34,16 @@ std::string folder_name(const fs::path& folder) {
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
 }
 
+// A page may be replaced, nothing else.
+void check_page_place(const fs::path& file) {
+  check_output_place(file);
+  if (fs::is_regular_file(file) && !read_file(file).starts_with("<!DOCTYPE html>")) {
+    throw input_error("{}: is there already and is no page; give another name, or delete it", file.string());
+  }
+}
+
 void write_report(const ReportArguments& options, const ForestPaths& paths) {
-  if (!options.html.empty()) check_output_place(options.html);
+  if (!options.html.empty()) check_page_place(options.html);
   if (!options.output.empty()) check_output_place(options.output);
   Results results{read_results(paths.evaluation()), summary_of(paths), read_studies(options.studies)};
   Report report = make_report(folder_name(paths.root), results);

@@ -145,6 +145,14 @@ class Report(unittest.TestCase):
             self.assertIn(message, btm("report", self.forest, *options, code=2).stderr)
         self.assertFalse((self.folder / "page.html").exists())
 
+    def test_a_page_replaces_nothing_but_a_page(self):
+        self.report("python")
+        self.report("python")
+        log = self.forest / "log.jsonl"
+        log.write_text("edits\n")
+        self.assertIn("is no page", btm("report", self.forest, "--html", log, code=2).stderr)
+        self.assertEqual(log.read_text(), "edits\n")
+
     def test_nothing_comes_from_elsewhere(self):
         text, _ = self.report("python")
         text = text.replace('xmlns="http://www.w3.org/2000/svg"', "")
