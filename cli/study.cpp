@@ -43,7 +43,9 @@ void add_study(CLI::App& app) {
   auto options = std::make_shared<StudyArguments>();
   Command command(app, "study", "Grow the variants of a plan and compare them: one table a question");
   command.add_option("FILE", options->file, "The study, a YAML file; examples/studies/ has some").required();
-  command.add_option("--set", options->overrides, "Override a setting of every variant, as for btm grow")
+  command
+      .add_option("--set", options->overrides,
+                  "Set this in every variant, as for btm grow, but for those that set it themselves")
       .type_name("KEY=VALUE")
       .one_value();
   command.add_flag("--json", options->json, "Print study.json instead of the table");
