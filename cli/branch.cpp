@@ -71,7 +71,7 @@ void add_branch(CLI::App& app) {
   command.add_option("DOMAIN", options->domain, "The new expert's domain, with tokens in the forest").required();
   options->settings.add<BranchSettings>(command, "How");
   command.add_option("--weights", options->weights, "Explicit instead: NAME=WEIGHT, several times (seed is a name)");
-  command.add_option("--output", options->output, "New folder for an average; one parent alone needs none")
+  command.add_option("-o,--output", options->output, "New folder for an average; one parent alone needs none")
       .not_empty();
   command.add_flag("--json", options->json, "Print as JSON");
   command.footer("\nExample: btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby");

@@ -75,7 +75,7 @@ void add_prepare(CLI::App& app) {
                   "Files, folders or globs (quoted): .txt, .jsonl, sources; plain, .gz or .zst")
       .required();
   command
-      .add_option("--output", options->output,
+      .add_option("-o,--output", options->output,
                   "Folder to write; older tokens there are replaced once the new ones are whole")
       .required();
   command.add_option("--name", options->name, "Name of the domain; default: the folder's");

@@ -214,7 +214,7 @@ void add_train(CLI::App& app) {
   auto options = std::make_shared<TrainArguments>();
   Command command(app, "train", "Train one model in a run folder, or go on with it");
   command.add_option("RUN", options->run, "Run folder with a run.yaml");
-  command.add_option("--output", options->output, "New run folder, made out of the options below");
+  command.add_option("-o,--output", options->output, "New run folder, made out of the options below");
   command.add_option("--init", options->init, "Checkpoint folder to start from; default: random weights");
   command.add_option("--tokens-from", options->tokens_from,
                      "Folders with train and dev tokens (btm prepare); several are balanced");
