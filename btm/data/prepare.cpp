@@ -76,13 +76,14 @@ class Encoder {
   std::future<void> running_;  // last: its destructor waits for the work on the members above
 };
 
-void refuse_too_small(const DomainReport& report, std::int64_t least_tokens) {
+void refuse_too_small(const DomainReport& report, const std::string& delimiter, std::int64_t least_tokens) {
   const std::int64_t documents = report.train.documents + report.dev.documents + report.test.documents;
   if (documents < 3) {
     throw input_error(
         "domain {}: only {} document{} with text; train, dev and test need one each: give more text, or cut it with "
-        "split_documents_on",
-        report.name, documents, documents == 1 ? "" : "s");
+        "split_documents_on{}",
+        report.name, documents, documents == 1 ? "" : "s",
+        delimiter.empty() ? "" : fmt::format(" (now {})", Json(delimiter).dump()));
   }
   if (report.train.tokens < least_tokens) {
     throw input_error(
@@ -115,7 +116,7 @@ DomainReport prepare_domain(const TextSettings& settings, const std::string& dom
         });
     encoder.finish(report);
   }
-  refuse_too_small(report, least_tokens);
+  refuse_too_small(report, settings.split_documents_on, least_tokens);
   report.tokenizer_sha256 = tokenizer.sha256();
   report.train_sha256 = TokenStore(output.path() / kSplitNames[0]).sha256();
   report.dev_sha256 = TokenStore(output.path() / kSplitNames[1]).sha256();

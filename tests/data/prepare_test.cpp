@@ -124,6 +124,10 @@ TEST_F(Prepare, SaysThatADomainIsTooSmall) {
   const TextSettings two = settings("two.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n");
   EXPECT_THAT(test::message_of([&] { prepare_domain(two, "d", tokenizer_, output(), 1, 2); }),
               AllOf(HasSubstr("only 2 documents"), HasSubstr("split_documents_on")));
+  TextSettings windows = settings("windows.txt", "a\r\n\r\nb\r\n\r\nc");
+  windows.split_documents_on = "\n\n";
+  EXPECT_THAT(test::message_of([&] { prepare_domain(windows, "d", tokenizer_, output(), 1, 2); }),
+              HasSubstr(R"(split_documents_on (now "\n\n"))"));
   const TextSettings none = settings("none.txt", "  \n");
   EXPECT_THAT(test::message_of([&] { prepare_domain(none, "d", tokenizer_, output(), 1, 2); }),
               HasSubstr("no document"));
