@@ -70,6 +70,7 @@ class ExternalRun {
     check_tokenizer(job_);
     if (const auto before = load_status(run_)) spent_ = before->device_seconds;
     status_.updates = update_count(job_);
+    status_.device_seconds = spent_;
     save_status(run_, status_);
     const fs::path init = initial_checkpoint();
     make_folders(output());

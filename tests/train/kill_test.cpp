@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/random.h"
 #include "btm/model/checkpoint.h"
@@ -197,6 +198,22 @@ TEST(Resume, AfterAFullDiskTheLastCheckpointIsUsed) {
   EXPECT_FALSE(fs::exists(folder / "full/model"));
   ASSERT_EQ(wait_for(start(folder / "full")), 0);
   expect_same_run(folder / "whole", folder / "full");
+}
+
+TEST(ExternalTrainer, DeviceSecondsAreThoseOfAllStarts) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.trainer = "exit 3 # {output}";
+  save_job(folder / "run", job);
+  RunStatus earlier;
+  earlier.device_seconds = 1000;
+  save_status(folder / "run", earlier);
+  EXPECT_THROW(run_training(folder / "run", {.quiet = true}), Error);
+  EXPECT_GE(load_status(folder / "run")->device_seconds, 1000);
+  job.trainer = "cp {init}/* {output}";
+  const double result = test::train(folder / "run", job).device_seconds;
+  EXPECT_GT(result, 1000);
+  EXPECT_EQ(load_status(folder / "run")->device_seconds, result);
 }
 
 TEST(Resume, DeviceSecondsCountWhatWasLost) {
