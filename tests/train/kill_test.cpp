@@ -68,6 +68,12 @@ void wait_for_metrics(const fs::path& run, double share, const fs::path& whole) 
   }
 }
 
+bool wait_for_file(const fs::path& file) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!fs::exists(file) && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(Milliseconds(1));
+  return fs::exists(file);
+}
+
 // The exit code, or minus the signal that ended it.
 int wait_for(pid_t child) {
   int status = 0;
@@ -198,6 +204,22 @@ TEST(Resume, AfterAFullDiskTheLastCheckpointIsUsed) {
   EXPECT_FALSE(fs::exists(folder / "full/model"));
   ASSERT_EQ(wait_for(start(folder / "full")), 0);
   expect_same_run(folder / "whole", folder / "full");
+}
+
+// What its shell started, too.
+TEST(ExternalTrainer, ASignalReachesAllThatItStarted) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.trainer = fmt::format(
+      "exec 2> /dev/null; for i in 1 2; do (trap 'echo x > {0}/ended$i; exit' TERM; echo x > {0}/begun$i; "
+      "for wait in $(seq 600); do sleep 0.05; done) & done; wait # {{output}}",
+      folder.path().string());
+  save_job(folder / "run", job);
+  const pid_t child = start(folder / "run");
+  for (const char* file : {"begun1", "begun2"}) EXPECT_TRUE(wait_for_file(folder / file)) << file;
+  ::kill(child, SIGTERM);
+  EXPECT_EQ(wait_for(child), 130);
+  for (const char* file : {"ended1", "ended2"}) EXPECT_TRUE(wait_for_file(folder / file)) << file;
 }
 
 TEST(ExternalTrainer, DeviceSecondsAreThoseOfAllStarts) {
