@@ -78,6 +78,11 @@ struct TrainingSettings {
 inline constexpr std::array<const char*, 5> kWithoutEffectOnWeights = {"recompute", "dev_every", "dev_tokens",
                                                                        "checkpoint_minutes", "keep_checkpoints"};
 
+// So many seconds after the last one, or after the start.
+inline bool checkpoint_due(const TrainingSettings& training, double seconds) {
+  return seconds >= 60 * training.checkpoint_minutes;
+}
+
 template <class F>
 void visit(TrainingSettings& s, F&& f) {
   f("batch_tokens", s.batch_tokens, "tokens per update; rounded down to whole sequences");

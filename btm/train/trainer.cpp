@@ -206,7 +206,7 @@ void Trainer::update() {
   if (!ranks_.is_first()) return;
   state_.unreported = {{done, seconds}};
   if (!report()) return;
-  bool due = seconds_since(last_checkpoint_) >= 60 * job_.training.checkpoint_minutes;
+  const bool due = checkpoint_due(job_.training, seconds_since(last_checkpoint_));
   if (due && state_.update < updates_) begin_checkpoint();
 }
 

@@ -35,6 +35,15 @@ TEST(Job, CountsWholeSequencesAndUpdates) {
   EXPECT_EQ(update_count(job), 12);
 }
 
+TEST(Job, CheckpointsAreMinutesApart) {
+  TrainingSettings training;
+  training.checkpoint_minutes = 5;
+  EXPECT_FALSE(checkpoint_due(training, 299));
+  EXPECT_TRUE(checkpoint_due(training, 300));
+  training.checkpoint_minutes = 0;
+  EXPECT_TRUE(checkpoint_due(training, 0)) << "after each update";
+}
+
 TEST(Job, IdentityIsOfWhatTheWeightsDependOn) {
   test::TemporaryFolder folder;
   const TrainingJob job = test::small_job(folder);

@@ -101,6 +101,49 @@ TEST(DevLoss, HasTheSameBytesHoweverManyAreAbreast) {
   EXPECT_EQ(measure(3), measure(1));
 }
 
+TEST(DevLoss, IsOfAsManyTokensAsAskedFor) {
+  const test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);  // of 100 dev tokens a domain
+  for (const auto& [asked, scored] : {std::pair(40, 32), {48, 48}, {99, 96}, {1000, 96}, {5, 5}}) {
+    job.training.dev_tokens = asked;
+    DevLoss dev(job);
+    EXPECT_EQ(dev.tokens(), 2 * std::min(asked, 99));
+    std::vector<std::vector<TokenId>> seen(2);
+    dev.measure(
+        1,
+        [&](int domain, int, std::span<const TokenId> tokens, std::span<float> log_probs) {
+          std::vector<TokenId>& own = seen[static_cast<std::size_t>(domain)];
+          own.insert(own.end(), tokens.begin() + (own.empty() ? 0 : 1), tokens.end());
+          std::ranges::fill(log_probs, -1.0f);
+        },
+        nullptr);
+    for (std::size_t i = 0; i < 2; ++i) {
+      std::vector<TokenId> expected(static_cast<std::size_t>(scored) + 1);
+      TokenStore(fs::path(job.data[i].folder) / "dev").copy_stream(0, expected);
+      EXPECT_EQ(seen[i], expected) << asked;
+    }
+  }
+}
+
+// Ten times in all, or as often as costs a twentieth of the training: scoring a token, a third of training on one.
+TEST(Trainer, ChoosesHowOftenItMeasuresTheDevLoss) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.training.dev_every = 0;
+  job.tokens = 45 * 64;
+  const auto measured = [&](int dev_tokens, const char* name) {
+    job.training.dev_tokens = dev_tokens;
+    test::train(folder / name, job);
+    std::vector<std::int64_t> updates;
+    for (const Json& line : test::read_lines(folder / name / "metrics.jsonl")) {
+      if (line.contains("dev_loss")) updates.push_back(line["update"]);
+    }
+    return updates;
+  };
+  EXPECT_THAT(measured(1, "few"), testing::ElementsAre(4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 45));
+  EXPECT_THAT(measured(98, "many"), testing::ElementsAre(19, 38, 45));  // 2 x 98 / 3 / 69 / 0.05 = 18.9
+}
+
 TEST(Trainer, TwoThreadsAgreeWithOne) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
