@@ -334,6 +334,41 @@ TEST(Trainer, OtherThreadsAreWrittenByWhoeverTrains) {
   EXPECT_EQ(run_training(folder / "run", {.quiet = true, .threads = job.threads + 1}).threads, job.threads + 1);
 }
 
+// A run that failed at its end, whose checkpoints of half the way are there.
+TEST(Trainer, GoesOnWithOtherThreadsWhereItStopped) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  test::train(folder / "first", job);
+  job.init = (folder / "first/model").string();
+  job.training.checkpoint_minutes = 0;
+  job.training.keep_checkpoints = 12;
+  test::train(folder / "whole", job);
+  const std::string generation = test::read(folder / "first/model/generation_config.json");
+  folder.write("first/model/generation_config.json", "{");  // which the new model would have, too
+  expect_refused(folder / "run", job, "generation_config.json");
+  for (int update = 6; update < 12; ++update) fs::remove_all(folder / fmt::format("run/checkpoints/{}", update));
+  const std::vector<Json> before = test::read_lines(folder / "run/metrics.jsonl");
+  ASSERT_EQ(before.size(), 12u);
+
+  testing::internal::CaptureStderr();
+  EXPECT_THROW(run_training(folder / "run", {.quiet = true, .threads = 2}), Error);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("began with 1 threads in"));
+  folder.write("first/model/generation_config.json", generation);
+  testing::internal::CaptureStderr();
+  const TrainingResult result = run_training(folder / "run", {.quiet = true});
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::Not(HasSubstr("began with"))) << "it was told before";
+  EXPECT_EQ(result.threads, 2);
+  const std::vector<Json> after = test::read_lines(folder / "run/metrics.jsonl"),
+                          whole = test::read_lines(folder / "whole/metrics.jsonl");
+  ASSERT_EQ(after.size(), 12u);
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    EXPECT_EQ(after[i] == before[i], i < 5) << "update " << i + 1;  // times and speeds tell one training from another
+    EXPECT_EQ(after[i]["update"], i + 1);
+    EXPECT_NEAR(after[i]["loss"].get<double>(), whole[i]["loss"].get<double>(), 1e-4) << "update " << i + 1;
+  }
+  EXPECT_NEAR(result.dev_loss, load_result(folder / "whole")->dev_loss, 1e-4);
+}
+
 TEST(Trainer, DomainsOfOneNameAreRefused) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
