@@ -363,6 +363,44 @@ class Grow(ForestCase):
         self.assertIn("already at work", btm("grow", self.plan, code=2).stderr)
         self.assertEqual(first.wait(240), 0)
 
+    def test_evaluates_anew_what_has_changed_and_only_then(self):
+        self.edit_plan("compare: [dense]", "compare: []")
+        table, text = self.forest / "results/evaluation.json", self.forest / "results/evaluation.md"
+        settings = []
+
+        def grow(anew, why):
+            before = table.stat().st_mtime_ns if table.exists() else None
+            said = btm("grow", self.plan, *settings).stderr
+            self.assertEqual(table.stat().st_mtime_ns != before, anew, why)
+            self.assertEqual("nothing to do" not in said, anew, why)
+
+        def change(*words):
+            for word in words:
+                settings.extend(("--set", word))
+            grow(True, words)
+            grow(False, (*words, "again"))
+
+        grow(True, "there was none")
+        shown = text.read_bytes()
+        text.unlink()
+        grow(False, "only the table as text was gone")
+        self.assertEqual(text.read_bytes(), shown)
+        table.write_text("{}")
+        grow(True, "the table was damaged")
+        btm("evaluate", self.forest, "--mixtures", "top_1")
+        grow(True, "another table was made meanwhile")
+        self.assertIn("average_posterior", text.read_text())
+        change("evaluate.tokens_per_domain=2k")
+        change("domains.numpy.role=train")
+        change(f"domains.c={{text: {self.folder}/c.jsonl.gz, role: novel}}")
+        shutil.copy(self.folder / "c.jsonl.gz", self.folder / "numpy.jsonl.gz")
+        shutil.rmtree(self.forest / "tokens/numpy")
+        grow(True, "a domain's text changed")
+        change("compare=[dense]")
+        btm("remove", self.forest, "cpp", "--yes")
+        grow(True, "an expert went")
+        grow(False, "again")
+
     def test_removed_expert_is_not_grown_again(self):
         btm("grow", self.plan)
         bundle = self.folder / "cpp.btm"
