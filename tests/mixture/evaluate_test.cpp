@@ -158,6 +158,30 @@ TEST_F(Evaluate, MeansAreArithmeticOverDomainsAndComputeIsSummed) {
   EXPECT_EQ(row_of(evaluation, "average_uniform")["experts_per_token"], 1.0);
 }
 
+// Whatever its domain is called where it comes from: here nobody trained on it. The best single expert is the best one
+// on what was trained on here.
+TEST_F(Evaluate, AnImportedExpertMakesNoDomainOneOfTraining) {
+  EvaluateSettings settings = settings_of(cases_);
+  settings.mixtures = {"ensemble"};
+  for (const std::string own : {"a", "b", "c"}) {
+    const ForestPaths paths{folder_ / own};
+    plant(paths, cases_, {});
+    for (const std::string name : {"a", "b", "c"}) {
+      ExpertInfo info = info_of(name, "expert", 500);
+      if (name != own) info.imported = Origin{name, {}};
+      merge_expert(paths, run_of(paths, name), info);
+    }
+    const Json evaluation = evaluate(paths, settings);
+    for (const auto& [domain, texts] : cases_["texts"].items()) {
+      EXPECT_EQ(evaluation["domains"][domain]["role"], domain == own ? "train" : "novel") << domain << " of " << own;
+      EXPECT_EQ(row_of(evaluation, "best_single")["domains"][domain]["model"], own);
+    }
+    EXPECT_EQ(row_of(evaluation, "ensemble")["mean"]["train"]["perplexity"],
+              row_of(evaluation, "ensemble")["domains"][own]["perplexity"]);
+    EXPECT_EQ(row_of(evaluation, "ensemble")["experts_per_token"], 3.0) << "the others are mixed in, too";
+  }
+}
+
 // seed -> a -> b -> c, of which a and b were removed: without their training there would be no c.
 TEST_F(Evaluate, RemovedAncestorsAreInWhatTrainingTook) {
   plant(paths_, cases_, {});
