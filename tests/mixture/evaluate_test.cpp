@@ -15,6 +15,7 @@
 #include "btm/data/token_store.h"
 #include "btm/mixture/form.h"
 #include "btm/mixture/scores.h"
+#include "btm/mixture/text_posterior.h"
 #include "btm/model/checkpoint.h"
 #include "tests/support/temporary_folder.h"
 
@@ -235,6 +236,16 @@ TEST_F(Evaluate, DoesNotDependOnThreadsAndScoresNothingTwice) {
   EXPECT_EQ(first, anew);
 }
 
+TEST_F(Evaluate, LeavesOutATopOfAllExperts) {
+  plant(paths_, cases_);
+  EvaluateSettings settings = settings_of(cases_);
+  settings.mixtures = {"ensemble", "top_2", "top_3", "top_4", "top_3_by_token"};
+  const Json evaluation = evaluate(paths_, settings);
+  std::vector<std::string> rows;
+  for (const Json& row : evaluation["rows"]) rows.push_back(row["model"]);
+  EXPECT_THAT(rows, ElementsAre("seed", "dense", "ensemble", "top_2", "best_single", "oracle"));
+}
+
 TEST_F(Evaluate, AFormIsTheSameAloneAsBesideOthers) {
   plant(paths_, cases_);
   const Json all = evaluate(paths_, settings_of(cases_));
@@ -400,6 +411,31 @@ TEST_F(Evaluate, ScoresATextInWindowsWhateverItsLength) {
   for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-4) << i;
   tokens.resize(2);
   EXPECT_NEAR(score_text(*scorer, "a", tokens).at(0), expected[0], 1e-4);
+}
+
+// Without memory the posterior is that of the last token, at the begin of a window of the experts, too.
+TEST_F(Evaluate, ThePosteriorOfATextGoesOnOverItsWindows) {
+  plant(paths_, cases_);
+  const Forest forest = open_forest(paths_.root);
+  const Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += "some words " + std::to_string(i) + "\n";
+  TextPosteriorSettings settings;
+  settings.prior.forgetting = 0;
+  settings.quiet = true;
+  for (const PriorKind kind : {PriorKind::uniform, PriorKind::updating}) {
+    settings.prior.posterior = kind;
+    const TextPosterior found = text_posterior(forest, expert_members(forest), tokenizer, text, settings);
+    EXPECT_EQ(found.tokens, tokenizer.encode(text)) << "the first one has a score, too";
+    EXPECT_EQ(found.bytes, static_cast<std::int64_t>(text.size()));
+    const auto window = static_cast<std::size_t>(load_config(paths_.seed()).context);
+    ASSERT_GT(found.tokens.size(), 2 * window);
+    for (std::size_t t : {window - 1, window, 2 * window}) {
+      const auto p = [&](std::size_t j) { return std::exp(static_cast<double>(found.scores.of(j)[t - 1])); };
+      const bool last_token = std::abs(found.course[t * 3] - p(0) / (p(0) + p(1) + p(2))) < 1e-6;
+      EXPECT_EQ(last_token, kind == PriorKind::uniform || t == window - 1) << to_word(kind) << t;
+    }
+  }
 }
 
 TEST_F(Evaluate, RefusesToScoreWhatCannotBe) {
