@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <functional>
+#include <map>
 #include <numbers>
 #include <set>
 
@@ -332,11 +333,39 @@ TEST_F(Evaluate, ProductIsOfTheExpertThatIsNewToo) {
 TEST_F(Evaluate, DamagedScoresAreMadeAgain) {
   plant(paths_, cases_);
   EvaluateSettings settings = settings_of(cases_);
+  settings.mixtures = {"ensemble"};
   Json before = evaluate(paths_, settings);
-  for (const auto& entry : fs::directory_iterator(paths_.results() / "scores")) {
-    write_file(entry.path(), read_file(entry.path()) + "x");
+  for (const char* damage : {"longer", "another number"}) {
+    for (const auto& entry : fs::directory_iterator(paths_.results() / "scores")) {
+      std::string bytes = read_file(entry.path());
+      if (std::string_view(damage) == "longer") {
+        bytes += "x";
+      } else {
+        bytes[bytes.size() - 2] ^= 1;
+      }
+      write_file(entry.path(), bytes);
+    }
+    EXPECT_EQ(row_of(evaluate(paths_, settings), "ensemble")["domains"], row_of(before, "ensemble")["domains"])
+        << damage;
   }
-  EXPECT_EQ(row_of(evaluate(paths_, settings), "ensemble")["domains"], row_of(before, "ensemble")["domains"]);
+}
+
+TEST_F(Evaluate, KeepsTheScoresThatItTookFromAnotherForest) {
+  plant(paths_, cases_);
+  const ForestPaths other{folder_ / "other"};
+  plant(other, cases_);
+  EvaluateSettings settings = settings_of(cases_);
+  settings.mixtures = {"ensemble"};
+  evaluate(other, settings);
+  const auto files = [](const ForestPaths& paths) {
+    std::map<std::string, std::string> found;
+    for (const auto& entry : fs::directory_iterator(paths.scores()))
+      found[entry.path().filename()] = read_file(entry.path());
+    return found;
+  };
+  const Forest forest = open_forest(paths_.root);
+  evaluate_forest(forest, settings, evaluation_domains(forest), {}, {{Device::cpu, 1}, true, {other.scores()}});
+  EXPECT_EQ(files(paths_), files(other)) << "with the seconds that it took there";
 }
 
 TEST_F(Evaluate, TakesTextThatIsNotInThePlan) {
