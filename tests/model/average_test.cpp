@@ -107,6 +107,24 @@ TEST_F(Average, OfOneIsThatOne) {
   EXPECT_EQ(average(0, 1e-300), test::read(folder / "right" / "model.safetensors"));
 }
 
+TEST_F(Average, ZeroIsNegativeWhereAllAre) {
+  Model left = test::small_model(0), right = test::small_model(1);
+  for (Model* model : {&left, &right}) model->parameters.data()[0] = -0.0f;
+  left.parameters.data()[1] = -0.0f;
+  right.parameters.data()[1] = 0.0f;
+  save_model(folder / "left", left, 0);
+  save_model(folder / "right", right, 0);
+  EXPECT_EQ(average(2, 0), test::read(folder / "left" / "model.safetensors"));
+  for (const double weight : {0.0, 1.0}) {
+    average(1, weight);
+    const Model mean = load_model(folder / "out");
+    EXPECT_EQ(mean.parameters.data()[0], 0.0f);
+    EXPECT_TRUE(std::signbit(mean.parameters.data()[0])) << weight;
+    EXPECT_EQ(mean.parameters.data()[1], 0.0f);
+    EXPECT_EQ(std::signbit(mean.parameters.data()[1]), weight == 0) << weight;
+  }
+}
+
 TEST_F(Average, BytesDoNotDependOnThreads) {
   for (int source : {0, 1}) save_wide(source, 300'001);
   std::string alone = average(1, 2, 1);
