@@ -47,7 +47,9 @@ printf '%s\n' "$*" > $dir/options.$n; cat > $dir/script.$n; echo $((16 + n)))");
     folder_.write("states", fmt::format("{}_0   |{}   |{}|n1  |None|\n", 16 + n, state, exit_status));
   }
 
-  SlurmWorkers workers() { return {"/usr/bin/btm", settings_, 3, folder_.path(), std::chrono::milliseconds(1)}; }
+  SlurmWorkers workers(std::chrono::milliseconds result_delay = std::chrono::seconds(30)) {
+    return {"/usr/bin/btm", settings_, 3, folder_.path(), std::chrono::milliseconds(1), result_delay};
+  }
 
   std::string sent(int n) const {
     const fs::path file = folder_ / fmt::format("options.{}", n);
@@ -137,6 +139,28 @@ TEST_F(SlurmWorkersTest, GivesUpAfterTheRetriesUnlessThereIsProgress) {
   EXPECT_THAT(look(workers, 4), AllOf(HasSubstr("exit code 137, 2 times in a row"), HasSubstr("python/log.txt")));
   EXPECT_EQ(cause_, Cause::failed);
   EXPECT_FALSE(load_slurm_record(run())) << "the next grow counts anew";
+}
+
+TEST_F(SlurmWorkersTest, AJobThatEndedWellWithoutAResultHasFailed) {
+  settings_.retries = 1;
+  SlurmWorkers workers = this->workers(std::chrono::milliseconds(1));
+  squeue_says(1, "COMPLETED");
+  workers.start({&runs_[0]});
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(look(workers, 1), "sent again");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("python: its job ended well but left no result"));
+  squeue_says(2, "COMPLETED");
+  EXPECT_THAT(look(workers, 2), HasSubstr("ended well but left no result, 2 times in a row"));
+  EXPECT_EQ(cause_, Cause::failed);
+}
+
+TEST_F(SlurmWorkersTest, TheResultOfAJobThatEndedWellMayBeOnItsWay) {
+  SlurmWorkers workers = this->workers();
+  squeue_says(1, "COMPLETED");
+  workers.start({&runs_[0]});
+  EXPECT_EQ(look(workers, 1), "alive");
+  save_result(run(), {});
+  EXPECT_EQ(look(workers, 1), "ended");
 }
 
 TEST_F(SlurmWorkersTest, WrongInputAndCancellationAreFinal) {

@@ -15,8 +15,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kResultDelay =
-    std::chrono::seconds(30);      // of a file on another machine's way to this one
 constexpr int kSaveSeconds = 120;  // ahead of a job's time limit it is told to save
 
 std::int64_t updates_done(const fs::path& run) {
@@ -135,7 +133,7 @@ void SlurmWorkers::look_after(Task task, Tasks& again) {
   const int exit_status = job == jobs_.end() ? 0 : job->second.exit_status;
   const bool failed = state == "FAILED" || state == "CANCELLED";
   if (task.missed == Clock::time_point{}) task.missed = Clock::now();
-  if (!failed && Clock::now() - task.missed < (state == "COMPLETED" ? kResultDelay : ask_every_)) {
+  if (!failed && Clock::now() - task.missed < (state == "COMPLETED" ? result_delay_ : ask_every_)) {
     alive_.push_back(std::move(task));  // between two states, or its result is still on its way
     return;
   }
@@ -190,7 +188,7 @@ std::string SlurmWorkers::run_afterwards(const std::vector<std::string>& command
   }
   words.push_back("--job-name=btm-grow");
   words.push_back(jobs.empty() ? fmt::format("--begin=now+{}",
-                                             std::chrono::duration_cast<std::chrono::seconds>(kResultDelay).count())
+                                             std::chrono::duration_cast<std::chrono::seconds>(result_delay_).count())
                                : fmt::format("--dependency=afterany:{}", fmt::join(jobs, ":")));
   return submit_job(words, command_script(command));
 }

@@ -19,14 +19,17 @@ namespace btm {
 class SlurmWorkers : public Workers {
  public:
   // `folder` takes what Slurm prints of a job before it has begun; `threads` are those of a run. The controller is
-  // asked for the jobs' states every `ask_every`; results are looked for at each call.
+  // asked for the jobs' states every `ask_every`; results are looked for at each call, and that of a job that ended
+  // well may be `result_delay` on its way from another machine to this one.
   SlurmWorkers(std::filesystem::path program, LauncherSettings settings, int threads, std::filesystem::path folder,
-               std::chrono::milliseconds ask_every = std::chrono::seconds(5))
+               std::chrono::milliseconds ask_every = std::chrono::seconds(5),
+               std::chrono::milliseconds result_delay = std::chrono::seconds(30))
       : program_(std::move(program)),
         settings_(std::move(settings)),
         threads_(threads),
         folder_(std::move(folder)),
-        ask_every_(ask_every) {}
+        ask_every_(ask_every),
+        result_delay_(result_delay) {}
   ~SlurmWorkers() override;
   SlurmWorkers(const SlurmWorkers&) = delete;
   SlurmWorkers& operator=(const SlurmWorkers&) = delete;
@@ -58,7 +61,7 @@ class SlurmWorkers : public Workers {
   LauncherSettings settings_;
   int threads_;
   std::filesystem::path folder_;
-  std::chrono::milliseconds ask_every_;
+  std::chrono::milliseconds ask_every_, result_delay_;
   Tasks alive_;
   std::map<std::string, SlurmJob> jobs_;
   std::chrono::steady_clock::time_point asked_ = {};
