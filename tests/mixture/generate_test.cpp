@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <set>
 
@@ -207,6 +208,80 @@ TEST(EnsembleGeneration, GreedyTokensAndPosteriorEqualTheFormulas) {
         if (i + 1 < run["tokens"].size()) ensemble.step(sequence, std::span(&best, 1));
       }
     }
+  }
+}
+
+// The log-probabilities of the token after these.
+std::vector<double> next_log_probs(const Model& model, std::span<const TokenId> tokens) {
+  Decoder decoder(model);
+  const std::span<const float> logits = decoder.append(tokens);
+  std::vector<double> result(logits.begin(), logits.end());
+  const double most = std::ranges::max(result);
+  double sum = 0;
+  for (const double logit : result) sum += std::exp(logit - most);
+  for (double& logit : result) logit -= most + std::log(sum);
+  return result;
+}
+
+std::vector<double> normalised_exp(std::vector<double> exponents) {
+  const double most = std::ranges::max(exponents);
+  double sum = 0;
+  for (double& each : exponents) sum += each = std::exp(each - most);
+  for (double& each : exponents) each /= sum;
+  return exponents;
+}
+
+// Each token from the experts run anew on what they see: all that is there, and past the context what has come since
+// the later half of it. The posterior goes on through that.
+TEST(EnsembleGeneration, PastTheContextItIsWhatComputingEachTokenAnewGives) {
+  const Json c = cases()["ensemble"]["prompts"][2];
+  std::vector<Model> models;
+  for (const Member& expert : experts()) models.push_back(load_member(expert));
+  const auto context = static_cast<std::size_t>(models.front().config.context);
+  for (const Json& run : c["runs"]) {
+    const MixtureWeights weights = weights_of(run);
+    Ensemble ensemble(experts(), weights, {});
+    GenerateSettings settings;
+    settings.tokens = 3 * static_cast<std::int64_t>(context);
+    settings.sampler.top_k = 5;
+    const Generation out =
+        generate(ensemble, tokenizer_of("expert_0"), {c["prompt"].get<std::string>()}, settings, ignore).front();
+    ASSERT_EQ(out.tokens.size(), 3 * context) << "ended by " << out.reason;
+    std::vector<TokenId> all = out.prompt;
+    for (const TokenId id : ids(out)) all.push_back(id);
+
+    Sampler sampler(settings.sampler);
+    std::vector<double> evidence(models.size());
+    auto posterior = [&] {
+      std::vector<double> exponents;
+      for (std::size_t j = 0; j < evidence.size(); ++j)
+        exponents.push_back(std::log(weights.prior[j]) + weights.evidence * evidence[j]);
+      return normalised_exp(exponents);
+    };
+    std::size_t first = 0;  // that the experts see
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      if (i - first > context) first = i - context / 2;
+      std::vector<std::vector<double>> log_probs;
+      for (const Model& model : models)
+        log_probs.push_back(next_log_probs(model, std::span(all).subspan(first, i - first)));
+      if (i >= out.prompt.size()) {
+        const std::vector<double> now = posterior();
+        std::vector<float> mixed;
+        for (std::size_t token = 0; token < log_probs.front().size(); ++token) {
+          double p = 0;
+          for (std::size_t j = 0; j < models.size(); ++j) p += now[j] * std::exp(log_probs[j][token]);
+          mixed.push_back(static_cast<float>(std::log(p)));
+        }
+        const GeneratedToken& found = out.tokens[i - out.prompt.size()];
+        ASSERT_EQ(sampler.next(mixed, std::span(all).first(i)), found.id) << "token " << i;
+        EXPECT_NEAR(found.weight, now[static_cast<std::size_t>(found.expert)], 1e-4) << "token " << i;
+        EXPECT_NEAR(found.weight, std::ranges::max(now), 1e-4) << "token " << i;
+      }
+      for (std::size_t j = 0; j < models.size(); ++j)
+        evidence[j] = weights.forgetting * evidence[j] + log_probs[j][static_cast<std::size_t>(all[i])];
+    }
+    const std::vector<double> after = posterior();
+    for (std::size_t j = 0; j < after.size(); ++j) EXPECT_NEAR(out.posterior[j], after[j], 1e-4);
   }
 }
 
