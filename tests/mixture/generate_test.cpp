@@ -6,8 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <set>
+#include <sstream>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
@@ -358,6 +361,94 @@ TEST(EnsembleGeneration, WithLittleMemoryTheTextIsTheSame) {
     EXPECT_EQ(e.cause(), Cause::input);
     EXPECT_THAT(e.what(), HasSubstr("--memory"));
   }
+}
+
+// Bytes of the file that this process holds in memory.
+std::int64_t resident_bytes(const std::filesystem::path& file) {
+  const std::string path = std::filesystem::canonical(file);
+  std::istringstream maps(read_file("/proc/self/smaps"));
+  std::int64_t sum = 0, kilobytes = 0;
+  bool own = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find('-') < line.find(' ')) own = line.ends_with(" " + path);
+    if (own && std::sscanf(line.c_str(), "Rss: %ld kB", &kilobytes) == 1) sum += kilobytes * 1024;
+  }
+  return sum;
+}
+
+// The likeliest ones stay; of the others there is nothing left when all threads are done with them.
+TEST(EnsembleGeneration, HoldsNoMoreWeightsThanItsMemoryIsFor) {
+  test::TemporaryFolder folder;
+  ModelConfig config = load_config(test::oracle_folder() / "gpt2");
+  config.width = 192;
+  config.hidden = 768;
+  std::vector<Member> members;
+  for (std::uint64_t j = 0; j < 4; ++j) {
+    const std::string name = fmt::format("expert{}", j);
+    make_folders(folder / name);
+    save_model(folder / name, random_model(config, j), kNoToken);
+    members.push_back(single_member(name, folder / name, name));
+  }
+  const auto one = static_cast<std::int64_t>(parameter_count(config) * static_cast<std::int64_t>(sizeof(float)));
+  const auto beside = 4 * static_cast<std::int64_t>(Decoder::bytes(config, 1) +
+                                                    static_cast<std::size_t>(config.vocab_size) * sizeof(float));
+  const MixtureWeights weights{{0.1, 0.2, 0.4, 0.3}};
+  const Tokenizer tokenizer = tokenizer_of("gpt2");
+  const std::vector<TokenId> expected = [&] {
+    Ensemble whole(members, weights, {});
+    return ids(generate(whole, tokenizer, {"nub"}, greedy(8), ignore).front());
+  }();
+  struct Case {
+    int threads;
+    std::int64_t room;  // for so many experts
+    std::set<int> stay;
+  };
+  for (const Case& c : std::vector<Case>{{1, 2, {2}}, {1, 3, {2, 3}}, {2, 2, {}}, {2, 3, {2}}}) {
+    SCOPED_TRACE(fmt::format("{} threads, room for {}", c.threads, c.room));
+    Ensemble small(members, weights, {.threads = c.threads, .memory = beside + c.room * one});
+    int looks = 0;
+    const auto look = [&](std::size_t, std::string_view, int) {
+      ++looks;
+      for (int j = 0; j < 4; ++j) {
+        const std::int64_t held = resident_bytes(folder / fmt::format("expert{}/model.safetensors", j));
+        if (c.stay.contains(j)) {
+          EXPECT_GT(held, one / 2) << j;
+        } else {
+          EXPECT_EQ(held, 0) << j;
+        }
+      }
+    };
+    EXPECT_EQ(ids(generate(small, tokenizer, {"nub"}, greedy(8), look).front()), expected);
+    EXPECT_GT(looks, 0);
+    EXPECT_EQ(small.resident(), c.stay.size());
+  }
+}
+
+// The most that this process has held in memory since "5" was written to its clear_refs.
+std::int64_t most_resident_bytes() {
+  std::istringstream status(read_file("/proc/self/status"));
+  std::int64_t kilobytes = 0;
+  for (std::string line; std::getline(status, line);) {
+    if (std::sscanf(line.c_str(), "VmHWM: %ld kB", &kilobytes) == 1) break;
+  }
+  return kilobytes * 1024;
+}
+
+// Each expert's weights are read when it is made, to be checked.
+TEST(EnsembleGeneration, HoldsNoMoreWhileItIsMade) {
+  test::TemporaryFolder folder;
+  ModelConfig config = load_config(test::oracle_folder() / "gpt2");
+  config.width = 192;
+  config.hidden = 768;
+  save_model(folder.path(), random_model(config, 1), kNoToken);
+  const std::vector<Member> members(24, single_member("model", folder.path(), ""));
+  const auto one = static_cast<std::int64_t>(parameter_count(config) * static_cast<std::int64_t>(sizeof(float)));
+  const auto beside = 24 * static_cast<std::int64_t>(Decoder::bytes(config, 1) +
+                                                     static_cast<std::size_t>(config.vocab_size) * sizeof(float));
+  std::ofstream("/proc/self/clear_refs") << "5";
+  const std::int64_t before = most_resident_bytes();
+  const Ensemble ensemble(members, {std::vector(24, 1 / 24.0)}, {.memory = beside + 2 * one});
+  EXPECT_LT(most_resident_bytes() - before, beside + 12 * one) << "half of them";
 }
 
 TEST(EnsembleGeneration, NarrowWeightsTakeLessMemory) {
