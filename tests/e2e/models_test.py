@@ -154,6 +154,17 @@ class Models(ForestCase):
                 process.send_signal(signal.SIGINT)
                 self.assertEqual(process.wait(30), 130, words)
 
+    def test_the_experts_kept_are_weighed_as_if_there_were_no_others(self):
+        self.edit_plan("experts: [python, cpp]", "experts: [python, cpp, c]")
+        self.edit_plan("  numpy:", f"  c: {{text: {self.folder}/c.jsonl.gz}}\n  numpy:")
+        btm("grow", self.plan, "--set", "compare=[]")
+        words = ["generate", self.forest, "--prompt", "import os", "--domain", "numpy", "--tokens", "8", "--show-experts", "--json"]
+        kept = json.loads(btm(*words, "--top-experts", "2").stdout)
+        others = {"python", "cpp", "c"} - set(kept["posterior"])
+        self.assertEqual(len(others), 1)
+        btm("remove", self.forest, others.pop(), "--yes")
+        self.assertEqual(json.loads(btm(*words).stdout), kept)
+
     def test_bad_input_of_mixtures(self):
         btm("grow", self.plan)
         shutil.copytree(self.forest, self.folder / "bare", ignore=shutil.ignore_patterns("tokens"))
