@@ -171,6 +171,30 @@ TEST(Posterior, DropsWhoseShareStaysBelow) {
   expect_weights({0.5, 0.3, 0.2});
 }
 
+TEST(Posterior, DropsNobodyWhoComesBackInTime) {
+  MixtureWeights settings{{0.5, 0.5}, 0, 1, false};  // the last token alone counts
+  settings.drop_below = 0.25;
+  Posterior posterior(settings);
+  const std::vector<float> worse = {-1, -3}, alike = {-1, -1};
+  for (int round = 0; round < 3; ++round) {
+    for (int t = 0; t + 1 < kDropPatience; ++t) posterior.observe(worse);
+    EXPECT_TRUE(posterior.runs(1)) << round;
+    posterior.observe(alike);
+  }
+  for (int t = 0; t < kDropPatience; ++t) posterior.observe(worse);
+  EXPECT_FALSE(posterior.runs(1));
+}
+
+TEST(Posterior, NeverDropsTheLargest) {
+  MixtureWeights settings{{0.5, 0.3, 0.2}, 1, 1, false};
+  settings.drop_below = 0.9;
+  Posterior posterior(settings);
+  for (int t = 0; t < 3 * kDropPatience; ++t) posterior.observe(std::vector<float>{-1, -1, -1});
+  std::vector<double> weights(3);
+  posterior.weights(weights);
+  EXPECT_THAT(weights, testing::ElementsAre(1, 0, 0));
+}
+
 TEST(Posterior, RefusesSettingsOutOfRange) {
   EXPECT_THROW(Posterior({{0.5, 0.6}, 1, 1, false}), Error);
   EXPECT_THROW(Posterior({{1.5, -0.5}, 1, 1, false}), Error);
