@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "btm/core/files.h"
 #include "btm/forest/published_comparisons.h"
 #include "tests/forest/runs.h"
+#include "tests/support/temporary_folder.h"
 
 namespace btm {
 namespace {
@@ -104,6 +106,71 @@ TEST(ComparisonTasks, AModelOfRandomInitStartsAlikeWhoeverElseIsThere) {
   EXPECT_EQ(seed_of_last(forest), before);
 }
 
+// Beside baselines that are there: the seed of a and b, an expert of each.
+class PublishedComparisons : public testing::Test {
+ protected:
+  PublishedComparisons() {
+    forest_.paths = test::plant(folder_.path() / "forest");
+    forest_.seed = trained("seed", 0, 1000, {});
+    forest_.seed->domains = {"a", "b"};
+    forest_.experts = {trained("a", 1, 2000, {{"seed", 1, ""}}), trained("b", 1, 2000, {{"seed", 1, ""}})};
+  }
+
+  void publish(const fs::path& target, const std::vector<std::string>& domains, std::int64_t tokens,
+               const Json& part = {}) {
+    const fs::path run = forest_.paths.run("baseline");
+    test::write_run(run, 3);
+    ExpertInfo info = test::expert_info(target.filename(), 0, {});
+    info.recipe = {{"domains", Json::object()}, {"tokens", tokens}};
+    for (const std::string& domain : domains) info.recipe["domains"][domain] = "sha256";
+    if (!part.is_null()) info.recipe["part"] = part;
+    fs::remove_all(target);
+    publish_model(target, run, info);
+  }
+  ComparisonState state(Baseline model, std::int64_t tokens = 0) const {
+    return comparison_state({model, Start::seed, tokens, {}}, forest_, kContext);
+  }
+
+  test::TemporaryFolder folder_;
+  Forest forest_;
+};
+
+TEST_F(PublishedComparisons, OneModelStaysAsLongAsItHadAllThatTheExpertsHad) {
+  const fs::path dense = forest_.paths.comparison("dense");
+  EXPECT_FALSE(state(Baseline::dense).outgrown) << "there is none";
+  publish(dense, {"a", "b"}, 4000);
+  EXPECT_FALSE(state(Baseline::dense).outgrown);
+  publish(dense, {"a", "b", "c"}, 7000);  // of an expert that went
+  const ComparisonState more = state(Baseline::dense);
+  EXPECT_FALSE(more.outgrown);
+  EXPECT_EQ(more.tasks.at(0).tokens, 7000);
+  EXPECT_EQ(more.tasks.at(0).domains, (std::vector<std::string>{"a", "b", "c"}));
+  publish(dense, {"a", "b"}, 3999);
+  EXPECT_TRUE(state(Baseline::dense).outgrown) << "fewer tokens";
+  publish(dense, {"a", "c"}, 7000);
+  EXPECT_TRUE(state(Baseline::dense).outgrown) << "not all domains";
+  publish(dense, {"a", "b", "c"}, 4000);
+  EXPECT_TRUE(state(Baseline::dense, 4000).outgrown) << "other domains, and the plan says how many tokens";
+  publish(dense, {"a", "b"}, 7000);
+  EXPECT_TRUE(state(Baseline::dense, 4000).outgrown) << "the plan says how many tokens";
+  EXPECT_FALSE(state(Baseline::dense, 7000).outgrown);
+}
+
+TEST_F(PublishedComparisons, ASetIsTrainedAnewWithOtherExperts) {
+  const fs::path split = forest_.paths.comparison("random_split"), init = forest_.paths.comparison("random_init");
+  for (int part : {0, 1}) publish(split / fmt::format("part_{}", part + 1), {"a", "b"}, 2000, {part, 2});
+  for (const std::string name : {"a", "b"}) publish(init / name, {name}, 2500);
+  EXPECT_FALSE(state(Baseline::random_split).outgrown);
+  EXPECT_FALSE(state(Baseline::random_init).outgrown);
+  publish(split / "part_1", {"a", "b"}, 2000, {0, 3});
+  EXPECT_TRUE(state(Baseline::random_split).outgrown) << "a third of the data";
+  publish(split / "part_1", {"a", "b"}, 2000, {0, 2});
+  publish(init / "c", {"c"}, 2500);
+  EXPECT_TRUE(state(Baseline::random_init).outgrown) << "one of an expert that went";
+  fs::remove_all(init / "c");
+  EXPECT_FALSE(state(Baseline::random_init).outgrown);
+}
+
 // Ten sequences of three domains: the fourth round is begun.
 ExpertInfo seed_of_ten_sequences() {
   ExpertInfo seed = trained("seed", 0, 10 * kContext, {});
@@ -117,6 +184,15 @@ ModelTask task_on(std::vector<std::string> domains, std::int64_t random_seed = 7
   task.domains = std::move(domains);
   task.training.random_seed = random_seed;
   return task;
+}
+
+TEST(OwnRandomSeed, IsAnotherForEachExpert) {
+  ModelTask a = task_on({"a"}), b = task_on({"b"}), other = task_on({"a"}, 8);
+  a.name = other.name = "a";
+  b.name = "b";
+  EXPECT_EQ(own_random_seed(a), own_random_seed(a));
+  EXPECT_NE(own_random_seed(a), own_random_seed(b));
+  EXPECT_NE(own_random_seed(a), own_random_seed(other));
 }
 
 TEST(RoundAfterSeed, IsBehindTheRoundThatTheSeedBegan) {
