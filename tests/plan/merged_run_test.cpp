@@ -86,5 +86,33 @@ TEST_F(RunToMerge, ParentsThatAreNamedWeighOneTogether) {
   EXPECT_EQ(merged.cycle, 2) << "one after c";
 }
 
+TEST_F(RunToMerge, ParentsOfOneNameAreTheLivingAndItsCycleIsBehindTheYoungest) {
+  test::grow_expert(paths_, "c", 1, {});
+  test::grow_expert(paths_, "old", 1, {});
+  for (const char* name : {"c", "old"}) remove_expert(open_forest(paths_.root), name, Descendants::keep);
+  test::grow_expert(paths_, "c", 3, {}, 5);
+  forest_ = open_forest(paths_.root);
+  const fs::path run = paths_.run("python");
+  test::write_run(run, 5);
+  save_job(run, job_of(task_, base_, "", "", 1));
+  const ExpertInfo merged = expert_of_run({run, "", {}, {{"c", 1, ""}, {"old", 1, ""}}, {}}, forest_);
+  EXPECT_EQ(merged.parents[0].sha256, forest_.find("c")->weights_sha256);
+  EXPECT_EQ(merged.parents[1].sha256, forest_.removed.back().weights_sha256);
+  EXPECT_EQ(merged.cycle, 4);
+}
+
+TEST_F(RunToMerge, ModelsWithoutWeightInItsStartAreNoParents) {
+  const std::string seed = forest_.seed->weights_sha256;
+  const Json sources = {{{"sha256", seed}, {"weight", 1.0}}, {{"sha256", "of no model here"}, {"weight", 0.0}}};
+  folder_.write("start/average.json", Json{{"sources", sources}}.dump());
+  const fs::path run = paths_.run("python");
+  test::write_run(run, 5);
+  save_job(run, job_of(task_, base_, folder_ / "start", "", 1));
+  const ExpertInfo merged = expert_of_run({run, "", {}, {}, {}}, forest_);
+  ASSERT_EQ(merged.parents.size(), 1u);
+  EXPECT_EQ(merged.parents[0].name, kSeedName);
+  EXPECT_EQ(merged.parents[0].sha256, seed);
+}
+
 }  // namespace
 }  // namespace btm
