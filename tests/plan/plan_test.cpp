@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "btm/plan/published.h"
 #include "tests/support/temporary_folder.h"
 
 namespace btm {
@@ -125,6 +126,57 @@ TEST(Plan, TextRootIsPutBeforeRelativePaths) {
   Plan plan = load(kPlan, {"text_root=/texts", "domains.ruby.text=/else/ruby"});
   EXPECT_EQ(find_domain(plan, "python").text.text[0], "/texts/python/*.py");
   EXPECT_EQ(find_domain(plan, "ruby").text.text[0], "/else/ruby");
+}
+
+TEST(Plan, CyclesThatSayWhatTheyWaitForTrainWithThoseBefore) {
+  const std::string plan =
+      "forest: out\nmodel: {width: 96, heads: 3, context: 64}\nseed: {tokens: 1M}\n"
+      "domains: {a: {text: a}, b: {text: b}, c: {text: c}, d: {text: d}, e: {text: e}}\n"
+      "cycles: [{experts: a}, {experts: [b, c], after: a}, {experts: d}, {experts: e}]\n";
+  const std::vector<CycleGroup> groups = cycle_groups(load(plan));
+  ASSERT_EQ(groups.size(), 3u);
+  const auto is = [](const CycleGroup& group, std::size_t first, std::size_t last, std::size_t together) {
+    return group.first == first && group.last == last && group.together == together;
+  };
+  EXPECT_TRUE(is(groups[0], 0, 2, 3)) << "three experts";
+  EXPECT_TRUE(is(groups[1], 2, 3, 0));
+  EXPECT_TRUE(is(groups[2], 3, 4, 0));
+}
+
+std::vector<std::string> names_of(const std::vector<const ExpertInfo*>& experts) {
+  std::vector<std::string> names;
+  for (const ExpertInfo* expert : experts) names.push_back(expert->name);
+  return names;
+}
+
+TEST(Candidates, AreOfCyclesBeforeOrImportedOrThoseWaitedFor) {
+  Forest forest;
+  for (const auto& [name, cycle] : {std::pair("a", 1), {"b", 2}, {"c", 3}, {"guest", 9}}) {
+    forest.experts.push_back({});
+    forest.experts.back().name = name;
+    forest.experts.back().cycle = cycle;
+  }
+  forest.experts.back().imported = Origin{"guest", {}};
+  CycleSettings cycle;
+  EXPECT_EQ(names_of(candidates(cycle, 3, forest)), (std::vector<std::string>{"a", "b", "guest"}));
+  EXPECT_EQ(names_of(candidates(cycle, 1, forest)), std::vector<std::string>{"guest"});
+  cycle.after = {"b", "seed"};
+  EXPECT_EQ(names_of(candidates(cycle, 3, forest)), std::vector<std::string>{"b"});
+}
+
+TEST(PlannedForest, HasWhatIsToComeButForWhatWasRemoved) {
+  const Plan plan = load(kPlan);
+  ModelConfig model = plan.model.config;
+  model.vocab_size = 500;
+  Forest forest;
+  const auto names = [&] {
+    std::vector<std::string> found;
+    for (const ExpertInfo& expert : planned_forest(plan, forest, resolve(model)).experts) found.push_back(expert.name);
+    return found;
+  };
+  EXPECT_EQ(names(), (std::vector<std::string>{"python", "rust"}));
+  forest.removed_for_good = {"python"};
+  EXPECT_EQ(names(), std::vector<std::string>{"rust"});
 }
 
 TEST(Plan, OverridesReachListEntries) {
