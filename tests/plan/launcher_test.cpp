@@ -173,5 +173,17 @@ TEST(Launcher, KilledWorkerIsAFailureThatSaysHowToGoOn) {
   }
 }
 
+TEST(Launcher, AnInterruptedWorkerIsNoFailure) {
+  test::TemporaryFolder folder;
+  LocalWorkers workers = workers_of(folder, "echo 'btm: interrupted at update 3 of 9'; exit 130", 1);
+  try {
+    launch(workers, "test", runs_of(folder, 1), {}, kQuiet);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), Cause::interrupted);
+    EXPECT_THAT(e.what(), testing::HasSubstr("at update 3 of 9"));
+  }
+}
+
 }  // namespace
 }  // namespace btm
