@@ -148,6 +148,41 @@ TEST(Merge, WeightsOfParentsAreNormalised) {
   EXPECT_EQ(parents.at(1).weight, 0.75);
 }
 
+TEST(Merge, WeightsThatSumToOneButForRoundingStayAsTheyAre) {
+  test::TemporaryFolder folder;
+  ForestPaths paths = plant(folder.path());
+  for (const char* name : {"a", "b"}) grow_expert(paths, name, 1, {{"seed", 1, ""}});
+  ASSERT_NE(0.7 + 0.2 + 0.1, 1);
+  grow_expert(paths, "c", 2, {{"a", 0.7, ""}, {"b", 0.2, ""}, {"seed", 0.1, ""}});
+  const Forest forest = open_forest(folder.path());
+  const std::vector<Parent>& parents = forest.find("c")->parents;
+  EXPECT_EQ(parents[0].weight, 0.7);
+  EXPECT_EQ(parents[1].weight, 0.2);
+  EXPECT_EQ(parents[2].weight, 0.1);
+}
+
+TEST(Merge, AParentOfANameIsTheLivingOneOrTheLastOfIt) {
+  test::TemporaryFolder folder;
+  ForestPaths paths = plant(folder.path());
+  const auto parent_of = [&](const std::string& child) {
+    grow_expert(paths, child, 2, {{"a", 1, ""}});
+    return open_forest(folder.path()).find(child)->parents.at(0).sha256;
+  };
+  std::vector<std::string> weights;
+  for (std::uint64_t seed : {0, 5, 9}) {
+    grow_expert(paths, "a", 1, {{"seed", 1, ""}}, seed);
+    const Forest forest = open_forest(folder.path());
+    weights.push_back(forest.find("a")->weights_sha256);
+    if (seed == 9) break;
+    fs::remove_all(paths.run("a"));
+    remove_expert(forest, "a", Descendants::keep);
+    if (seed == 5) {
+      EXPECT_EQ(parent_of("of_the_last"), weights[1]);
+    }
+  }
+  EXPECT_EQ(parent_of("of_the_living"), weights[2]);
+}
+
 TEST(Merge, LostFolderIsPutBack) {
   test::TemporaryFolder folder;
   ForestPaths paths = plant(folder.path());
@@ -156,7 +191,9 @@ TEST(Merge, LostFolderIsPutBack) {
   std::string message = input_message([&] { open_forest(folder.path()); });
   EXPECT_TRUE(says(message, "experts/a") && says(message, "btm remove")) << message;
   grow_expert(paths, "a", 1, {{"seed", 1, ""}});
-  EXPECT_EQ(open_forest(folder.path()).experts.size(), 1u);
+  const Forest forest = open_forest(folder.path());
+  ASSERT_EQ(forest.experts.size(), 1u);
+  EXPECT_EQ(forest.experts[0].parents.at(0).sha256, forest.seed->weights_sha256) << "as the log has it";
   fs::remove_all(paths.expert("a"));
   EXPECT_TRUE(says(input_message([&] { grow_expert(paths, "a", 1, {{"seed", 1, ""}}, 9); }), "not those"));
 }
