@@ -54,6 +54,31 @@ TEST(Lineage, SharesOfASmallForestByHand) {
   EXPECT_TRUE(tainted_by(forest, "nobody").empty());
 }
 
+TEST(Lineage, AParentWithoutAHashIsTheLivingOneOrTheLatestOfItsName) {
+  Forest forest = small_forest();
+  for (const char* weights : {"older weights", "later weights"}) {
+    forest.removed.push_back(node("a", 1, {{"seed", 1, ""}}));
+    forest.removed.back().weights_sha256 = weights;
+  }
+  for (const LineageNode& node : lineage_of(forest).nodes) {
+    if (node.standing == Standing::alive) {
+      EXPECT_EQ(node.taint, 0) << node.id;
+    }
+  }
+  forest.experts.erase(forest.experts.begin());
+  const Lineage lineage = lineage_of(forest);
+  const LineageNode& c = lineage.nodes[static_cast<std::size_t>(nodes_named(lineage, "c").at(0))];
+  EXPECT_EQ(lineage.nodes[static_cast<std::size_t>(c.parents.at(0).parent)].info.weights_sha256, "later weights");
+}
+
+TEST(Lineage, WhatNeverWasHereHasNoNameHere) {
+  Forest forest = small_forest();
+  forest.experts[0].imported = Origin{"a", {{"far", "weights of far", 1, {}}}};
+  const Lineage lineage = lineage_of(forest);
+  EXPECT_EQ(lineage.nodes.back().info.name, "far");
+  EXPECT_TRUE(nodes_named(lineage, "far").empty());
+}
+
 TEST(Lineage, SharesOfRandomForestsAgainstPathEnumeration) {
   Random random(7);
   for (int trial = 0; trial < 20; ++trial) {
