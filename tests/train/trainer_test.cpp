@@ -49,6 +49,7 @@ TEST(Trainer, LeavesWhatItPromises) {
   EXPECT_EQ(result.tokens, 12 * 64);
   EXPECT_DOUBLE_EQ(result.flops, 12 * 64 * 3 * forward_flops_per_token(job.model));
   EXPECT_GT(result.device_seconds, 0);
+  EXPECT_EQ(result.precision, to_word(precision_of(operands_of(job.training.precision))));
 
   std::vector<Json> lines = test::read_lines(run / "metrics.jsonl");
   ASSERT_EQ(lines.size(), 12u);
@@ -332,6 +333,25 @@ TEST(Trainer, OtherThreadsAreWrittenByWhoeverTrains) {
   }
   EXPECT_EQ(load_job(folder / "run").threads, job.threads);
   EXPECT_EQ(run_training(folder / "run", {.quiet = true, .threads = job.threads + 1}).threads, job.threads + 1);
+}
+
+TEST(MetricsFile, SaysWhereItsLinesAreNotTheCheckpoints) {
+  const test::TemporaryFolder folder;
+  const std::string first = "{\"update\":1}\n", lines = first + "{\"update\":2}\n";
+  const auto said = [&](std::int64_t bytes, const std::string& written) {
+    folder.write("metrics.jsonl", lines);
+    Xxh3 hash;
+    hash.update(written);
+    testing::internal::CaptureStderr();
+    MetricsFile(folder / "metrics.jsonl", bytes, hash.hex(), folder.path());
+    return testing::internal::GetCapturedStderr();
+  };
+  const auto size = static_cast<std::int64_t>(first.size());
+  EXPECT_EQ(said(size, first), "");
+  EXPECT_EQ(test::read(folder / "metrics.jsonl"), first) << "the rest is written again";
+  EXPECT_THAT(said(size, lines), HasSubstr("not what was written"));
+  EXPECT_THAT(said(100, lines), HasSubstr("lines are missing"));
+  EXPECT_EQ(test::read(folder / "metrics.jsonl"), lines);
 }
 
 // A run that failed at its end, whose checkpoints of half the way are there.
