@@ -103,6 +103,7 @@ TEST(Merge, RefusesAnotherTokenizerOrShape) {
 TEST(Merge, WithoutASeedTheFirstExpertSetsTheShape) {
   test::TemporaryFolder folder;
   ForestPaths paths{folder.path()};
+  write_file(paths.lock(), "");
   grow_expert(paths, "a", 1, {});
   ModelConfig deep = test::tiny_config();
   deep.layers = 2;
