@@ -91,9 +91,9 @@ void watch(const fs::path& root) {
     const Forest forest = open_forest(root);
     const std::vector<OpenRun> runs = open_runs(forest);
     constexpr const char* kClear = "\033[H\033[J";
-    write_out(fmt::format("{}{}: {} expert{} merged, {} run{} open\n{}\n", is_terminal(stdout) ? kClear : "",
-                          root.string(), forest.experts.size(), forest.experts.size() == 1 ? "" : "s", runs.size(),
-                          runs.size() == 1 ? "" : "s", runs.empty() ? "" : run_table(runs)));
+    write_out(fmt::format("{}{}: {} merged, {} open\n{}\n", is_terminal(stdout) ? kClear : "", root.string(),
+                          counted(forest.experts.size(), "expert"), counted(runs.size(), "run"),
+                          runs.empty() ? "" : run_table(runs)));
     std::this_thread::sleep_for(kWatchEvery);
   }
 }

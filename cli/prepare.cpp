@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/output_place.h"
 #include "cli/command.h"
@@ -34,7 +35,7 @@ std::string unescape(const std::string& typed) {
 }
 
 void print_report(const DomainReport& report, const std::string& folder) {
-  fmt::print("{}: {} file{} -> {}\n\n", report.name, report.files, report.files == 1 ? "" : "s", folder);
+  fmt::print("{}: {} -> {}\n\n", report.name, counted(report.files, "file"), folder);
   fmt::print("{:<6} {:>12} {:>14} {:>14} {:>12}\n", "", "documents", "tokens", "bytes", "bytes/token");
   auto row = [](const char* name, const SplitCounts& counts) {
     fmt::print("{:<6} {:>12} {:>14} {:>14} {:>12.2f}\n", name, counts.documents, counts.tokens, counts.bytes,

@@ -52,8 +52,7 @@ void run_verify(const VerifyArguments& options) {
   std::fflush(stdout);
   const std::int64_t bad = count(result, Verdict::damaged) + count(result, Verdict::missing);
   if (bad > 0) {
-    throw failure("{}: {} file{} damaged or missing; what to do is said with each", options.forest, bad,
-                  bad == 1 ? "" : "s");
+    throw failure("{}: {} damaged or missing; what to do is said with each", options.forest, counted(bad, "file"));
   }
 }
 

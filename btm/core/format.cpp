@@ -43,6 +43,10 @@ std::string format_count(double value) {
   return fmt::format("{:.3g}{}", value, suffixes[step]);
 }
 
+std::string counted(std::int64_t count, const std::string& thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
 std::string format_duration(double seconds) {
   if (seconds < 10) return fmt::format("{:.1f}s", seconds);
   constexpr double kLongest = 1e15;  // in whole numbers

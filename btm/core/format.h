@@ -11,8 +11,9 @@ namespace btm {
 // "16k", "4M", "1.5G" or "200" -> a count (decimal factors). Throws Error(input) naming the text.
 std::int64_t parse_count(std::string_view text);
 
-std::string format_count(double value);       // 1234567 -> "1.23M"
-std::string format_duration(double seconds);  // 3723 -> "1h02m", 75 -> "1m15s", 4.2 -> "4.2s"
+std::string format_count(double value);                             // 1234567 -> "1.23M"
+std::string counted(std::int64_t count, const std::string& thing);  // 1 -> "1 expert", 2 -> "2 experts"
+std::string format_duration(double seconds);                        // 3723 -> "1h02m", 75 -> "1m15s", 4.2 -> "4.2s"
 
 // "a,b" -> {"a", "b"}; one word more than there are commas.
 std::vector<std::string> split_list(std::string_view text);

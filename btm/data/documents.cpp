@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/format.h"
 #include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
@@ -109,8 +110,8 @@ std::int64_t total_size(const std::vector<fs::path>& files) {
 }
 
 std::string nothing_to_read(const std::string& domain, const DomainReport& report) {
-  return fmt::format("domain {}: no document with text in {} file{} ({} empty); name files that have some", domain,
-                     report.files, report.files == 1 ? "" : "s", report.empty_documents);
+  return fmt::format("domain {}: no document with text in {} ({} empty); name files that have some", domain,
+                     counted(report.files, "file"), report.empty_documents);
 }
 
 }  // namespace

@@ -80,9 +80,9 @@ void refuse_too_small(const DomainReport& report, const std::string& delimiter, 
   const std::int64_t documents = report.train.documents + report.dev.documents + report.test.documents;
   if (documents < 3) {
     throw input_error(
-        "domain {}: only {} document{} with text; train, dev and test need one each: give more text, or cut it with "
+        "domain {}: only {} with text; train, dev and test need one each: give more text, or cut it with "
         "split_documents_on{}",
-        report.name, documents, documents == 1 ? "" : "s",
+        report.name, counted(documents, "document"),
         delimiter.empty() ? "" : fmt::format(" (now {})", Json(delimiter).dump()));
   }
   if (report.train.tokens < least_tokens) {

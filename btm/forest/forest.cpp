@@ -68,7 +68,7 @@ void require_forest(const ForestPaths& paths) {
   if (status) {
     throw input_error("{}: can't be read: {}", paths.root.string(), status.message());
   }
-  const std::vector<fs::path> parts = {paths.plan(), paths.lock(), paths.seed(), paths.tokenizer(), paths.tokens("")};
+  const std::vector<fs::path> parts = {paths.plan(), paths.lock(), paths.seed(), paths.tokenizer(), paths.tokens()};
   bool any = logged || std::any_of(parts.begin(), parts.end(), [](const fs::path& part) { return fs::exists(part); });
   if (!any && !fs::is_empty(paths.root)) {
     throw input_error("{}: no forest there (neither forest.yaml nor log.jsonl nor seed); {}", paths.root.string(),

@@ -248,7 +248,7 @@ std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {
   for (const ExpertInfo& expert : forest.experts) {
     if (!expert.imported) trained.insert(expert.domains.begin(), expert.domains.end());
   }
-  auto folder = forest.paths.tokens("");
+  auto folder = forest.paths.tokens();
   std::set<std::string> names;
   if (std::filesystem::is_directory(folder)) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {

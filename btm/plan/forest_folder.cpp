@@ -21,7 +21,7 @@ bool is_forest(const ForestPaths& paths) {
 bool is_made_for_a_forest(const ForestPaths& paths, const fs::path& folder) {
   if (folder == paths.tokenizer()) return fs::exists(folder / kTokenizerRecipe);
   if (folder == paths.seed()) return is_published(folder);
-  if (folder != paths.tokens("")) return false;
+  if (folder != paths.tokens()) return false;
   return std::ranges::all_of(fs::directory_iterator(folder),
                              [](const auto& entry) { return fs::exists(entry.path() / kDomainReportFile); });
 }
@@ -30,8 +30,7 @@ bool is_made_for_a_forest(const ForestPaths& paths, const fs::path& folder) {
 
 void require_forest_folder(const ForestPaths& paths) {
   if (is_forest(paths)) return;
-  for (const fs::path& folder : {paths.tokenizer(), paths.tokens(""), paths.seed(), paths.experts(),
-                                 paths.comparisons(), paths.runs(), paths.tensorboard(""), paths.results()}) {
+  for (const fs::path& folder : paths.own_folders()) {
     if (!fs::exists(folder)) continue;
     if (fs::is_directory(folder) && (fs::is_empty(folder) || is_made_for_a_forest(paths, folder))) continue;
     throw input_error("{} is there already, and {} is no forest; give the forest a folder of its own (forest: ...)",

@@ -67,8 +67,8 @@ class Grower {
  private:
   // What grows under the lock: all but results/, where scores are kept without it.
   void clean_up() const {
-    for (const fs::path& folder : {paths_.root, paths_.experts(), paths_.comparisons(), paths_.tokens(""),
-                                   paths_.runs(), paths_.tensorboard("")}) {
+    for (const fs::path& folder :
+         {paths_.root, paths_.experts(), paths_.comparisons(), paths_.tokens(), paths_.runs(), paths_.tensorboard()}) {
       remove_leftovers(folder);
     }
     std::error_code none;

@@ -101,7 +101,7 @@ std::vector<std::string> domains_of(const MergedRun& merged, const ForestPaths& 
   for (const TrainingData& data : job.data) trained_on.push_back(data.domain);
   if (merged.domains.empty()) return trained_on;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(paths.tokens(""), none)) {
+  for (const auto& entry : fs::directory_iterator(paths.tokens(), none)) {
     known.push_back(entry.path().filename().string());
   }
   std::ranges::sort(known);

@@ -71,8 +71,8 @@ TrainingGroup training_group(const std::vector<ModelTask>& tasks, const ModelCon
 void require_memory(const TrainingGroup& group) {
   const auto require = [&group](int models, double bytes, double there, const char* whose) {
     if (models * bytes <= there) return;
-    throw input_error("training {} model{} at once takes {}B each, and {} has {}B of memory; {}{}a smaller model",
-                      models, models == 1 ? "" : "s", format_count(bytes), whose, format_count(there),
+    throw input_error("training {} at once takes {}B each, and {} has {}B of memory; {}{}a smaller model",
+                      counted(models, "model"), format_count(bytes), whose, format_count(there),
                       models > 1 ? "lower launcher.workers, " : "",
                       group.recompute ? "take " : "set training.recompute, or take ");
   };

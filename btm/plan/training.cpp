@@ -40,9 +40,8 @@ std::string tokens_of(const std::vector<ModelTask>& tasks) {
 
 std::string description(const std::vector<ModelTask>& tasks, const ModelConfig& config, bool local, WorkerShare share) {
   const std::string at_once = local ? fmt::format("{} at once", share.workers) : "as Slurm jobs";
-  const std::string each =
-      share.on_gpu ? "on a GPU" : fmt::format("{} thread{} each", share.threads, share.threads == 1 ? "" : "s");
-  return fmt::format("training {} model{} of {} parameters on {}, {}, {}", tasks.size(), tasks.size() == 1 ? "" : "s",
+  const std::string each = share.on_gpu ? "on a GPU" : counted(share.threads, "thread") + " each";
+  return fmt::format("training {} of {} parameters on {}, {}, {}", counted(tasks.size(), "model"),
                      format_count(static_cast<double>(parameter_count(config))), tokens_of(tasks), at_once, each);
 }
 

@@ -12,17 +12,13 @@
 namespace btm {
 namespace {
 
-std::string counted(std::size_t count, const std::string& thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 std::string facts_of(const Results& results) {
   std::vector<std::string> facts;
   if (!results.forest.is_null()) {
     facts.push_back(counted(results.forest.at("experts").size(), "expert"));
     int cycles = 0;
     for (const Json& expert : results.forest.at("experts")) cycles = std::max(cycles, expert.at("cycle").get<int>());
-    if (cycles > 0) facts.push_back(counted(static_cast<std::size_t>(cycles), "cycle"));
+    if (cycles > 0) facts.push_back(counted(cycles, "cycle"));
     if (const Json& seed = results.forest.at("seed"); seed.contains("parameters")) {
       facts.push_back(format_count(seed.at("parameters")) + " parameters each");
     }

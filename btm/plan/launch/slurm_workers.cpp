@@ -4,6 +4,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
+#include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/core/process.h"
 #include "btm/plan/launch/slurm_script.h"
@@ -83,7 +84,7 @@ void SlurmWorkers::submit(Tasks tasks) {
     save_slurm_record(tasks[i].run->run, tasks[i].record);
     alive_.push_back(std::move(tasks[i]));
   }
-  log_detail(fmt::format("Slurm job {}: {} task{}", array, runs.size(), runs.size() == 1 ? "" : "s"));
+  log_detail(fmt::format("Slurm job {}: {}", array, counted(runs.size(), "task")));
 }
 
 std::vector<const LaunchedRun*> SlurmWorkers::ended() {
