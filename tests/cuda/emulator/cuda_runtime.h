@@ -2,14 +2,17 @@
 // each barrier and shuffle. It stands before CUDA's own headers on the include path of the tests, so that the .cu files
 // are tested, as they are, where there is no GPU and no CUDA.
 //
-// Streams run what they are given at once, but for those that are being captured, which keep it for the graph. A stream
-// that waits for an event of a captured one is captured with it, until that waits for it in turn.
+// Streams are as late as CUDA's may be: they run what they are given when somebody waits for it, so that a test fails
+// where the host reads too early, or writes again what a copy has yet to read. The default stream runs its work at
+// once. One that is being captured keeps it for the graph. A stream that waits for an event of a captured one is
+// captured with it, until that waits for it in turn.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 
 #define __global__
@@ -26,7 +29,13 @@ struct dim3 {
   dim3(unsigned a, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {}  // as CUDA's: from a number, too
 };
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorStreamCaptureUnjoined = 904 };
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidConfiguration = 9,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureUnjoined = 904
+};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 enum : unsigned { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
@@ -34,13 +43,23 @@ struct EmulatedGraph;
 using cudaGraph_t = EmulatedGraph*;
 using cudaGraphExec_t = EmulatedGraph*;
 struct EmulatedStream {
+  EmulatedStream();
+  ~EmulatedStream();  // runs what is left
+  EmulatedStream(const EmulatedStream&) = delete;
+  EmulatedStream& operator=(const EmulatedStream&) = delete;
+
+  void run_until(std::uint64_t place);  // of its works, as many
+
   cudaGraph_t captured = nullptr;  // what is being captured, if anything
   bool joined = true;              // for one captured with another: that waits for all its work
+  std::deque<std::function<void()>> waiting;
+  std::uint64_t given = 0, begun = 0;  // works, of which the rest waits
 };
 using cudaStream_t = EmulatedStream*;
 struct EmulatedEvent {
   cudaStream_t stream = nullptr;
   cudaGraph_t captured = nullptr;
+  std::uint64_t place = 0;  // works of the stream that are before it
 };
 using cudaEvent_t = EmulatedEvent*;
 
@@ -80,10 +99,12 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
 
 namespace emulator {
 
-// Does the work now, or leaves it to the graph that the stream captures.
+// Leaves the work to the stream, or to the graph that it captures.
 void submit(cudaStream_t stream, std::function<void()> work);
+// Whether a GPU would take such a kernel.
+bool can_run(dim3 grid, dim3 block, std::size_t shared_bytes);
 // Calls `thread` for all threads of all blocks.
-void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& thread);
+void run(dim3 grid, dim3 block, const std::function<void()>& thread);
 void block_barrier();
 // Of the thread whose lane in the warp is this one's with the bits of `lanes` turned over.
 float shuffle_xor(float value, int lanes);
@@ -111,8 +132,11 @@ inline float __fdividef(float a, float b) {
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments... arguments) {
+  if (!emulator::can_run(config->gridDim, config->blockDim, config->dynamicSmemBytes)) {
+    return cudaErrorInvalidConfiguration;
+  }
   emulator::submit(config->stream, [config = *config, kernel, arguments...] {
-    emulator::run(config.gridDim, config.blockDim, config.dynamicSmemBytes, [&] { kernel(arguments...); });
+    emulator::run(config.gridDim, config.blockDim, [&] { kernel(arguments...); });
   });
   return cudaSuccess;
 }

@@ -4,7 +4,9 @@
 #include <csetjmp>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -121,18 +123,24 @@ void run_block(std::size_t threads) {
 }  // namespace
 
 void submit(cudaStream_t stream, std::function<void()> work) {
-  if (stream && stream->captured) {
+  if (!stream) return work();
+  if (stream->captured) {
     stream->captured->work.push_back(std::move(work));
     stream->joined = false;
-  } else {
-    work();
+    return;
   }
+  stream->waiting.push_back(std::move(work));
+  ++stream->given;
 }
 
-void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& thread) {
-  if (shared_bytes > btm::cuda::kSharedFloats * sizeof(float))
-    throw std::logic_error("more shared memory than a block gets");
-  if (block.x > 1024 || block.y != 1 || block.z != 1) throw std::logic_error("no such block");
+bool can_run(dim3 grid, dim3 block, std::size_t shared_bytes) {
+  constexpr unsigned kMostX = 0x7fffffff, kMostY = 0xffff, kMostThreads = 1024;
+  return grid.x > 0 && grid.x <= kMostX && grid.y > 0 && grid.y <= kMostY && grid.z == 1 && block.x > 0 &&
+         block.x <= kMostThreads && block.y == 1 && block.z == 1 &&
+         shared_bytes <= btm::cuda::kSharedFloats * sizeof(float);
+}
+
+void run(dim3 grid, dim3 block, const std::function<void()>& thread) {
   blockDim = block;
   gridDim = grid;
   body = &thread;
@@ -167,6 +175,25 @@ namespace {
 
 std::size_t allocated = 0;  // of the GPU's memory, bytes
 
+std::set<cudaStream_t>& streams() {
+  static std::set<cudaStream_t> all;
+  return all;
+}
+void run_all_streams() {
+  for (cudaStream_t stream : streams()) stream->run_until(stream->given);
+}
+
+// Bytes at each address, of the host's memory that copies needn't wait for, and of the GPU's.
+std::map<const char*, std::size_t>& pinned() {
+  static std::map<const char*, std::size_t> all;
+  return all;
+}
+bool is_pinned(const void* p) {
+  const auto* at = static_cast<const char*>(p);
+  const auto next = pinned().upper_bound(at);
+  return next != pinned().begin() && at < std::prev(next)->first + std::prev(next)->second;
+}
+
 // Tests that need several calls ask for less.
 std::size_t memory() {
   const char* set = std::getenv("EMULATED_GPU_MEMORY");
@@ -175,8 +202,26 @@ std::size_t memory() {
 
 }  // namespace
 
+EmulatedStream::EmulatedStream() {
+  streams().insert(this);
+}
+EmulatedStream::~EmulatedStream() {
+  run_until(given);
+  streams().erase(this);
+}
+void EmulatedStream::run_until(std::uint64_t place) {
+  while (begun < place) {
+    const std::function<void()> work = std::move(waiting.front());
+    waiting.pop_front();
+    ++begun;
+    work();
+  }
+}
+
 const char* cudaGetErrorString(cudaError_t error) {
   if (error == cudaErrorStreamCaptureUnjoined) return "a captured stream was not joined to the one that began";
+  if (error == cudaErrorStreamCaptureUnsupported) return "not while a stream is captured";
+  if (error == cudaErrorInvalidConfiguration) return "no such grid, block or shared memory";
   return error == cudaErrorMemoryAllocation ? "out of memory" : "no error";
 }
 cudaError_t cudaMalloc(void** p, std::size_t bytes) {
@@ -185,6 +230,7 @@ cudaError_t cudaMalloc(void** p, std::size_t bytes) {
   return cudaSuccess;
 }
 cudaError_t cudaFree(void* p) {
+  run_all_streams();
   if (p) allocated -= ::malloc_usable_size(p);
   return cudaFreeHost(p);
 }
@@ -198,9 +244,12 @@ cudaError_t cudaMallocHost(void** p, std::size_t bytes) {
   *p = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (!*p) return cudaErrorMemoryAllocation;
   std::memset(*p, 0xff, bytes);
+  pinned()[static_cast<const char*>(*p)] = bytes;
   return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* p) {
+  run_all_streams();
+  pinned().erase(static_cast<const char*>(p));
   std::free(p);
   return cudaSuccess;
 }
@@ -212,8 +261,16 @@ cudaError_t cudaMemsetAsync(void* p, int value, std::size_t bytes, cudaStream_t 
   emulator::submit(stream, [=] { std::memset(p, value, bytes); });
   return cudaSuccess;
 }
+// From memory that isn't pinned it is given what lies there now.
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
-  emulator::submit(stream, [=] { std::memcpy(to, from, bytes); });
+  if (is_pinned(from)) {
+    emulator::submit(stream, [=] { std::memcpy(to, from, bytes); });
+  } else {
+    const auto* at = static_cast<const char*>(from);
+    emulator::submit(stream, [to, copy = std::vector<char>(at, at + bytes)] {
+      if (!copy.empty()) std::memcpy(to, copy.data(), copy.size());
+    });
+  }
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int) {
@@ -227,12 +284,17 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   delete stream;
   return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (!stream) return cudaSuccess;
+  if (stream->captured) return cudaErrorStreamCaptureUnsupported;
+  stream->run_until(stream->given);
   return cudaSuccess;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  if (!event->captured || event->stream == stream) return cudaSuccess;
-  if (stream->captured) {
+  if (event->stream == stream) return cudaSuccess;
+  if (!event->captured) {
+    emulator::submit(stream, [awaited = event->stream, place = event->place] { awaited->run_until(place); });
+  } else if (stream->captured) {
     event->stream->joined = true;
   } else {
     stream->captured = event->captured;
@@ -250,10 +312,12 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  *event = {stream, stream->captured};
+  *event = {stream, stream->captured, stream->given};
   return cudaSuccess;
 }
-cudaError_t cudaEventSynchronize(cudaEvent_t) {
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (event->captured) return cudaErrorStreamCaptureUnsupported;
+  if (event->stream) event->stream->run_until(event->place);
   return cudaSuccess;
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
@@ -273,8 +337,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   *executable = new EmulatedGraph(*graph);
   return cudaSuccess;
 }
-cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
-  for (const auto& work : executable->work) work();
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  for (const auto& work : executable->work) emulator::submit(stream, work);
   return cudaSuccess;
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {

@@ -146,8 +146,8 @@ class EmulatedProducts : public Products {
   }
 
  private:
-  mutable EmulatedStream stream_;
   std::vector<bf16> d_q_, d_k_, d_v_;
+  mutable EmulatedStream stream_;  // which runs what is left before those go
 };
 
 }  // namespace
