@@ -1,10 +1,7 @@
 #include "cli/generate_display.h"
 
-#include <cstdio>
-
-#include "btm/core/progress.h"
 #include "btm/core/settings.h"
-#include "btm/report/text_table.h"
+#include "cli/expert_colours.h"
 #include "cli/output.h"
 
 namespace btm {
@@ -35,19 +32,19 @@ GenerateDisplay::GenerateDisplay(const GenerateDisplayOptions& options, const Ge
       choice_(choice),
       prompts_(prompts),
       streams_(!options.json && prompts.size() == 1),
-      colours_(options.show_experts && !options.json && is_terminal(stdout)),
+      colours_(options.show_experts && !options.json && shows_colours()),
       ended_(prompts.size()) {
   if (colours_) {
-    for (std::size_t j = 0; j < choice.members.size(); ++j) {
-      write_out(fmt::format("{}{}{}", j ? "  " : "", colour(j) + choice.members[j].name, kPlain));
-    }
-    write_out("\n\n");
+    std::vector<std::string> names;
+    for (const Member& member : choice.members) names.push_back(member.name);
+    write_out(colour_key(names) + "\n\n");
   }
   if (streams_) begin(0);
 }
 
 void GenerateDisplay::add(std::string_view text, int expert) {
-  if (streams_) write_out(painted(std::string(text), expert));
+  if (!streams_) return;
+  write_out(colours_ ? painted(std::string(text), static_cast<std::size_t>(expert)) : text);
 }
 
 void GenerateDisplay::take(std::size_t index, const Generation& out) {
@@ -69,19 +66,12 @@ void GenerateDisplay::begin(std::size_t prompt) {
   if (!options_.only_new) write_out(prompts_[prompt]);
 }
 
-std::string GenerateDisplay::painted(std::string text, int expert) const {
-  if (!colours_) return text;
-  return colour(static_cast<std::size_t>(expert)) + harmless(std::move(text)) + kPlain;
-}
-
 void GenerateDisplay::list_experts(const Generation& out) const {
-  TextTable table{{{"token", Align::left}, {"expert", Align::left}, {"weight"}}, {}};
+  TokenTable table(choice_.tokenizer);
   for (const GeneratedToken& token : out.tokens) {
-    table.rows.push_back({Json(harmless(choice_.tokenizer.decode(std::span(&token.id, 1)))).dump(),
-                          choice_.members[static_cast<std::size_t>(token.expert)].name,
-                          fmt::format("{:.3f}", token.weight)});
+    table.add(token.id, choice_.members[static_cast<std::size_t>(token.expert)].name, token.weight);
   }
-  write_out("\n" + to_text(table));
+  write_out("\n" + table.text());
 }
 
 }  // namespace btm

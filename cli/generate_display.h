@@ -26,7 +26,6 @@ class GenerateDisplay {
  private:
   void show_whole(std::size_t index, const Generation& out);
   void begin(std::size_t prompt);
-  std::string painted(std::string text, int expert) const;
   void list_experts(const Generation& out) const;
 
   const GenerateDisplayOptions& options_;

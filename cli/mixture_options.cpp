@@ -1,7 +1,5 @@
 #include "cli/mixture_options.h"
 
-#include "btm/data/utf8.h"
-
 namespace btm {
 
 void MixtureOptions::add(Command& command) {
@@ -26,17 +24,6 @@ DomainSample MixtureOptions::sample() const {
   DomainSample sample;
   sample.domain = domain_;
   return sample;
-}
-
-std::string colour(std::size_t expert) {
-  constexpr int kColours[] = {39, 208, 41, 205, 220, 141, 203, 51, 106, 180};  // of the 256, apart from each other
-  return fmt::format("\033[38;5;{}m", kColours[expert % std::size(kColours)]);
-}
-
-std::string harmless(std::string text) {
-  repair_utf8(text);
-  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t'; });
-  return text;
 }
 
 }  // namespace btm

@@ -1,4 +1,4 @@
-// Options that say how a mixture weighs its experts, and how a text is shown in the experts' colours.
+// Options that say how a mixture weighs its experts.
 #pragma once
 
 #include <optional>
@@ -21,12 +21,5 @@ class MixtureOptions {
   std::string prior_, domain_;
   std::optional<double> forgetting_;
 };
-
-// The order to a terminal for the colour of the expert of that index, and the one that ends it.
-std::string colour(std::size_t expert);
-inline constexpr const char* kPlain = "\033[0m";
-
-// The text without what would be an order to the terminal; invalid UTF-8 is replaced.
-std::string harmless(std::string text);
 
 }  // namespace btm

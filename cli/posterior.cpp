@@ -13,6 +13,7 @@
 #include "btm/plan/scoring_place.h"
 #include "btm/report/text_table.h"
 #include "cli/command.h"
+#include "cli/expert_colours.h"
 #include "cli/mixture_options.h"
 
 namespace btm {
@@ -84,31 +85,27 @@ std::size_t likeliest(std::span<const double> weights) {
 
 // The text, each token in the colour of the expert that had the largest weight for it.
 void print_coloured(const TextPosterior& result, const Tokenizer& tokenizer) {
-  for (std::size_t j = 0; j < result.posterior.size(); ++j) {
-    fmt::print("{}{}{}{}", j ? "  " : "", colour(j), result.scores.experts[j], kPlain);
-  }
-  fmt::print("\n\n");
+  fmt::print("{}\n\n", colour_key(result.scores.experts));
   std::string held;  // bytes of a character that goes on in the next token
   for (std::size_t t = 0; t < result.tokens.size(); ++t) {
     held += tokenizer.decode(std::span(&result.tokens[t], 1));
     std::string repaired = held;
     bool cut = repair_utf8(repaired) && repaired.ends_with("\xef\xbf\xbd") && held.size() < 4;
     if (cut && t + 1 < result.tokens.size()) continue;
-    fmt::print("{}{}{}", colour(likeliest(weights_at(result, t))), harmless(held), kPlain);
+    fmt::print("{}", painted(held, likeliest(weights_at(result, t))));
     held.clear();
   }
   fmt::print("\n\n");
 }
 
 void print_lines(const TextPosterior& result, const Tokenizer& tokenizer) {
-  TextTable table{{{"token", Align::left}, {"expert", Align::left}, {"weight"}}, {}};
+  TokenTable table(tokenizer);
   for (std::size_t t = 0; t < result.tokens.size(); ++t) {
-    auto weights = weights_at(result, t);
-    std::size_t best = likeliest(weights);
-    table.rows.push_back({Json(harmless(tokenizer.decode(std::span(&result.tokens[t], 1)))).dump(),
-                          result.scores.experts[best], fmt::format("{:.3f}", weights[best])});
+    const auto weights = weights_at(result, t);
+    const std::size_t best = likeliest(weights);
+    table.add(result.tokens[t], result.scores.experts[best], weights[best]);
   }
-  fmt::print("{}\n", to_text(table));
+  fmt::print("{}\n", table.text());
 }
 
 void print_json(const TextPosterior& result, const Tokenizer& tokenizer, bool per_token) {
@@ -145,8 +142,7 @@ void run_posterior(const PosteriorArguments& options) {
   settings.quiet = options.json;
   TextPosterior result = text_posterior(forest, expert_members(forest), tokenizer, read_text(options), settings);
   if (options.json) return print_json(result, tokenizer, options.per_token);
-  if (options.per_token && is_terminal(stdout)) print_coloured(result, tokenizer);
-  if (options.per_token && !is_terminal(stdout)) print_lines(result, tokenizer);
+  if (options.per_token) shows_colours() ? print_coloured(result, tokenizer) : print_lines(result, tokenizer);
   print_table(result);
 }
 

@@ -24,22 +24,22 @@ void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, Op
   if (multiplies_packed(weights, rows)) {
     return gemm_packed(rows, l.out, l.in, 1, {x, l.in}, weights.packed->forward(l), y, l.out, weights.operands);
   }
-  gemm(rows, l.out, l.in, 1, {x, l.in}, linear_view(l, weights.parameters), 0, y, l.out, weights.operands);
+  gemm(rows, l.out, l.in, 1, {x, l.in}, linear_view(l, weights.parameters), false, y, l.out, weights.operands);
 }
 
 void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, OperandView dy, float* dx) {
   if (multiplies_packed(weights, rows)) {
     return gemm_packed(rows, l.in, l.out, 1, {dy, l.out}, weights.packed->backward(l), dx, l.in, weights.operands);
   }
-  gemm(rows, l.in, l.out, 1, {dy, l.out}, turned(linear_view(l, weights.parameters)), 0, dx, l.in, weights.operands);
+  gemm(rows, l.in, l.out, 1, {dy, l.out}, turned(linear_view(l, weights.parameters)), false, dx, l.in, weights.operands);
 }
 
 void linear_backward_weight(const LinearOffsets& l, Operands operands, int rows, OperandView x, OperandView dy,
                             float* gradients) {
   if (l.op == Op::none) {
-    gemm(l.in, l.out, rows, 1, transposed(x, l.in), {dy, l.out}, 1, gradients + l.weight, l.out, operands);
+    gemm(l.in, l.out, rows, 1, transposed(x, l.in), {dy, l.out}, true, gradients + l.weight, l.out, operands);
   } else {
-    gemm(l.out, l.in, rows, 1, transposed(dy, l.out), {x, l.in}, 1, gradients + l.weight, l.in, operands);
+    gemm(l.out, l.in, rows, 1, transposed(dy, l.out), {x, l.in}, true, gradients + l.weight, l.in, operands);
   }
 }
 

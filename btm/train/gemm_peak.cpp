@@ -17,7 +17,7 @@ constexpr double kSeconds = 0.05;
 double best_of_one_thread(Operands operands) {
   Buffer a(kSize * kSize), b(kSize * kSize), c(kSize * kSize);
   auto product = [&] {
-    gemm(kSize, kSize, kSize, 1, {a.data(), kSize}, {b.data(), kSize}, 0, c.data(), kSize, operands);
+    gemm(kSize, kSize, kSize, 1, {a.data(), kSize}, {b.data(), kSize}, false, c.data(), kSize, operands);
   };
   product();
   double best = 0;

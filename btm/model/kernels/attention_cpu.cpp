@@ -190,7 +190,7 @@ class KeyOperand {
   // c [m, n] = alpha x a [m, k] op(b) with as many of its rows and columns
   void multiply(int m, int n, int k, float alpha, MatrixView a, float* c, int c_stride) const {
     if (packed_.data) return gemm_packed(m, n, k, alpha, a, packed_, c, c_stride, operands_);
-    gemm(m, n, k, alpha, a, plain_, 0, c, c_stride, operands_);
+    gemm(m, n, k, alpha, a, plain_, false, c, c_stride, operands_);
   }
 
  private:
@@ -265,9 +265,9 @@ void backward_head(const AttentionShape& s, Heads q, const BackwardKeys& keys_an
     for_each_step(rows, [&](int first, int count) {
       const int at = begin + first, key = first == 0 ? 0 : at, keys = at + count - key;
       const std::size_t score = std::size_t(first) * stride + key, sum = std::size_t(key) * width;
-      gemm(keys, width, rows - first, 1, transposed(scores + score, stride), view(from(d_out, at, 0)), 1, d_v + sum,
+      gemm(keys, width, rows - first, 1, transposed(scores + score, stride), view(from(d_out, at, 0)), true, d_v + sum,
            width, s.operands);
-      gemm(keys, width, rows - first, 1, transposed(d_scores + score, stride), view(from(q, at, 0)), 1, d_k + sum,
+      gemm(keys, width, rows - first, 1, transposed(d_scores + score, stride), view(from(q, at, 0)), true, d_k + sum,
            width, s.operands);
     });
   }

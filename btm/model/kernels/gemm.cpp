@@ -47,16 +47,16 @@ bool takes_few_rows(int m, Op a, Operands operands) {
   return operands == Operands::fp32 && m <= kFewRows && a == Op::none;
 }
 
-void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
+void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride,
           Operands operands) {
   if (takes_few_rows(m, a.op, operands)) {
-    return few_rows_gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
+    return few_rows_gemm(m, n, k, alpha, a, b, add, c, c_stride);
   }
   if (const GemmKernel* kernel = fastest_kernel(operands)) {
-    return kernel->gemm(m, n, k, alpha, a, b, beta != 0, c, c_stride);
+    return kernel->gemm(m, n, k, alpha, a, b, add, c, c_stride);
   }
   thread_local std::vector<float> rounded_a, rounded_b;
-  gemm(m, n, k, alpha, round_copy(m, k, a, rounded_a), round_copy(k, n, b, rounded_b), beta, c, c_stride);
+  gemm(m, n, k, alpha, round_copy(m, k, a, rounded_a), round_copy(k, n, b, rounded_b), add, c, c_stride);
 }
 
 std::size_t gemm_bytes(Operands operands) {

@@ -36,9 +36,9 @@ inline MatrixView part(MatrixView x, int row, int column) {
 // Whether gemm() uses the kernel of few rows (few_rows.h), which rounds differently.
 bool takes_few_rows(int m, Op a, Operands operands);
 
-// c [m, n] = alpha x op(a) [m, k] op(b) [k, n] + beta x c, in float32, beta being 0 or 1. Operands in bfloat16 are for
+// c [m, n] = alpha x op(a) [m, k] op(b) [k, n], plus what c was if `add`, in float32. Operands in bfloat16 are for
 // Operands::bf16 alone. Which kernel does it depends on the CPU, the operands and the shape alone.
-void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, float beta, float* c, int c_stride,
+void gemm(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride,
           Operands operands = Operands::fp32);
 
 std::size_t gemm_bytes(Operands operands);  // of the buffers that a thread keeps once it has multiplied
