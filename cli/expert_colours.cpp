@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
 
 #include "btm/core/json.h"
-#include "btm/core/progress.h"
 #include "btm/data/utf8.h"
 
 namespace btm {
@@ -20,11 +18,6 @@ std::string harmless(std::string text) {
 }
 
 }  // namespace
-
-bool shows_colours() {
-  const char* none = std::getenv("NO_COLOR");
-  return is_terminal(stdout) && !(none && *none);
-}
 
 std::string painted(std::string text, std::size_t expert) {
   constexpr int kColours[] = {39, 208, 41, 205, 220, 141, 203, 51, 106, 180};  // of the 256, apart from each other

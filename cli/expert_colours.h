@@ -12,8 +12,6 @@
 
 namespace btm {
 
-bool shows_colours();  // standard output is a terminal, and NO_COLOR (no-color.org) isn't set
-
 // The text without what would be an order to the terminal, and with replacements for invalid UTF-8, in the colour of
 // the expert of that index.
 std::string painted(std::string text, std::size_t expert);

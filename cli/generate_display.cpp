@@ -1,5 +1,6 @@
 #include "cli/generate_display.h"
 
+#include "btm/core/progress.h"
 #include "btm/core/settings.h"
 #include "cli/expert_colours.h"
 #include "cli/output.h"
@@ -32,7 +33,7 @@ GenerateDisplay::GenerateDisplay(const GenerateDisplayOptions& options, const Ge
       choice_(choice),
       prompts_(prompts),
       streams_(!options.json && prompts.size() == 1),
-      colours_(options.show_experts && !options.json && shows_colours()),
+      colours_(options.show_experts && !options.json && shows_colours(stdout)),
       ended_(prompts.size()) {
   if (colours_) {
     std::vector<std::string> names;

@@ -142,7 +142,7 @@ void run_posterior(const PosteriorArguments& options) {
   settings.quiet = options.json;
   TextPosterior result = text_posterior(forest, expert_members(forest), tokenizer, read_text(options), settings);
   if (options.json) return print_json(result, tokenizer, options.per_token);
-  if (options.per_token) shows_colours() ? print_coloured(result, tokenizer) : print_lines(result, tokenizer);
+  if (options.per_token) shows_colours(stdout) ? print_coloured(result, tokenizer) : print_lines(result, tokenizer);
   print_table(result);
 }
 

@@ -6,12 +6,15 @@
 #include <cstdio>
 #include <memory>
 
+#include "btm/core/progress.h"
+
 namespace btm {
 namespace {
 
 spdlog::logger& logger() {
   static std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = spdlog::stderr_color_mt("btm");
+    auto made = spdlog::stderr_color_mt(
+        "btm", shows_colours(stderr) ? spdlog::color_mode::automatic : spdlog::color_mode::never);
     made->set_pattern("%^%v%$");
     return made;
   }();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "btm/core/format.h"
@@ -27,6 +28,11 @@ std::string bar(double share) {
 
 bool is_terminal(std::FILE* stream) {
   return ::isatty(::fileno(stream)) == 1;
+}
+
+bool shows_colours(std::FILE* stream) {
+  const char* none = std::getenv("NO_COLOR");
+  return is_terminal(stream) && !(none && *none);
 }
 
 Progress::Progress(std::string title, double total, bool quiet)

@@ -1,7 +1,9 @@
 """Models leave the forest as ordinary Hugging Face checkpoints, and come from there."""
 import json
 import math
+import os
 import pathlib
+import pty
 import shutil
 import signal
 import subprocess
@@ -30,6 +32,17 @@ def first_tokens(forest, domain, count, split="test"):
     import numpy
     data = numpy.fromfile(pathlib.Path(forest) / f"tokens/{domain}/{split}.bin", dtype=numpy.uint16)
     return data[:count].astype(int).tolist()
+
+
+def on_terminal(*words, **environment):
+    """What the command prints to a terminal."""
+    terminal, end = pty.openpty()
+    try:
+        subprocess.run([BTM, *words], stdout=end, stderr=end, stdin=subprocess.DEVNULL, env={**os.environ, **environment}, check=True, timeout=60)
+        return os.read(terminal, 65536).decode()
+    finally:
+        os.close(end)
+        os.close(terminal)
 
 
 class Models(ForestCase):
@@ -143,6 +156,11 @@ class Models(ForestCase):
         small = btm("generate", self.forest, "--prompt", "import os", "--domain", "numpy", "--tokens", "40", "--only-new",
                     "--memory", "1.1M")
         self.assertEqual(small.stdout, alone.stdout)
+        words = ["generate", self.forest, "--prompt", "import os", "--tokens", "5", "--show-experts"]
+        self.assertIn("\033[38;5;", on_terminal(*words))
+        plain = on_terminal(*words, NO_COLOR="1")
+        self.assertNotIn("\033", plain)
+        self.assertIn("weight", plain)
         one = btm("generate", self.forest, "--prompt", "import os", "--top-experts", "1", "--tokens", "5", "--json")
         self.assertNotIn("posterior", json.loads(one.stdout))
 
