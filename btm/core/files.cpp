@@ -90,7 +90,9 @@ bool is_being_written(const fs::path& path) {
   if (dot == name.npos) return false;
   const std::string before = name.substr(0, dot);
   const int process = std::atoi(name.c_str() + dot + 1);
-  if (before.ends_with("." + host_name())) return process > 0 && process != ::getpid() && ::kill(process, 0) == 0;
+  if (before.ends_with("." + host_name())) {
+    return process > 0 && process != ::getpid() && (::kill(process, 0) == 0 || errno == EPERM);
+  }
   return before.find('.') != before.npos && fs::file_time_type::clock::now() - last_change(path) < kSilentWriter;
 }
 
