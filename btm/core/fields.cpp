@@ -195,7 +195,7 @@ void NamedListKind::read(const YAML::Node& node, void* field, const std::string&
   for (const auto& item : node) {
     const std::string& name = item.first.Scalar();
     if (!seen.insert(name).second) throw input_error("{} is there twice", at(item.first, within(where, name)));
-    item_.read(item.second, append(field, name), where + "." + name);
+    item_.read(item.second, append(field, name), within(where, name));
   }
 }
 

@@ -23,6 +23,7 @@ bool waits(const PendingModel& model, const std::vector<PendingModel>& for_these
 
 std::vector<ModelTask> tasks_of(const std::vector<PendingModel>& models) {
   std::vector<ModelTask> tasks;
+  tasks.reserve(models.size());
   for (const PendingModel& model : models) tasks.push_back(model.task);
   return tasks;
 }

@@ -15,7 +15,8 @@ constexpr double kSeconds = 0.05;
 
 // FLOP/s of the best product among those of 50 ms; the first one, which sets up buffers, is not among them.
 double best_of_one_thread(Operands operands) {
-  Buffer a(kSize * kSize), b(kSize * kSize), c(kSize * kSize);
+  constexpr std::size_t kNumbers = std::size_t(kSize) * kSize;
+  Buffer a(kNumbers), b(kNumbers), c(kNumbers);
   auto product = [&] {
     gemm(kSize, kSize, kSize, 1, {a.data(), kSize}, {b.data(), kSize}, false, c.data(), kSize, operands);
   };

@@ -171,7 +171,7 @@ void verify_folder(VerifyWork& work, const std::string& folder, const std::strin
   work.claim(list);
   if (!sums) return check_by_records(work, folder, remedy);
   for (const auto& [name, sha256] : *sums) {
-    const std::string file = folder + "/" + name;
+    const std::string file = fs::path(folder) / name;
     work.check(file, remedy, [&work, file, folder, name = name, sha256 = sha256]() -> std::optional<Finding> {
       if (auto found = compare(file, sha256_file(work.paths.root / file), sha256, kSumsFile)) return found;
       if (name == kDomainReportFile) return look_at_tokens(work, folder);

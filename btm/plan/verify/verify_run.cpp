@@ -59,7 +59,7 @@ std::optional<SnapshotRecord> check_snapshot(VerifyWork& work, const std::string
     return std::nullopt;
   }
   for (const auto& [name, hash] : record.arrays) {
-    const std::string file = folder + "/" + name;
+    const std::string file = fs::path(folder) / name;
     work.check(file, remedy, [path = work.paths.root / file, file, hash = hash]() -> std::optional<Finding> {
       if (snapshot_hash(MappedFile(path).bytes()) == hash) return std::nullopt;
       return Finding{Verdict::damaged, file, "does not match its hash in state.json", {}};
