@@ -1,5 +1,7 @@
 #include "btm/report/study_table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace btm {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "btm/core/json.h"
 #include "btm/report/text_table.h"
 
 namespace btm {

@@ -15,6 +15,7 @@
 #include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/products.h"
 #include "btm/model/cuda/transformer.h"
+#include "btm/model/forward.h"
 #include "btm/train/adamw.h"
 #include "btm/train/adamw_cuda.h"
 #include "btm/train/gradient_sum_cuda.h"

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "btm/core/buffer.h"
 #include "btm/model/linear.h"
 
 namespace btm::cuda {
