@@ -84,7 +84,7 @@ class Models(ForestCase):
         self.edit_plan("model: {architecture: gpt2, layers: 1, width: 32, heads: 2, context: 32}", f"model: {{from: {source}}}")
         self.edit_plan(f"forest: {self.folder}/forest", f"forest: {self.folder}/llama")
         btm("grow", self.plan)
-        evaluation = json.loads((self.folder / "llama/results/evaluation.json").read_text())
+        evaluation = json.loads(btm("evaluate", self.folder / "llama", "--precision", "fp32", "--json").stdout)
         dense = next(r for r in evaluation["rows"] if r["model"] == "dense")
         tokens = first_tokens(self.folder / "llama", "python", evaluation["domains"]["python"]["tokens"] + 1)
         theirs = perplexity(self.folder / "llama/comparisons/dense", tokens, 32)
