@@ -37,7 +37,7 @@ std::string folder_name(const fs::path& folder) {
 // A page may be replaced, nothing else.
 void check_page_place(const fs::path& file) {
   check_output_place(file);
-  if (fs::is_regular_file(file) && !read_file(file).starts_with("<!DOCTYPE html>")) {
+  if (fs::is_regular_file(file) && !MappedFile(file).bytes().starts_with("<!DOCTYPE html>")) {
     throw input_error("{}: is there already and is no page; give another name, or delete it", file.string());
   }
 }

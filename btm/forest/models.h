@@ -15,7 +15,8 @@ struct PublishedModel {
   std::string run;  // the name in runs/ and tensorboard/ of the training that left it; several of a DEMix one
 };
 
-// The seed, the experts, then the comparisons, each by name. What is not published yet is left out.
+// The seed, the experts, then the comparisons, each by name, as the folders say (Forest goes by the log). What is not
+// published yet is left out.
 std::vector<PublishedModel> published_models(const ForestPaths& paths);
 
 }  // namespace btm

@@ -115,8 +115,7 @@ std::size_t ActivationGradients::floats(const ModelConfig& config, int rows, Ope
 }
 
 void backward(const Engine& engine, const Weights& weights, Rows rows, int length, const TokenId* tokens, Keep keep,
-              Activations& a, ActivationGradients& d, float* gradients,
-              const std::function<void(int block)>& block_done) {
+              Activations& a, ActivationGradients& d, float* gradients, const BlockDone& block_done) {
   const Pass pass{engine, weights, rows, length, a, d, gradients};
   const WeightOffsets& at = engine.offsets;
   std::fill_n(d.stream, std::size_t(rows.count) * engine.config.width, 0.0f);

@@ -1,8 +1,7 @@
 // The backward pass of a Transformer's blocks.
 #pragma once
 
-#include <functional>
-
+#include "btm/model/block_done.h"
 #include "btm/model/forward.h"
 
 namespace btm {
@@ -29,7 +28,6 @@ struct ActivationGradients : GradientLayout {
 // d(final_normed): adds the gradients of everything but the head to `gradients`. May spoil a.blocks[i].up.
 // `block_done`, if any, is called behind each block.
 void backward(const Engine& engine, const Weights& weights, Rows rows, int length, const TokenId* tokens, Keep keep,
-              Activations& a, ActivationGradients& d, float* gradients,
-              const std::function<void(int block)>& block_done);
+              Activations& a, ActivationGradients& d, float* gradients, const BlockDone& block_done);
 
 }  // namespace btm

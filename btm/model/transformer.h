@@ -1,19 +1,16 @@
 // The Transformer of both families: explicit forward and backward over buffers allocated once.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <span>
 
 #include "btm/core/token.h"
+#include "btm/model/block_done.h"
 #include "btm/model/packed_weights.h"
 #include "btm/model/parameters.h"
 #include "btm/model/weight_offsets.h"
 
 namespace btm {
-
-// Called by a backward pass when the gradients of a block are complete.
-using BlockDone = std::function<void(int block)>;
 
 // One replica works on one thread; several replicas may share the parameters. No call allocates.
 class Transformer {

@@ -73,6 +73,7 @@ class Grower {
     }
     std::error_code none;
     for (const auto& set : fs::directory_iterator(paths_.comparisons(), none)) remove_leftovers(set.path());
+    if (fs::is_empty(paths_.runs(), none)) return;  // as a rule
     for (const PublishedModel& model : published_models(paths_)) remove_published_run(model);
   }
 

@@ -5,8 +5,7 @@
 #include "btm/core/log.h"
 #include "btm/core/sums.h"
 #include "btm/forest/expert.h"
-#include "btm/forest/paths.h"
-#include "btm/forest/published_comparisons.h"
+#include "btm/forest/models.h"
 
 namespace btm {
 namespace {
@@ -36,20 +35,13 @@ void publish_links(const fs::path& from, const fs::path& to) {
 }  // namespace
 
 Neighbours::Neighbours(const std::vector<fs::path>& forests) : forests_(forests) {
-  auto add = [this](const fs::path& folder, const fs::path& found) {
-    if (!is_published(folder)) return;
-    const ExpertInfo info = load_expert(folder);
-    if (!info.imported) models_.emplace(info.recipe_sha256, found);  // that it was made so is its sender's word alone
-  };
   for (const fs::path& root : forests) {
-    ForestPaths paths{root};
     try {
-      add(paths.seed(), paths.seed());
-      for_each_entry(paths.experts(), [&](const fs::path& folder) { add(folder, folder); });
-      for (const PublishedComparison& comparison : published_comparisons(paths)) {
-        for (const ComparisonModel& model : comparison.models) {
-          add(model.folder, comparison.demix ? paths.comparison(comparison.name) : model.folder);
-        }
+      for (const PublishedModel& model : published_models({root})) {
+        const ExpertInfo info = load_expert(model.folder);
+        if (info.imported) continue;  // that it was made so is its sender's word alone
+        const bool one_of_several = info.recipe.value("demix", false);
+        models_.emplace(info.recipe_sha256, one_of_several ? model.folder.parent_path() : model.folder);
       }
     } catch (const Error& e) {  // damaged, or changed at this moment: no reason to stop here
       log_detail(fmt::format("not all that {} has is taken over: {}", root.string(), e.what()));

@@ -95,14 +95,10 @@ bool was_removed(const Forest& forest, const std::string& name) {
 void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy) {
   task.parents = published.parents;
   task.first_round = published.recipe.value("first_round", std::int64_t{0});
-  const std::int64_t own = own_random_seed(task);  // earlier versions started all from the same random weights
-  if (task.kind == "expert" && task.parents.empty() &&
-      published.recipe.value("training", Json::object()).value("random_seed", std::int64_t{0}) == own) {
-    task.training.random_seed = own;
-  }
-  if (task.kind == to_word(Baseline::random_init)) {  // earlier versions counted them up
-    task.training.random_seed = published.recipe.value("training", Json::object()).value("random_seed", own);
-  }
+  const auto drawn = published.recipe.value("training", Json::object()).value("random_seed", std::int64_t{0});
+  // Earlier versions started all experts from the same random weights, and counted up the seeds of random_init.
+  const bool own = task.kind == "expert" && task.parents.empty() && drawn == own_random_seed(task);
+  if (own || task.kind == to_word(Baseline::random_init)) task.training.random_seed = drawn;
   const std::string difference = recipe_difference(published.recipe, recipe_of(task, base));
   if (difference.empty()) return;
   throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);

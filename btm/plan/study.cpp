@@ -191,13 +191,11 @@ struct Shown {
 };
 
 void require_known(const std::string& word, const std::vector<std::string>& known, const std::string& where) {
-  if (std::ranges::find(known, word) != known.end()) return;
   std::vector<std::string> once;
   for (const std::string& each : known) {
     if (std::ranges::find(once, each) == once.end()) once.push_back(each);
   }
-  throw input_error("{}: '{}' is not one of {}{}", where, word, fmt::join(once, ", "),
-                    did_you_mean(nearest_word(word, once)));
+  find_word(where, word, once);
 }
 
 // What a variant names itself is in its own results; what the series name, in those of some variant.

@@ -330,6 +330,20 @@ TEST(EnsembleGeneration, TellsThePosteriorAfterTheLastToken) {
   }
 }
 
+// Large enough that its weights take whole pages.
+ModelConfig wide_config() {
+  ModelConfig config = load_config(test::oracle_folder() / "gpt2");
+  config.width = 192;
+  config.hidden = 768;
+  return config;
+}
+
+// That an expert takes for a sequence: its decoder's buffers and a token's log-probabilities.
+std::int64_t bytes_beside_weights(const ModelConfig& config) {
+  return static_cast<std::int64_t>(Decoder::bytes(config, 1) +
+                                   static_cast<std::size_t>(config.vocab_size) * sizeof(float));
+}
+
 TEST(EnsembleGeneration, WithLittleMemoryTheTextIsTheSame) {
   Json c = cases()["ensemble"]["prompts"][1];
   Tokenizer tokenizer = tokenizer_of("expert_0");
@@ -347,8 +361,7 @@ TEST(EnsembleGeneration, WithLittleMemoryTheTextIsTheSame) {
   auto expected = generate(whole, tokenizer, {c["prompt"]}, greedy(30), ignore).front();
   Model model = load_model(test::oracle_folder() / "expert_0");
   auto one = static_cast<std::int64_t>(model.parameters.size() * sizeof(float));
-  auto beside = 3 * static_cast<std::int64_t>(Decoder::bytes(model.config, 1) +
-                                              static_cast<std::size_t>(model.config.vocab_size) * sizeof(float));
+  const std::int64_t beside = 3 * bytes_beside_weights(model.config);
   for (auto [memory, resident] : {std::pair(beside + one, 0u), std::pair(beside + 2 * one, 1u)}) {
     Ensemble small(members, weights, {.memory = memory});
     EXPECT_EQ(small.resident(), resident);
@@ -379,9 +392,7 @@ std::int64_t resident_bytes(const std::filesystem::path& file) {
 // The likeliest ones stay; of the others there is nothing left when all threads are done with them.
 TEST(EnsembleGeneration, HoldsNoMoreWeightsThanItsMemoryIsFor) {
   test::TemporaryFolder folder;
-  ModelConfig config = load_config(test::oracle_folder() / "gpt2");
-  config.width = 192;
-  config.hidden = 768;
+  const ModelConfig config = wide_config();
   std::vector<Member> members;
   for (std::uint64_t j = 0; j < 4; ++j) {
     const std::string name = fmt::format("expert{}", j);
@@ -389,9 +400,8 @@ TEST(EnsembleGeneration, HoldsNoMoreWeightsThanItsMemoryIsFor) {
     save_model(folder / name, random_model(config, j), kNoToken);
     members.push_back(single_member(name, folder / name, name));
   }
-  const auto one = static_cast<std::int64_t>(parameter_count(config) * static_cast<std::int64_t>(sizeof(float)));
-  const auto beside = 4 * static_cast<std::int64_t>(Decoder::bytes(config, 1) +
-                                                    static_cast<std::size_t>(config.vocab_size) * sizeof(float));
+  const std::int64_t one = parameter_count(config) * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t beside = 4 * bytes_beside_weights(config);
   const MixtureWeights weights{{0.1, 0.2, 0.4, 0.3}};
   const Tokenizer tokenizer = tokenizer_of("gpt2");
   const std::vector<TokenId> expected = [&] {
@@ -437,14 +447,11 @@ std::int64_t most_resident_bytes() {
 // Each expert's weights are read when it is made, to be checked.
 TEST(EnsembleGeneration, HoldsNoMoreWhileItIsMade) {
   test::TemporaryFolder folder;
-  ModelConfig config = load_config(test::oracle_folder() / "gpt2");
-  config.width = 192;
-  config.hidden = 768;
+  const ModelConfig config = wide_config();
   save_model(folder.path(), random_model(config, 1), kNoToken);
   const std::vector<Member> members(24, single_member("model", folder.path(), ""));
-  const auto one = static_cast<std::int64_t>(parameter_count(config) * static_cast<std::int64_t>(sizeof(float)));
-  const auto beside = 24 * static_cast<std::int64_t>(Decoder::bytes(config, 1) +
-                                                     static_cast<std::size_t>(config.vocab_size) * sizeof(float));
+  const std::int64_t one = parameter_count(config) * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t beside = 24 * bytes_beside_weights(config);
   std::ofstream("/proc/self/clear_refs") << "5";
   const std::int64_t before = most_resident_bytes();
   const Ensemble ensemble(members, {std::vector(24, 1 / 24.0)}, {.memory = beside + 2 * one});
@@ -453,13 +460,10 @@ TEST(EnsembleGeneration, HoldsNoMoreWhileItIsMade) {
 
 TEST(EnsembleGeneration, NarrowWeightsTakeLessMemory) {
   test::TemporaryFolder folder;
-  ModelConfig config = load_config(test::oracle_folder() / "gpt2");
-  config.width = 192;
-  config.hidden = 768;
+  const ModelConfig config = wide_config();
   save_model(folder.path(), random_model(config, 1), kNoToken);
   std::vector<Member> members(4, single_member("model", folder.path(), ""));
-  auto beside = 4 * static_cast<std::int64_t>(Decoder::bytes(load_config(folder.path()), 1) +
-                                              static_cast<std::size_t>(config.vocab_size) * sizeof(float));
+  const std::int64_t beside = 4 * bytes_beside_weights(load_config(folder.path()));
   auto whole = static_cast<std::int64_t>(load_model(folder.path()).parameters.size() * sizeof(float));
   auto resident = [&](GenerationPrecision precision) {
     return Ensemble(members, {std::vector(4, 0.25)}, {.memory = beside + 2 * whole, .precision = precision}).resident();
