@@ -9,6 +9,7 @@
 #include "btm/forest/forest.h"
 #include "btm/forest/output_place.h"
 #include "btm/model/checkpoint.h"
+#include "btm/plan/plan_check.h"
 #include "btm/plan/scoring_place.h"
 #include "cli/command.h"
 #include "cli/named_weight.h"

@@ -5,7 +5,8 @@
 #include "btm/core/cores.h"
 #include "btm/core/format.h"
 #include "btm/plan/forecast.h"
-#include "btm/plan/published.h"
+#include "btm/plan/growable.h"
+#include "btm/plan/planned_forest.h"
 #include "btm/report/text_table.h"
 #include "btm/train/device.h"
 #include "btm/train/gemm_peak.h"
@@ -84,6 +85,7 @@ void print(const Forecast& f, double seconds, double speed) {
 
 void dry_run(const Plan& plan, bool json) {
   check_growable(plan);
+  check_published(plan);
   const Forecast f = forecast(plan, planned_model(plan), forest_so_far({plan.forest}));
   const double speed = training_flops(f, plan.training.precision), seconds = sum_of(f.steps).flops / speed;
   if (json) {

@@ -57,7 +57,8 @@ void run_evaluate(const EvaluateArguments& options) {
   if (!options.device.empty()) place.device = from_word<Device>("--device", options.device);
   if (!options.precision.empty()) place.precision = from_word<Precision>("--precision", options.precision);
   check_evaluation(settings);
-  Json evaluation = evaluate(forest, settings, domains, texts, {place, options.json});
+  const Json evaluation = evaluate_forest(forest, settings, domains, texts, {place, options.json});
+  write_evaluation(forest.paths, evaluation);
   if (options.json) {
     fmt::print("{}\n", evaluation.dump(2));
     return;

@@ -32,7 +32,7 @@ void print_place(const Forest& forest, const std::string& name) {
 
 void run_import(const ImportArguments& options) {
   ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
-  FileLock lock(paths.lock(), fmt::format("another btm on {}", paths.root.string()));
+  ForestLock lock(paths);
   const auto [expert, was_there] = import_expert(paths, options.file, options.name, {.quiet = options.json});
   complete_event_files(paths);
   if (options.json) {

@@ -32,7 +32,7 @@ MergedRun merged_run(const MergeArguments& options) {
 void run_merge(const MergeArguments& options) {
   if (!fs::is_directory(options.run)) throw input_error("{}: no run there (no such folder)", options.run);
   ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
-  FileLock lock(paths.lock(), fmt::format("another btm on {}", paths.root.string()));
+  ForestLock lock(paths);
   Forest forest = replay_forest(paths.root);
   ExpertInfo info = expert_of_run(merged_run(options), forest);
   bool known = forest.find(info.name) != nullptr;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/output_place.h"
@@ -49,7 +50,6 @@ void print_report(const DomainReport& report, const std::string& folder) {
 }
 
 void prepare(PrepareArguments options) {
-  namespace fs = std::filesystem;
   check_output_place(options.output, "tokens");
   const fs::path folder = fs::path(options.output) / "";  // so that "tokens/bible" and "tokens/bible/" are the same
   if (options.name.empty()) options.name = folder.parent_path().filename().string();

@@ -14,7 +14,8 @@
 #include "btm/data/file_list.h"
 #include "btm/forest/lineage.h"
 #include "btm/plan/corpus.h"
-#include "btm/plan/published.h"
+#include "btm/plan/growable.h"
+#include "btm/plan/planned_forest.h"
 #include "cli/command.h"
 #include "cli/grow_options.h"
 
@@ -87,7 +88,8 @@ bool in_cycles(const Plan& plan, const std::string& name) {
 void check_retraining(const Plan& plan, Forest forest, const RemoveArguments& options,
                       const std::vector<std::string>& names) {
   check_growable(plan);
-  for (const auto& [name, domain] : plan.domains) find_files(domain.text.text, "domain " + name);  // grow reads it
+  check_published(plan);
+  require_texts(plan);
   for (const std::string& name : names) {
     if (name == options.expert || forest.find(name)->imported || in_cycles(plan, name)) continue;
     throw input_error(
@@ -120,7 +122,7 @@ void prepare_text(const Plan& plan, Forest forest, const std::vector<std::string
 void run_remove(const RemoveArguments& options) {
   const bool all = options.choice() != Descendants::keep;
   ForestPaths paths = replay_forest(options.forest).paths;  // a clear message if there is none, before a lock is made
-  std::optional<FileLock> lock(std::in_place, paths.lock(), fmt::format("another btm on {}", paths.root.string()));
+  std::optional<ForestLock> lock(std::in_place, paths);
   Forest forest = replay_forest(paths.root);
   std::vector<std::string> names = removal_of(forest, options.expert, all);
   std::vector<Tainted> tainted = tainted_by(forest, options.expert);

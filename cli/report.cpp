@@ -3,6 +3,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/mapped_file.h"
 #include "btm/core/seal.h"
 #include "btm/forest/output_place.h"
 #include "btm/forest/summary.h"

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "btm/core/cores.h"
+#include "btm/core/file_lock.h"
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/format.h"
@@ -17,6 +18,8 @@
 #include "btm/data/tokenizer.h"
 #include "btm/forest/output_place.h"
 #include "btm/model/checkpoint.h"
+#include "btm/train/job_check.h"
+#include "btm/train/result.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
 #include "cli/error_report.h"
@@ -146,8 +149,8 @@ void remove_unbegun(const fs::path& run) {
     const bool known = std::ranges::find(before_work, entry.path()) != before_work.end();
     if (!known && entry.path() != paths.init()) return;
   }
-  if (!fs::exists(paths.init())) return remove_folder(run);
-  for (const fs::path& file : before_work) remove_folder(file);
+  if (!fs::exists(paths.init())) return remove_whole(run);
+  for (const fs::path& file : before_work) remove_whole(file);
 }
 
 TrainingResult train_prepared(const Ranks& ranks, const TrainArguments& options, const fs::path& run) {

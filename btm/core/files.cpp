@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,22 +10,18 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "btm/core/error.h"
 #include "btm/core/host.h"
-#include "btm/core/interrupt.h"
-#include "btm/core/log.h"
+#include "btm/core/mapped_file.h"
 #include "btm/core/write_error.h"
 
 namespace btm {
 namespace {
 
 constexpr std::size_t kWriteBlock = 1 << 20;
-constexpr auto kLockPoll = std::chrono::milliseconds(500);
-constexpr int kLockTries = 10;  // on file systems that give a file another number each time
 constexpr const char* kHalfWritten = ".tmp";
 constexpr auto kSilentWriter = std::chrono::hours(1);  // after which one on another host is taken for killed
 
@@ -146,13 +140,6 @@ std::error_code make_durable_folders(const fs::path& path) {
   return status;
 }
 
-bool names(const fs::path& path, int descriptor) {
-  struct stat there {
-  }, open{};
-  return ::stat(path.c_str(), &there) == 0 && ::fstat(descriptor, &open) == 0 && there.st_ino == open.st_ino &&
-         there.st_dev == open.st_dev;
-}
-
 std::size_t size_of(int descriptor) {
   struct stat info {};
   return ::fstat(descriptor, &info) == 0 ? static_cast<std::size_t>(info.st_size) : 0;
@@ -235,7 +222,7 @@ void FileWriter::publish() {
 }
 
 FolderWriter::FolderWriter(fs::path target) : target_(behind_links(std::move(target))), temporary_(beside(target_)) {
-  remove_folder(temporary_);
+  remove_whole(temporary_);
   make_folders(temporary_);
 }
 
@@ -247,7 +234,7 @@ FolderWriter::~FolderWriter() {
 void FolderWriter::publish() {
   sync_files_below(temporary_);
   if (fs::exists(target_)) {
-    remove_folder(replace_folder(temporary_, target_));
+    remove_whole(replace_folder(temporary_, target_));
   } else {
     rename_over(temporary_, target_);
   }
@@ -297,7 +284,7 @@ bool make_folders_if_allowed(const fs::path& path) {
   return ::access(path.c_str(), W_OK) == 0;
 }
 
-void remove_folder(const fs::path& path) {
+void remove_whole(const fs::path& path) {
   std::error_code status, missing;
   fs::path gone = path;
   if (!is_half_written(path) && fs::is_directory(path, missing)) {  // first renamed: no reader meets half of it
@@ -321,74 +308,7 @@ void remove_leftovers(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, none)) {
     if (is_half_written(entry.path()) && !is_being_written(entry.path())) left.push_back(entry.path());
   }
-  for (const fs::path& path : left) remove_folder(path);
-}
-
-FileLock::FileLock(const fs::path& path, const std::string& what, Busy busy) {
-  bool told = false;
-  int tries = 0;
-  do {  // again where the file was removed while this one waited for it
-    if (descriptor_ >= 0) ::close(descriptor_);
-    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) throw write_error(path);
-    take(path, what, busy, told);
-  } while (!names(path, descriptor_) && ++tries < kLockTries);
-  std::string self = fmt::format("{} on {}", ::getpid(), host_name());
-  if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, self.data(), self.size(), 0) < 0) {
-    // The id is only a help for the reader of the message below.
-  }
-}
-
-void FileLock::take(const fs::path& path, const std::string& what, Busy busy, bool& told) {
-  for (; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; told = true) {
-    const int code = errno;
-    const auto at_work = [&] {
-      const std::string holder = fs::exists(path) ? read_file(path) : "";
-      return fmt::format("{} is already at work (process {}, lock {})", what, holder.empty() ? "unknown" : holder,
-                         path.string());
-    };
-    if (code == EWOULDBLOCK && busy == Busy::wait && !interrupted()) {
-      if (!told) log_info(at_work() + "; waiting for it");
-      std::this_thread::sleep_for(kLockPoll);
-      continue;
-    }
-    ::close(descriptor_);
-    throw_if_interrupted();
-    if (code != EWOULDBLOCK) throw input_error("{}: can't be locked: {}", path.string(), write_reason(code));
-    throw input_error("{}; wait for it or stop it", at_work());
-  }
-}
-
-void FileLock::pass_to_children() const {
-  ::fcntl(descriptor_, F_SETFD, 0);
-}
-
-FileLock::~FileLock() {
-  ::flock(descriptor_, LOCK_UN);  // also where a child holds it that stays behind
-  ::close(descriptor_);
-}
-
-MappedFile::MappedFile(const fs::path& path) {
-  const int descriptor = open_to_read(path);
-  size_ = size_of(descriptor);
-  void* address = size_ ? ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor, 0) : nullptr;
-  int code = errno;
-  ::close(descriptor);
-  if (address == MAP_FAILED) throw input_error("{}: can't be mapped: {}", path.string(), std::strerror(code));
-  data_ = static_cast<const char*>(address);
-}
-
-MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<char*>(data_), size_);
-}
-
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
+  for (const fs::path& path : left) remove_whole(path);
 }
 
 }  // namespace btm

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -71,7 +70,7 @@ bool make_folders_if_allowed(const fs::path& path);
 
 // Removes a file or a folder with its content, if there. To readers it goes in one step; durable on return. Throws
 // Error(input) with the system's reason.
-void remove_folder(const fs::path& path);
+void remove_whole(const fs::path& path);
 
 // Whether the name is that of a file or folder before it is published: a process is writing it, or was killed doing so.
 bool is_half_written(const fs::path& path);
@@ -79,40 +78,5 @@ bool is_half_written(const fs::path& path);
 // Removes what killed processes left half-written in the folder; what is being written, by a process that is alive or
 // was on another host in the last hour, stays.
 void remove_leftovers(const fs::path& folder);
-
-// An exclusive lock held on a file while the object lives; the kernel drops it when the process dies.
-class FileLock {
- public:
-  enum class Busy { refuse, wait };
-  // Held by another process: throws Error(input) saying that `what` is already at work, with what the holder wrote of
-  // itself (host and process id), or says so and waits until it is free (throws Error(interrupted) if a signal comes
-  // first).
-  FileLock(const fs::path& path, const std::string& what, Busy busy = Busy::refuse);
-  ~FileLock();
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-
-  // Children started from now on, and theirs, hold it too: where this process is killed, it is free when the last of
-  // them has ended.
-  void pass_to_children() const;
-
- private:
-  void take(const fs::path& path, const std::string& what, Busy busy, bool& told);
-  int descriptor_ = -1;
-};
-
-// Read-only memory map of a whole file. Throws Error(input).
-class MappedFile {
- public:
-  explicit MappedFile(const fs::path& path);
-  ~MappedFile();
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
-  std::string_view bytes() const { return {data_, size_}; }
-
- private:
-  const char* data_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 }  // namespace btm

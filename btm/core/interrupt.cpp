@@ -1,5 +1,6 @@
 #include "btm/core/interrupt.h"
 
+#include <atomic>
 #include <csignal>
 
 #include "btm/core/error.h"
@@ -7,10 +8,11 @@
 namespace btm {
 namespace {
 
-volatile std::sig_atomic_t g_interrupted = 0;  // a signal handler can reach nothing but a global
+std::atomic<bool> g_interrupted = false;  // a signal handler can reach nothing but a global
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 void on_signal(int signal) {
-  g_interrupted = 1;
+  g_interrupted = true;
   std::signal(signal, SIG_DFL);
 }
 
@@ -26,7 +28,7 @@ void catch_interrupts() {
 }
 
 bool interrupted() {
-  return g_interrupted != 0;
+  return g_interrupted;
 }
 
 void throw_if_interrupted() {

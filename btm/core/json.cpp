@@ -1,6 +1,7 @@
 #include "btm/core/json.h"
 
 #include "btm/core/files.h"
+#include "btm/core/mapped_file.h"
 
 template class nlohmann::basic_json<nlohmann::ordered_map>;
 template class nlohmann::detail::serializer<nlohmann::ordered_json>;

@@ -6,6 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "btm/core/files.h"
+#include "btm/core/seal.h"
+
 namespace btm {
 
 YAML::Node parse_yaml(const std::string& text, const std::string& name) {
@@ -46,6 +49,10 @@ class LineRemover {
 };
 
 }  // namespace
+
+YAML::Node load_yaml(const fs::path& file) {
+  return parse_yaml(unsealed(read_file(file)), file.string());
+}
 
 YAML::Node shallow_copy(const YAML::Node& node) {
   if (!node.IsMap() && !node.IsSequence()) return node;

@@ -13,6 +13,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <filesystem>
 #include <string>
 
 #include "btm/core/error.h"
@@ -22,6 +23,8 @@ namespace btm {
 
 // Parses YAML (of which JSON is a part); `name` is the file's name for messages. Throws Error(input) with the line.
 YAML::Node parse_yaml(const std::string& text, const std::string& name);
+
+YAML::Node load_yaml(const std::filesystem::path& file);  // without its seal, if it has one
 
 // A map or list of the same entries. In a document an anchor and its aliases are one node: what is assigned to an entry
 // of the copy changes none of them, but the entries' own entries are still theirs, too.
@@ -39,6 +42,14 @@ void read_settings(const YAML::Node& node, T& settings, const std::string& name)
   } catch (const Error& e) {
     throw Error(e.cause(), name + ": " + e.what());
   }
+}
+
+// The same of a whole YAML or JSON file, with or without a seal (seal.h).
+template <class T>
+T load_settings(const std::filesystem::path& file) {
+  T settings;
+  read_settings(load_yaml(file), settings, file.string());
+  return settings;
 }
 
 // Every field, in the order of visit.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
@@ -16,8 +17,6 @@
 
 namespace btm {
 namespace {
-
-namespace fs = std::filesystem;
 
 // The SHA-256 of every document seen, as 32 raw bytes.
 class SeenDocuments {

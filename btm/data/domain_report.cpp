@@ -5,10 +5,7 @@
 namespace btm {
 
 DomainReport load_domain_report(const fs::path& folder) {
-  const std::string name = (folder / kDomainReportFile).string();
-  DomainReport report;
-  read_settings(parse_yaml(read_file(name), name), report, name);
-  return report;
+  return load_settings<DomainReport>(folder / kDomainReportFile);
 }
 
 void save_domain_report(const DomainReport& report, const fs::path& folder) {

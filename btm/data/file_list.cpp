@@ -12,8 +12,6 @@
 namespace btm {
 namespace {
 
-namespace fs = std::filesystem;
-
 bool is_hidden(const fs::path& path) {
   return path.filename().string().starts_with('.');
 }

@@ -8,6 +8,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
+#include "btm/core/mapped_file.h"
 
 namespace btm {
 namespace {

@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <exception>
-#include <mutex>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/hash.h"
+#include "btm/core/thread_team.h"
 #include "btm/data/normalizer.h"
 #include "btm/data/tokenizer_file.h"
 #include "btm/data/unicode.h"
@@ -216,23 +213,7 @@ void Tokenizer::save(const fs::path& dir) const {
 std::vector<std::vector<TokenId>> encode_all(const Tokenizer& tokenizer, std::span<const std::string> texts,
                                              int threads) {
   std::vector<std::vector<TokenId>> ids(texts.size());
-  std::atomic<std::size_t> next = 0;
-  std::exception_ptr failed;
-  std::mutex mutex;
-  const auto work = [&] {
-    try {
-      for (std::size_t i = next++; i < texts.size(); i = next++) tokenizer.encode(texts[i], ids[i]);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      failed = std::current_exception();
-      next = texts.size();
-    }
-  };
-  std::vector<std::jthread> workers;
-  for (int i = 1; i < threads; ++i) workers.emplace_back(work);
-  work();
-  workers.clear();
-  if (failed) std::rethrow_exception(failed);
+  ThreadTeam(threads).share(texts.size(), [&](std::size_t i) { tokenizer.encode(texts[i], ids[i]); });
   return ids;
 }
 

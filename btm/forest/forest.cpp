@@ -57,6 +57,9 @@ ExpertInfo read_expert(const ForestPaths& paths, const ExpertInfo& logged) {
 
 }  // namespace
 
+ForestLock::ForestLock(const ForestPaths& paths)
+    : FileLock(paths.lock(), fmt::format("another btm on {}", paths.root.string())) {}
+
 void require_forest(const ForestPaths& paths) {
   constexpr const char* kAdvice =
       "give the folder that 'forest' names in forest.yaml, or grow one: btm grow forest.yaml";

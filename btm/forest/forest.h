@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "btm/core/file_lock.h"
 #include "btm/forest/expert.h"
 #include "btm/forest/paths.h"
 
@@ -23,6 +24,12 @@ struct Forest {
   std::vector<ExpertInfo> removed;                        // in the order of their removal; without `recipe`
   std::vector<std::string> removed_for_good;              // names: trained here, removed, not marked for retraining
   const ExpertInfo* find(const std::string& name) const;  // alive; null if there is none
+};
+
+// Of whoever changes the forest; a second one is refused (see FileLock).
+class ForestLock : public FileLock {
+ public:
+  explicit ForestLock(const ForestPaths& paths);
 };
 
 // Throws Error(input) if there is no such folder, or one of other things: most likely a wrong path. A new, empty folder

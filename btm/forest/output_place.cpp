@@ -3,11 +3,10 @@
 #include <algorithm>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 #include "btm/forest/paths.h"
 
 namespace btm {
-
-namespace fs = std::filesystem;
 
 void check_output_place(const fs::path& output, const char* allowed) {
   const fs::path whole = fs::weakly_canonical(fs::absolute(output));

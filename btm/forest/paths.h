@@ -34,7 +34,6 @@ struct ForestPaths {
   std::filesystem::path results() const { return root / "results"; }
   std::filesystem::path evaluation() const { return results() / "evaluation.json"; }
   std::filesystem::path evaluation_text() const { return results() / "evaluation.md"; }
-  std::filesystem::path evaluation_recipe() const { return results() / "recipe.json"; }  // what it was made from
   std::filesystem::path scores() const { return results() / "scores"; }
   std::filesystem::path summary() const { return results() / "forest.json"; }
 

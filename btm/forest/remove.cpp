@@ -14,7 +14,7 @@ namespace {
 // removal would be merged again by the next `grow`. An unfinished run of that name is new work and stays.
 // What was imported had no run here.
 void remove_run(const ForestPaths& paths, const ExpertInfo& info) {
-  if (!info.imported && fs::exists(RunPaths{paths.run(info.name)}.result())) remove_folder(paths.run(info.name));
+  if (!info.imported && fs::exists(RunPaths{paths.run(info.name)}.result())) remove_whole(paths.run(info.name));
 }
 
 }  // namespace
@@ -39,10 +39,10 @@ std::vector<std::string> remove_expert(const Forest& forest, const std::string& 
   for (const std::string& each : names) {
     const ExpertInfo& info = *forest.find(each);
     remove_run(forest.paths, info);
-    if (!fs::exists(forest.paths.run(each))) remove_folder(forest.paths.tensorboard(each));  // else it is that run's
+    if (!fs::exists(forest.paths.run(each))) remove_whole(forest.paths.tensorboard(each));  // else it is that run's
     const bool retrain = descendants == Descendants::retrain && each != name && !info.imported;
     append_edit(forest.paths.log(), remove_edit(info, retrain));
-    remove_folder(forest.paths.expert(each));
+    remove_whole(forest.paths.expert(each));
   }
   return names;
 }

@@ -27,14 +27,14 @@ std::vector<fs::path> leftovers(const Forest& forest) {
 void finish_removals(const Forest& forest) {
   for (const fs::path& folder : leftovers(forest)) {
     log_detail(fmt::format("{}: left by an interrupted command; deleted", folder.string()));
-    remove_folder(folder);
+    remove_whole(folder);
   }
 }
 
 void try_finish_removals(const Forest& forest) {
   if (leftovers(forest).empty()) return;
   try {
-    FileLock lock(forest.paths.lock(), "btm on " + forest.paths.root.string());
+    ForestLock lock(forest.paths);
     finish_removals(
         replay_forest(forest.paths.root));  // replayed again: the log may have grown before the lock was ours
   } catch (const Error& e) {

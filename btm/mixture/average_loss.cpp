@@ -1,6 +1,7 @@
 #include "btm/mixture/average_loss.h"
 
 #include <algorithm>
+#include <array>
 
 #include "btm/core/error.h"
 
@@ -36,18 +37,16 @@ AverageLoss::AverageLoss(std::span<const Member> members, const Text& sample, in
 
 void AverageLoss::average(std::span<const double> weights) {
   const std::size_t size = parameters_.size(), stripes = (size + kStripe - 1) / kStripe;
-  team_.run([&](int thread) {
-    std::vector<double> sum(kStripe);
-    for (auto s = static_cast<std::size_t>(thread); s < stripes; s += static_cast<std::size_t>(team_.size())) {
-      const std::size_t begin = s * kStripe, count = std::min(kStripe, size - begin);
-      std::fill_n(sum.begin(), count, 0.0);
-      for (std::size_t j = 0; j < models_.size(); ++j) {
-        if (weights[j] == 0) continue;
-        const float* own = models_[j].parameters.data() + begin;
-        for (std::size_t i = 0; i < count; ++i) sum[i] += weights[j] * own[i];
-      }
-      std::copy_n(sum.begin(), count, parameters_.data() + begin);
+  team_.share(stripes, [&](std::size_t s) {
+    const std::size_t begin = s * kStripe, count = std::min(kStripe, size - begin);
+    std::array<double, kStripe> sum;
+    std::fill_n(sum.begin(), count, 0.0);
+    for (std::size_t j = 0; j < models_.size(); ++j) {
+      if (weights[j] == 0) continue;
+      const float* own = models_[j].parameters.data() + begin;
+      for (std::size_t i = 0; i < count; ++i) sum[i] += weights[j] * own[i];
     }
+    std::copy_n(sum.begin(), count, parameters_.data() + begin);
   });
 }
 
@@ -56,12 +55,10 @@ double AverageLoss::operator()(std::span<const double> weights, std::span<double
   average(weights);
   const double loss = loss_->of(parameters_.span(), gradient.empty() ? std::span<float>() : gradient_.span());
   if (gradient.empty()) return loss;
-  team_.run([&](int thread) {
-    for (auto j = static_cast<std::size_t>(thread); j < models_.size(); j += static_cast<std::size_t>(team_.size())) {
-      const float* own = models_[j].parameters.data();
-      gradient[j] = 0;
-      for (std::size_t i = 0; i < gradient_.size(); ++i) gradient[j] += double(gradient_.data()[i]) * own[i];
-    }
+  team_.share(models_.size(), [&](std::size_t j) {
+    const float* own = models_[j].parameters.data();
+    gradient[j] = 0;
+    for (std::size_t i = 0; i < gradient_.size(); ++i) gradient[j] += double(gradient_.data()[i]) * own[i];
   });
   return loss;
 }

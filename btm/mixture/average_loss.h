@@ -5,10 +5,10 @@
 #include <span>
 #include <vector>
 
+#include "btm/core/thread_team.h"
 #include "btm/mixture/member.h"
 #include "btm/mixture/score_store.h"
 #include "btm/train/text_loss.h"
-#include "btm/train/thread_team.h"
 
 namespace btm {
 

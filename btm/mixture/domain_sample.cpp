@@ -7,7 +7,7 @@
 #include "btm/core/interrupt.h"
 #include "btm/core/progress.h"
 #include "btm/data/token_store.h"
-#include "btm/mixture/evaluate.h"
+#include "btm/mixture/evaluation_texts.h"
 #include "btm/model/checkpoint.h"
 
 namespace btm {

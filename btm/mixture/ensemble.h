@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "btm/core/thread_team.h"
 #include "btm/mixture/member.h"
 #include "btm/mixture/posterior.h"
 #include "btm/model/decoder.h"
-#include "btm/train/thread_team.h"
 
 namespace btm {
 

@@ -1,16 +1,13 @@
 #include "btm/mixture/evaluate.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 
 #include "btm/core/error.h"
-#include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
-#include "btm/core/seal.h"
 #include "btm/data/tokenizer.h"
 #include "btm/mixture/average_weights.h"
 #include "btm/mixture/comparison_members.h"
@@ -231,42 +228,6 @@ class Table {
 
 }  // namespace
 
-void check_evaluation(const EvaluateSettings& settings) {
-  for (const std::string& mixture : settings.mixtures) parse_form(mixture, settings.weights);
-  if (settings.tokens_per_domain < 1)
-    throw input_error("tokens_per_domain is {}, but must be at least 1", settings.tokens_per_domain);
-  if (settings.dev_sequences < 1)
-    throw input_error("dev_sequences is {}, but must be at least 1", settings.dev_sequences);
-  if (settings.average_budget < 1)
-    throw input_error("average_budget is {}, but must be at least 1", settings.average_budget);
-  check_forgetting(settings.weights.forgetting.value_or(1));
-}
-
-std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {
-  std::vector<EvaluationDomain> train, novel;
-  std::set<std::string> trained;
-  for (const ExpertInfo& expert : forest.experts) {
-    if (!expert.imported) trained.insert(expert.domains.begin(), expert.domains.end());
-  }
-  auto folder = forest.paths.tokens();
-  std::set<std::string> names;
-  if (std::filesystem::is_directory(folder)) {
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      if (!is_half_written(entry.path()) && std::filesystem::exists(entry.path() / "test.idx"))
-        names.insert(entry.path().filename().string());
-    }
-  }
-  for (const std::string& name : names) {
-    if (trained.contains(name)) {
-      train.push_back({name, "train"});
-    } else {
-      novel.push_back({name, "novel"});
-    }
-  }
-  train.insert(train.end(), novel.begin(), novel.end());
-  return train;
-}
-
 Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
                      const std::vector<EvaluationDomain>& domains, const std::vector<EvaluationText>& texts,
                      const EvaluateOptions& options) {
@@ -292,11 +253,7 @@ Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
                       forest.paths.results().string());
   }
   evaluation.store = &store;
-  Json json = Table(forest, settings, std::move(evaluation), options.quiet).build();
-  // What the old table was made from goes first: beside the new one it would tell `btm grow` that nothing has changed.
-  remove_folder(forest.paths.evaluation_recipe());
-  write_sealed_file(forest.paths.evaluation(), json.dump(2) + "\n");
-  return json;
+  return Table(forest, settings, std::move(evaluation), options.quiet).build();
 }
 
 }  // namespace btm

@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "btm/core/hash.h"
+#include "btm/core/thread_team.h"
 #include "btm/mixture/product.h"
-#include "btm/train/thread_team.h"
 
 namespace btm {
 
@@ -125,16 +125,13 @@ Row mixture_row(const Evaluation& evaluation, std::span<const Member> experts, c
   row.domains.resize(evaluation.texts.size());
   const bool all_experts = generalists.empty() && experts.data() == evaluation.experts.data();
   ThreadTeam team(evaluation.place.threads);
-  team.run([&](int thread) {
-    for (auto i = static_cast<std::size_t>(thread); i < row.domains.size();
-         i += static_cast<std::size_t>(evaluation.place.threads)) {
-      Members members = pointers_to(experts);
-      if (!generalists.empty()) members.push_back(&generalists[i]);
-      const DomainTexts& texts = evaluation.texts[i];
-      KnownShares known;
-      if (all_experts) known = [&] { return dev_shares(evaluation, texts); };
-      row.domains[i] = mix_domain(evaluation, texts, form, members, known);
-    }
+  team.share(row.domains.size(), [&](std::size_t i) {
+    Members members = pointers_to(experts);
+    if (!generalists.empty()) members.push_back(&generalists[i]);
+    const DomainTexts& texts = evaluation.texts[i];
+    KnownShares known;
+    if (all_experts) known = [&] { return dev_shares(evaluation, texts); };
+    row.domains[i] = mix_domain(evaluation, texts, form, members, known);
   });
   double runs = 0, tokens = 0;
   for (std::size_t i = 0; i < row.domains.size(); ++i) {

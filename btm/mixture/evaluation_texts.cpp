@@ -1,9 +1,11 @@
 #include "btm/mixture/evaluation_texts.h"
 
 #include <algorithm>
+#include <set>
 #include <span>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 #include "btm/data/prepare.h"
 #include "btm/data/token_store.h"
 
@@ -75,6 +77,31 @@ DomainTexts make_texts(const std::string& name, const std::string& role, Samples
 }
 
 }  // namespace
+
+std::vector<EvaluationDomain> evaluation_domains(const Forest& forest) {
+  std::vector<EvaluationDomain> train, novel;
+  std::set<std::string> trained;
+  for (const ExpertInfo& expert : forest.experts) {
+    if (!expert.imported) trained.insert(expert.domains.begin(), expert.domains.end());
+  }
+  auto folder = forest.paths.tokens();
+  std::set<std::string> names;
+  if (std::filesystem::is_directory(folder)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (!is_half_written(entry.path()) && std::filesystem::exists(entry.path() / "test.idx"))
+        names.insert(entry.path().filename().string());
+    }
+  }
+  for (const std::string& name : names) {
+    if (trained.contains(name)) {
+      train.push_back({name, "train"});
+    } else {
+      novel.push_back({name, "novel"});
+    }
+  }
+  train.insert(train.end(), novel.begin(), novel.end());
+  return train;
+}
 
 std::vector<DomainTexts> load_texts(const ForestPaths& paths, const Tokenizer& tokenizer,
                                     const EvaluateSettings& settings, const std::vector<EvaluationDomain>& domains,

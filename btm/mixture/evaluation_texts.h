@@ -1,14 +1,32 @@
-// The samples that an evaluation looks at: of every domain a dev sample, which sets weights, and a test text, which is
-// scored.
+// The domains of an evaluation, and what it looks at of each: a dev sample, which sets weights, and a test text, which
+// is scored.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "btm/data/tokenizer.h"
-#include "btm/mixture/evaluate.h"
+#include "btm/forest/forest.h"
+#include "btm/mixture/evaluate_settings.h"
 #include "btm/mixture/score_store.h"
 
 namespace btm {
+
+struct EvaluationDomain {
+  std::string name;
+  std::string role;  // train or novel
+};
+
+// Text that is not in the plan; scored as a novel domain.
+struct EvaluationText {
+  std::string name;
+  std::string path;  // file, folder or glob; the forest's own files are not of it
+};
+
+// Domains with tokens in the forest: those that some expert was trained on are train, all others novel. Imported
+// experts were trained on text of another forest, whatever it is called there.
+std::vector<EvaluationDomain> evaluation_domains(const Forest& forest);
 
 struct DomainTexts {
   std::string name;

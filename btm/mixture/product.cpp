@@ -4,9 +4,9 @@
 
 #include "btm/core/error.h"
 #include "btm/core/interrupt.h"
+#include "btm/core/thread_team.h"
 #include "btm/model/kernels/loss.h"
 #include "btm/model/transformer.h"
-#include "btm/train/thread_team.h"
 
 namespace btm {
 

@@ -4,13 +4,13 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <thread>
 
 #include "btm/core/cores.h"
 #include "btm/core/error.h"
 #include "btm/core/folders.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/progress.h"
+#include "btm/core/thread_team.h"
 #include "btm/model/average_check.h"
 #include "btm/model/checkpoint.h"
 #include "btm/model/weight_files.h"
@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::size_t kStripe = 2048;          // numbers a thread sums at once: 16 KiB of doubles stay in its L1 cache
 constexpr std::size_t kBlock = kStripe << 10;  // numbers averaged between two writes: 8 MiB of float32
-constexpr std::size_t kParallel = kStripe << 4;  // fewer are not worth starting threads
 
 // One tensor of all sources of weight > 0, in their order.
 struct Summands {
@@ -41,24 +40,16 @@ bool average_stripe(const Summands& summands, std::size_t begin, std::size_t siz
   return from_double(summands.result->dtype, sum, bytes);
 }
 
-// Stripes are handed out by a counter; each is a function of the sources alone, so the bytes don't depend on who did
-// it.
-bool average_block(const Summands& summands, std::size_t begin, std::size_t size, int threads, std::string& bytes) {
+// A stripe is a function of the sources alone, so the bytes don't depend on who did it.
+bool average_block(const Summands& summands, std::size_t begin, std::size_t size, ThreadTeam& team,
+                   std::string& bytes) {
   std::size_t width = byte_size(summands.result->dtype);
   bytes.resize(size * width);
-  std::atomic<std::size_t> next = 0;
   std::atomic<bool> finite = true;
-  auto work = [&] {
-    for (std::size_t at; (at = next.fetch_add(kStripe)) < size;) {
-      std::size_t count = std::min(kStripe, size - at);
-      if (!average_stripe(summands, begin + at, count, bytes.data() + at * width)) finite = false;
-    }
-  };
-  {
-    std::vector<std::jthread> others;
-    for (int i = 1; i < threads && size >= kParallel; ++i) others.emplace_back(work);
-    work();
-  }
+  team.share((size + kStripe - 1) / kStripe, [&](std::size_t i) {
+    const std::size_t at = i * kStripe, count = std::min(kStripe, size - at);
+    if (!average_stripe(summands, begin + at, count, bytes.data() + at * width)) finite = false;
+  });
   return finite;
 }
 
@@ -135,7 +126,7 @@ class AverageWriter {
                 const AverageOptions& options, double total)
       : sources_(sources),
         weights_(weights),
-        threads_(options.threads > 0 ? options.threads : usable_cores()),
+        team_(options.threads > 0 ? options.threads : usable_cores()),
         progress_("average", total, options.quiet) {}
 
   void write(const std::vector<const TensorView*>& tensors, const fs::path& path) {
@@ -155,7 +146,7 @@ class AverageWriter {
     auto size = static_cast<std::size_t>(element_count(tensor));
     for (std::size_t at = 0; at < size; at += kBlock) {
       throw_if_interrupted();
-      if (!average_block(summands, at, std::min(kBlock, size - at), threads_, bytes_)) {
+      if (!average_block(summands, at, std::min(kBlock, size - at), team_, bytes_)) {
         throw not_finite(sources_, tensor.name);
       }
       writer.write(bytes_);
@@ -165,7 +156,7 @@ class AverageWriter {
 
   const std::vector<WeightFiles>& sources_;
   const std::vector<double>& weights_;
-  int threads_;
+  ThreadTeam team_;
   Progress progress_;
   double done_ = 0;
   std::string bytes_;

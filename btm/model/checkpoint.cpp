@@ -11,6 +11,7 @@
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/hash.h"
+#include "btm/core/mapped_file.h"
 #include "btm/model/weight_files.h"
 
 namespace btm {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "btm/core/error.h"
+#include "btm/core/mapped_file.h"
 
 namespace btm {
 namespace {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "btm/core/files.h"
+#include "btm/core/mapped_file.h"
 #include "btm/core/settings.h"
 #include "btm/model/dtype.h"
 

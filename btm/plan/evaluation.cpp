@@ -14,16 +14,21 @@ std::vector<EvaluationDomain> evaluation_domains(const Plan& plan, const ForestP
   return domains;
 }
 
-Json evaluate(const Forest& forest, const EvaluateSettings& settings, const std::vector<EvaluationDomain>& domains,
-              const std::vector<EvaluationText>& texts, const EvaluateOptions& options) {
-  Json evaluation = evaluate_forest(forest, settings, domains, texts, options);
-  write_evaluation_text(forest.paths, evaluation);
-  return evaluation;
+void write_evaluation(const ForestPaths& paths, const Json& evaluation) {
+  write_sealed_file(paths.evaluation(), evaluation.dump(2) + "\n");
+  write_evaluation_text(paths, evaluation);
+}
+
+Json load_evaluation(const ForestPaths& paths) {
+  if (!fs::exists(paths.evaluation())) return nullptr;
+  const std::string bytes = read_file(paths.evaluation());
+  if (check_seal(bytes) == Seal::broken) return nullptr;
+  Json evaluation = Json::parse(unsealed(bytes), nullptr, false);
+  return evaluation.is_object() && evaluation.contains("rows") ? evaluation : nullptr;
 }
 
 void remove_evaluation(const ForestPaths& paths) {
-  for (const fs::path& file : {paths.evaluation_recipe(), paths.evaluation(), paths.evaluation_text()})
-    remove_folder(file);
+  for (const fs::path& file : {paths.evaluation(), paths.evaluation_text()}) remove_whole(file);
 }
 
 void write_evaluation_text(const ForestPaths& paths, const Json& evaluation) {

@@ -11,14 +11,14 @@ namespace btm {
 // Those of the plan that have tokens in the forest, with their roles.
 std::vector<EvaluationDomain> evaluation_domains(const Plan& plan, const ForestPaths& paths);
 
-// evaluate_forest, and results/evaluation.md beside results/evaluation.json.
-Json evaluate(const Forest& forest, const EvaluateSettings& settings, const std::vector<EvaluationDomain>& domains,
-              const std::vector<EvaluationText>& texts, const EvaluateOptions& options);
+// What evaluate_forest gave, as results/evaluation.json and results/evaluation.md.
+void write_evaluation(const ForestPaths& paths, const Json& evaluation);
+void write_evaluation_text(const ForestPaths& paths, const Json& evaluation);  // the second alone
 
-// All of these files: of experts that are no more.
+// results/evaluation.json; null where there is none, or one that is damaged.
+Json load_evaluation(const ForestPaths& paths);
+
+// Both: of experts that are no more.
 void remove_evaluation(const ForestPaths& paths);
-
-// results/evaluation.md of results that are there.
-void write_evaluation_text(const ForestPaths& paths, const Json& evaluation);
 
 }  // namespace btm

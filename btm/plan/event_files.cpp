@@ -28,7 +28,7 @@ void complete_event_files(const ForestPaths& paths) {
 void remove_event_files(const ForestPaths& paths, const std::string& name) {
   for (const PublishedComparison& comparison : published_comparisons(paths)) {
     if (comparison.name != name) continue;
-    for (const ComparisonModel& model : comparison.models) remove_folder(paths.tensorboard(model.run));
+    for (const ComparisonModel& model : comparison.models) remove_whole(paths.tensorboard(model.run));
   }
 }
 

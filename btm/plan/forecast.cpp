@@ -7,7 +7,8 @@
 #include "btm/core/format.h"
 #include "btm/forest/forest.h"
 #include "btm/plan/baselines.h"
-#include "btm/plan/published.h"
+#include "btm/plan/planned_forest.h"
+#include "btm/train/result.h"
 
 namespace btm {
 namespace {

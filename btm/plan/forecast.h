@@ -29,8 +29,8 @@ TrainingGroup largest(const Forecast& forecast);  // the group that takes the mo
 
 ForecastStep sum_of(const std::vector<ForecastStep>& steps);
 
-// Of what the forest of the plan does not have yet; `model`: planned_model(), `forest`: forest_so_far() (published.h).
-// Reads no text.
+// Of what the forest of the plan does not have yet; `model`: planned_model(), `forest`: forest_so_far()
+// (planned_forest.h). Reads no text.
 Forecast forecast(const Plan& plan, const ModelConfig& model, const Forest& forest);
 
 }  // namespace btm

@@ -19,12 +19,13 @@
 #include "btm/plan/evaluation.h"
 #include "btm/plan/event_files.h"
 #include "btm/plan/forecast.h"
-#include "btm/plan/forest_folder.h"
+#include "btm/plan/growable.h"
 #include "btm/plan/jobs.h"
 #include "btm/plan/launch/workers.h"
-#include "btm/plan/published.h"
+#include "btm/plan/planned_forest.h"
 #include "btm/plan/scoring_place.h"
 #include "btm/plan/training.h"
+#include "btm/train/result.h"
 
 namespace btm {
 namespace {
@@ -40,15 +41,12 @@ class Grower {
         base_{paths_, {}, {}, {}, plan.trainer.command},
         place_{options.program, plan.launcher, options.quiet, options.resubmit},
         training_(base_, neighbours_, place_) {
-    require_forest_folder(paths_);
     make_folders(paths_.root);
   }
 
   GrowOutcome run() {
-    FileLock lock(paths_.lock(), fmt::format("another btm on {}", paths_.root.string()));
+    ForestLock lock(paths_);
     clean_up();
-    check_parents(plan_);
-    check_sources(plan_);
     if (!fs::exists(paths_.plan())) record_plan();
     prepare();
     check_published(plan_, base_);
@@ -84,7 +82,7 @@ class Grower {
     const bool one = fs::exists(run.model() / kWeightsFile);
     try {
       const std::string left = weights_sha256(one ? run.model() : run.model() / model.folder.filename());
-      if (left == load_expert(model.folder).weights_sha256) remove_folder(run.root);
+      if (left == load_expert(model.folder).weights_sha256) remove_whole(run.root);
     } catch (const Error& e) {  // for `btm verify` to tell
       log_detail(e.what());
     }
@@ -137,7 +135,7 @@ class Grower {
     write_file(made.metrics(), "");
     run.publish();
     publish_model(paths_.seed(), paths_.run("seed"), info_of(task, base_, TrainingResult{}));
-    remove_folder(paths_.run("seed"));
+    remove_whole(paths_.run("seed"));
   }
 
   // ---- cycles
@@ -205,7 +203,7 @@ class Grower {
       log_info(
           fmt::format("{}: the forest has changed since; it is trained anew with the compute of all experts", name));
       remove_event_files(paths_, name);
-      remove_folder(folder);
+      remove_whole(folder);
     }
     for (const ModelTask& task : tasks) {
       if (published_comparison(paths_, task)) continue;
@@ -236,19 +234,17 @@ class Grower {
   void evaluate() {
     Forest forest = open_forest(paths_.root);
     if (forest.experts.empty()) return remove_evaluation(paths_);
-    const fs::path made_from = paths_.evaluation_recipe();
-    std::string recipe = evaluation_recipe(forest).dump(2) + "\n";
-    if (fs::exists(paths_.evaluation()) && fs::exists(made_from) && unsealed(read_file(made_from)) == recipe) {
-      outcome_.evaluation = Json::parse(unsealed(read_file(paths_.evaluation())), nullptr, false);
-      if (outcome_.evaluation.is_object() && outcome_.evaluation.contains("rows")) {
-        if (!fs::exists(paths_.evaluation_text())) write_evaluation_text(paths_, outcome_.evaluation);
-        return;
-      }
+    const Json recipe = evaluation_recipe(forest);
+    outcome_.evaluation = load_evaluation(paths_);
+    if (outcome_.evaluation.is_object() && outcome_.evaluation.value("recipe", Json()) == recipe) {
+      if (!fs::exists(paths_.evaluation_text())) write_evaluation_text(paths_, outcome_.evaluation);
+      return;
     }
-    outcome_.evaluation = btm::evaluate(forest, plan_.evaluate, evaluation_domains(plan_, paths_), {},
-                                        {scoring_place(plan_), options_.quiet, neighbours_.score_folders()});
+    outcome_.evaluation = evaluate_forest(forest, plan_.evaluate, evaluation_domains(plan_, paths_), {},
+                                          {scoring_place(plan_), options_.quiet, neighbours_.score_folders()});
+    outcome_.evaluation["recipe"] = recipe;
     outcome_.evaluated = true;
-    write_sealed_file(made_from, recipe);
+    write_evaluation(paths_, outcome_.evaluation);
   }
 
   const Plan& plan_;
@@ -265,6 +261,8 @@ class Grower {
 
 GrowOutcome grow(const Plan& plan, const GrowOptions& options) {
   share_of(plan.launcher, plan.training.precision, 1);  // GPUs that aren't there are told before any work
+  check_growable(plan);
+  require_texts(plan);
   return Grower(plan, options).run();
 }
 

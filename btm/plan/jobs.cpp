@@ -5,6 +5,7 @@
 
 #include "btm/core/random.h"
 #include "btm/model/checkpoint.h"
+#include "btm/train/result.h"
 #include "btm/version.h"
 
 namespace btm {

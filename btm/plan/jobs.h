@@ -9,6 +9,7 @@
 #include "btm/forest/expert.h"
 #include "btm/forest/paths.h"
 #include "btm/plan/plan.h"
+#include "btm/train/result.h"
 #include "btm/train/trainer.h"
 
 namespace btm {

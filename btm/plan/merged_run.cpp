@@ -8,6 +8,7 @@
 #include "btm/core/hash.h"
 #include "btm/model/average.h"
 #include "btm/plan/jobs.h"
+#include "btm/train/result.h"
 
 namespace btm {
 namespace {

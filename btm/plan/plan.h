@@ -12,7 +12,7 @@
 #include "btm/core/settings.h"
 #include "btm/data/prepare.h"
 #include "btm/forest/paths.h"
-#include "btm/mixture/evaluate.h"
+#include "btm/mixture/evaluate_settings.h"
 #include "btm/model/config.h"
 #include "btm/plan/launch/launcher_settings.h"
 #include "btm/train/settings.h"
@@ -95,8 +95,6 @@ void visit(BranchSettings& s, F&& f) {
   f("sequences", s.sequences, "posterior, argmax: train sequences of the new domain that estimate it");
 }
 void read_scalar(BranchSettings& s, const std::string& word);
-// Throws Error(input) that begins with `where` for numbers that can't be.
-void check_branch(const BranchSettings& branch, const std::string& where);
 bool chooses_experts(const BranchSettings& branch);  // among those that are there: it needs some
 
 struct CycleSettings {

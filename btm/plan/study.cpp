@@ -274,8 +274,7 @@ std::vector<fs::path> forests_beside(const Study& study, const fs::path& own) {
 }  // namespace
 
 Study load_study(const fs::path& file) {
-  Study study;
-  read_settings(parse_yaml(read_file(file), file.string()), study, file.string());
+  auto study = load_settings<Study>(file);
   auto require = [&file](bool holds, const char* what) {
     if (!holds) throw input_error("{}: {}", file.string(), what);
   };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "btm/core/file_lock.h"
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/format.h"
@@ -11,6 +12,7 @@
 #include "btm/plan/launch/local_workers.h"
 #include "btm/plan/launch/slurm_workers.h"
 #include "btm/plan/room.h"
+#include "btm/train/result.h"
 
 namespace btm {
 namespace {
@@ -49,10 +51,10 @@ std::string description(const std::vector<ModelTask>& tasks, const ModelConfig& 
 // What an earlier training left. result.json first, since a run with one is done; run.yaml is only replaced: without it
 // nobody would know later that the rest is of another job.
 void clear_run(const RunPaths& run) {
-  remove_folder(run.result());
+  remove_whole(run.result());
   for (const auto& entry : fs::directory_iterator(run.root)) {
     const fs::path& path = entry.path();
-    if (path != run.init() && path != run.lock() && path != run.job()) remove_folder(path);
+    if (path != run.init() && path != run.lock() && path != run.job()) remove_whole(path);
   }
 }
 
@@ -197,7 +199,7 @@ void Training::publish(const ModelTask& task, const TrainingResult& result) cons
   } else {
     publish_model(task.kind == "seed" ? base_.paths.seed() : comparison_folder(base_.paths, task), run, info);
   }
-  remove_folder(run);
+  remove_whole(run);
 }
 
 }  // namespace btm

@@ -11,6 +11,7 @@
 #include "btm/plan/launch/launcher.h"
 #include "btm/plan/launch/launcher_settings.h"
 #include "btm/plan/neighbours.h"
+#include "btm/train/result.h"
 
 namespace btm {
 

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "btm/core/buffer.h"
+#include "btm/core/thread_team.h"
 #include "btm/model/parameters.h"
 #include "btm/train/adamw_kernels.h"
 #include "btm/train/settings.h"
-#include "btm/train/thread_team.h"
 
 namespace btm {
 

@@ -19,6 +19,7 @@
 #include "btm/train/dev_loss.h"
 #include "btm/train/endpoints.h"
 #include "btm/train/metrics.h"
+#include "btm/train/result.h"
 #include "btm/train/score.h"
 
 namespace btm {
@@ -182,7 +183,7 @@ class ExternalRun {
     save_result(run_, result);
     const RunPaths paths{run_};
     for (const fs::path& folder : {paths.trainer_output(), paths.trainer_text(), paths.trainer_init()}) {
-      remove_folder(folder);
+      remove_whole(folder);
     }
     return result;
   }

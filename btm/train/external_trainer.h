@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "btm/train/job.h"
+#include "btm/train/result.h"
 
 namespace btm {
 

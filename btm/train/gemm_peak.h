@@ -1,8 +1,8 @@
 // The machine's speed, as a yardstick for the speed of training.
 #pragma once
 
+#include "btm/core/thread_team.h"
 #include "btm/model/kernels/gemm.h"
-#include "btm/train/thread_team.h"
 
 namespace btm {
 

@@ -1,9 +1,8 @@
-// What is trained, and what came of it: RUN/run.yaml and RUN/result.json.
+// What is trained: RUN/run.yaml.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,44 +65,8 @@ void visit(TrainingJob& s, F&& f) {
   f("tensorboard", s.tensorboard, "folder for TensorBoard's event file; empty: beside metrics.jsonl");
 }
 
-// RUN/result.json
-struct TrainingResult {
-  std::int64_t tokens = 0, updates = 0;
-  double flops = 0;           // training tokens x 3 x forward_flops_per_token
-  double device_seconds = 0;  // over all starts of the run, lost work included; threads x wall seconds
-  double dev_loss = 0;        // nats per token at the end, mean over the domains
-  int threads = 1;
-  std::string precision = {};     // of the products, resolved; "": not known
-  std::string device = "cpu";     // or cuda, where it is the GPU's time that counts
-  std::string metrics_xxh3 = {};  // of RUN/metrics.jsonl; "": not known (written before it was kept)
-};
-template <class F>
-void visit(TrainingResult& s, F&& f) {
-  f("tokens", s.tokens, "trained on");
-  f("updates", s.updates, "of the weights");
-  f("flops", s.flops, "of training");
-  f("device_seconds", s.device_seconds, "threads x wall seconds, lost work included");
-  f("dev_loss", s.dev_loss, "nats per token at the end");
-  f("threads", s.threads, "of the run");
-  f("precision", s.precision, "of the products");
-  f("device", s.device, "cpu or cuda");
-  f("metrics_xxh3", s.metrics_xxh3, "of metrics.jsonl");
-}
-
 TrainingJob load_job(const std::filesystem::path& run);                   // throws Error(input)
 void save_job(const std::filesystem::path& run, const TrainingJob& job);  // makes the folder
-
-// Tokens, updates and FLOPs of the whole job; the rest is known when it has run.
-TrainingResult planned_result(const TrainingJob& job);
-
-std::optional<TrainingResult> load_result(const std::filesystem::path& run);  // nullopt: not done yet
-void save_result(const std::filesystem::path& run, const TrainingResult& result);
-
-// Throw Error(input) naming the first setting that can't be; `where` stands before its name: training, seed.training.
-void check_training(const TrainingSettings& settings, const std::string& where);
-void check_job(const TrainingJob& job);
-// That so many tokens make an update at least; `where` as above, with its dot: "", "seed.".
-void check_updates(std::int64_t tokens, const TrainingSettings& training, int context, const std::string& where);
 
 // SHA-256 of all that the final weights depend on, but for the device, the number of threads and a trainer of the
 // user's own.

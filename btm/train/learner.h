@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "btm/core/thread_team.h"
 #include "btm/core/token.h"
 #include "btm/model/demix.h"
 #include "btm/model/parameters.h"
@@ -14,7 +15,6 @@
 #include "btm/train/device.h"
 #include "btm/train/ranks.h"
 #include "btm/train/settings.h"
-#include "btm/train/thread_team.h"
 #include "btm/train/update_report.h"
 
 namespace btm {

@@ -79,9 +79,7 @@ std::optional<RunStatus> load_status(const fs::path& run) {
   fs::path path = RunPaths{run}.status();
   if (!fs::exists(path)) return std::nullopt;
   try {
-    RunStatus status;
-    read_settings(parse_yaml(read_file(path), path.string()), status, path.string());
-    return status;
+    return load_settings<RunStatus>(path);
   } catch (const Error&) {
     return std::nullopt;  // only for show and for the time account: no reason to stop
   }

@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
+#include "btm/core/thread_team.h"
 #include "btm/core/token.h"
 #include "btm/model/parameters.h"
 #include "btm/model/transformer.h"
-#include "btm/train/thread_team.h"
 
 namespace btm {
 

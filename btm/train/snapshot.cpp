@@ -8,6 +8,7 @@
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
 #include "btm/core/log.h"
+#include "btm/core/mapped_file.h"
 
 namespace btm {
 namespace {
@@ -103,7 +104,7 @@ void write_snapshot(const fs::path& checkpoints, const RunState& state, const st
   folder.publish();
   int kept = 0;
   for (std::int64_t update : snapshots(checkpoints)) {
-    if (++kept > keep) remove_folder(checkpoints / std::to_string(update));
+    if (++kept > keep) remove_whole(checkpoints / std::to_string(update));
   }
 }
 
@@ -120,7 +121,7 @@ std::optional<RunState> read_snapshot(const fs::path& checkpoints, const std::ve
     } catch (const Damaged& e) {
       log_warning(
           fmt::format("{}: broken checkpoint ({}), deleted; the one before it is used", folder.string(), e.what()));
-      remove_folder(folder);
+      remove_whole(folder);
       continue;
     }
     throw input_error(

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/thread_team.h"
 #include "btm/train/learner.h"
 #include "btm/train/score.h"
 #include "btm/train/sequences_per_call.h"
-#include "btm/train/thread_team.h"
 
 namespace btm {
 namespace {

@@ -1,8 +1,8 @@
 #include "btm/train/text_scorer.h"
 
+#include "btm/core/thread_team.h"
 #include "btm/train/learner.h"
 #include "btm/train/score.h"
-#include "btm/train/thread_team.h"
 
 namespace btm {
 namespace {

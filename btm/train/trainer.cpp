@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "btm/core/file_lock.h"
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/format.h"
@@ -19,8 +20,10 @@
 #include "btm/train/endpoints.h"
 #include "btm/train/external_trainer.h"
 #include "btm/train/gemm_peak.h"
+#include "btm/train/job_check.h"
 #include "btm/train/learner.h"
 #include "btm/train/metrics.h"
+#include "btm/train/result.h"
 #include "btm/train/snapshot.h"
 
 namespace btm {
@@ -318,7 +321,7 @@ TrainingResult Trainer::finish() {
   status_.device_seconds = result.device_seconds = device_seconds();
   save_status(run_, status_);
   save_result(run_, result);
-  remove_folder(checkpoints());
+  remove_whole(checkpoints());
   progress_.finish(fmt::format("loss {:.3f}  dev loss {:.3f}", status_.loss, dev_loss_));
   return result;
 }
@@ -372,7 +375,7 @@ TrainingResult run_training(const fs::path& run, const TrainingOptions& options,
     take_lock(lock, run, options.busy, ranks);
     result = load_result(run);
     if (result) {
-      remove_folder(RunPaths{run}.checkpoints());
+      remove_whole(RunPaths{run}.checkpoints());
       remove_leftovers(run);
     } else if (options.threads > 0) {
       set_threads(run, options.threads);
@@ -390,8 +393,10 @@ TrainingResult run_training(const fs::path& run, const TrainingOptions& options,
   try {
     if (job.trainer.empty()) return Trainer(run, std::move(job), options.quiet || !ranks.is_first(), ranks).work();
     return run_external_trainer(run, std::move(job));
-  } catch (const Error& e) {
-    if (e.cause() != Cause::interrupted && ranks.is_first()) note_failure(run);
+  } catch (const std::exception& e) {
+    const auto* own = dynamic_cast<const Error*>(&e);
+    const bool interrupted = own && own->cause() == Cause::interrupted;
+    if (!interrupted && ranks.is_first()) note_failure(run);
     throw;
   }
 }

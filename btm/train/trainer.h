@@ -4,9 +4,11 @@
 
 #include <filesystem>
 
+#include "btm/core/file_lock.h"
 #include "btm/core/files.h"
 #include "btm/train/job.h"
 #include "btm/train/ranks.h"
+#include "btm/train/result.h"
 
 namespace btm {
 

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "btm/core/error.h"
+#include "btm/core/file_lock.h"
 #include "btm/core/host.h"
 #include "btm/core/process.h"
 #include "tests/support/temporary_folder.h"
@@ -142,7 +143,7 @@ TEST(Files, RemovesWholeFoldersAndFiles) {
   test::TemporaryFolder folder;
   folder.write("model/below/weights", "1");
   folder.write("file", "2");
-  for (const char* name : {"model", "file", "nothing"}) remove_folder(folder / name);
+  for (const char* name : {"model", "file", "nothing"}) remove_whole(folder / name);
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 

@@ -13,7 +13,6 @@
 namespace btm {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "btm/core/files.h"
 #include "btm/core/hash.h"
 #include "tests/data/data_support.h"
 #include "tests/support/temporary_folder.h"
@@ -13,7 +14,6 @@
 namespace btm {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 using Documents = std::vector<std::vector<TokenId>>;

@@ -70,7 +70,7 @@ class Errors(ForestCase):
         cycles = "cycles=[{experts: [python], tokens: 20k}, {experts: [cpp], tokens: 20k, branch: {weights: {pyton: 1}}}]"
         for dry in ([], ["--dry-run"]):
             self.refused("grow", self.plan, "--set", cycles, *dry, says=["cycles[1].branch.weights.pyton", "did you mean 'python'?"])
-        self.assertFalse((self.forest / "forest.yaml").exists())
+        self.assertFalse(self.forest.exists())
 
     def test_what_the_system_refuses_is_told_as_it_says_it(self):
         self.refused("train", "x" * 300, says=["xxx/run.yaml: File name too long"])
@@ -100,6 +100,7 @@ class Errors(ForestCase):
 
     def test_missing_text(self):
         self.grow_refused("nowhere", f"domains.cpp.text={self.folder}/nowhere.txt")
+        self.assertFalse(self.forest.exists())
 
     def test_empty_domain(self):
         self.grow_refused("cpp", self.text("empty.txt", ""))

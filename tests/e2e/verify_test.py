@@ -86,7 +86,6 @@ class Verify(ForestCase):
         self.assertEqual(sorted(self.findings(code=1)["damaged"]), sorted(damaged))
         shutil.rmtree(self.forest / "comparisons/dense")
         shutil.rmtree(self.forest / "tensorboard/cpp")
-        (self.forest / "results/recipe.json").unlink()
         for path in self.forest.glob("results/scores/*"):
             path.unlink()
         btm("grow", self.plan)
@@ -102,7 +101,7 @@ class Verify(ForestCase):
         self.assertEqual(len(lists), 1 + 3 + 1 + 2 + 3)  # tokenizer, tokens, seed, experts, dense and two of DEMix
         for file in lists:
             subprocess.run(["sha256sum", "--check", "--strict", "--quiet", file.name], cwd=file.parent, check=True)
-        for name in ("forest.yaml", "results/evaluation.json", "results/recipe.json"):
+        for name in ("forest.yaml", "results/evaluation.json"):
             rest = [line for line in (self.forest / name).read_bytes().splitlines(True) if b"file_sha256" not in line]
             seal = re.search(rb"file_sha256\W+([0-9a-f]{64})", (self.forest / name).read_bytes())[1].decode()
             self.assertEqual(hashlib.sha256(b"".join(rest)).hexdigest(), seal, name)
@@ -110,7 +109,7 @@ class Verify(ForestCase):
     def test_older_forests_open_and_what_cannot_be_checked_is_told(self):
         for path in self.forest.rglob("SHA256SUMS"):
             path.unlink()
-        for name in ("forest.yaml", "results/evaluation.json", "results/recipe.json"):
+        for name in ("forest.yaml", "results/evaluation.json"):
             path = self.forest / name
             path.write_text("".join(line for line in path.read_text().splitlines(True) if "file_sha256" not in line))
         log = self.forest / "log.jsonl"

@@ -5,12 +5,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include "btm/core/file_lock.h"
 #include "btm/core/files.h"
 #include "btm/forest/forest.h"
 #include "btm/model/average.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/event_file.h"
 #include "btm/train/metrics.h"
+#include "btm/train/result.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
 #include "tests/forest/runs.h"

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "btm/core/file_lock.h"
 #include "btm/core/files.h"
 #include "btm/forest/edit_log.h"
 #include "btm/forest/forest.h"

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 #include "btm/core/hash.h"
 #include "btm/model/checkpoint.h"
 #include "btm/model/weight_files.h"
@@ -17,7 +18,6 @@
 namespace btm {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 #include "btm/core/hash.h"
 #include "btm/core/settings.h"
 #include "btm/model/safetensors.h"
@@ -16,7 +17,6 @@
 namespace btm {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "btm/plan/published.h"
+#include "btm/plan/planned_forest.h"
 #include "tests/support/temporary_folder.h"
 
 namespace btm {

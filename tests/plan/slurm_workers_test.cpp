@@ -12,6 +12,7 @@
 #include "btm/plan/launch/launcher.h"
 #include "btm/train/job.h"
 #include "btm/train/metrics.h"
+#include "btm/train/result.h"
 #include "tests/support/temporary_folder.h"
 
 namespace btm {
@@ -139,6 +140,36 @@ TEST_F(SlurmWorkersTest, GivesUpAfterTheRetriesUnlessThereIsProgress) {
   EXPECT_THAT(look(workers, 4), AllOf(HasSubstr("exit code 137, 2 times in a row"), HasSubstr("python/log.txt")));
   EXPECT_EQ(cause_, Cause::failed);
   EXPECT_FALSE(load_slurm_record(run())) << "the next grow counts anew";
+}
+
+TEST_F(SlurmWorkersTest, ALostJobThatCanNotBeSentAgainTakesNobodyWithIt) {
+  fs::create_directories(folder_ / "java");
+  runs_.push_back({"java", folder_ / "java"});
+  SlurmWorkers workers = this->workers();
+  workers.start({&runs_[0], &runs_[1]});
+  folder_.write("states", "17_0|NODE_FAIL|0|n1|None|\n17_1|RUNNING|0|n1|None|\n");
+  program("sbatch", "echo 'sbatch: error: Job violates accounting/QOS policy' >&2; exit 1");
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(look(workers, 1), "alive");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("python: can't be sent again: Slurm took no job"));
+  save_result(runs_[1].run, {});
+  EXPECT_EQ(look(workers, 1), "ended") << "the other one";
+  EXPECT_THAT(look(workers, 1), HasSubstr("python: can't be sent again"));
+  EXPECT_EQ(cause_, Cause::input);
+}
+
+TEST_F(SlurmWorkersTest, AJobThatIsSeenAgainIsNotTakenForLost) {
+  const auto patience = std::chrono::milliseconds(200);
+  SlurmWorkers workers = this->workers(patience);
+  workers.start({&runs_[0]});
+  squeue_says(1, "COMPLETED");
+  EXPECT_TRUE(workers.ended().empty());
+  squeue_says(1, "REQUEUED");
+  EXPECT_EQ(look(workers, 1), "alive");
+  std::this_thread::sleep_for(patience);
+  squeue_says(1, "COMPLETED");
+  EXPECT_TRUE(workers.ended().empty());
+  EXPECT_EQ(sent(2), "") << "its end is told for the first time";
 }
 
 TEST_F(SlurmWorkersTest, AJobThatEndedWellWithoutAResultHasFailed) {

@@ -9,6 +9,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/hash.h"
+#include "btm/train/job_check.h"
 #include "tests/train/run_fixture.h"
 
 namespace btm {

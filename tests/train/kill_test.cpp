@@ -16,6 +16,7 @@
 #include "btm/model/checkpoint.h"
 #include "btm/train/event_file.h"
 #include "btm/train/metrics.h"
+#include "btm/train/result.h"
 #include "btm/train/trainer.h"
 #include "tests/train/run_fixture.h"
 

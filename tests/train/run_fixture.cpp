@@ -4,6 +4,7 @@
 
 #include "btm/core/files.h"
 #include "btm/data/token_store.h"
+#include "btm/train/result.h"
 
 namespace btm::test {
 namespace {

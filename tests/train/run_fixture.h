@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "btm/train/job.h"
+#include "btm/train/result.h"
 #include "btm/train/trainer.h"
 #include "tests/support/temporary_folder.h"
 

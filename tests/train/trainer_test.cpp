@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/file_lock.h"
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
 #include "btm/data/bpe_train.h"
@@ -18,6 +19,7 @@
 #include "btm/model/checkpoint.h"
 #include "btm/train/dev_loss.h"
 #include "btm/train/metrics.h"
+#include "btm/train/result.h"
 #include "btm/train/score.h"
 #include "btm/train/text_scorer.h"
 #include "tests/train/run_fixture.h"

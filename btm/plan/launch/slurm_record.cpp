@@ -8,9 +8,7 @@ namespace btm {
 std::optional<SlurmRecord> load_slurm_record(const fs::path& run) {
   const fs::path file = RunPaths{run}.slurm();
   if (!fs::exists(file)) return std::nullopt;
-  SlurmRecord record;
-  read_settings(parse_yaml(read_file(file), file.string()), record, file.string());
-  return record;
+  return load_settings<SlurmRecord>(file);
 }
 
 void save_slurm_record(const fs::path& run, const SlurmRecord& record) {
@@ -18,7 +16,7 @@ void save_slurm_record(const fs::path& run, const SlurmRecord& record) {
 }
 
 void remove_slurm_record(const fs::path& run) {
-  remove_folder(RunPaths{run}.slurm());
+  remove_whole(RunPaths{run}.slurm());
 }
 
 }  // namespace btm

@@ -10,6 +10,7 @@
 #include "btm/plan/launch/slurm_script.h"
 #include "btm/train/job.h"
 #include "btm/train/metrics.h"
+#include "btm/train/result.h"
 
 namespace btm {
 namespace {
@@ -87,6 +88,15 @@ void SlurmWorkers::submit(Tasks tasks) {
   log_detail(fmt::format("Slurm job {}: {}", array, counted(runs.size(), "task")));
 }
 
+// What Slurm refuses takes nobody with it.
+void SlurmWorkers::submit_again(const Tasks& tasks) {
+  try {
+    submit(tasks);
+  } catch (const Error& e) {
+    for (const Task& task : tasks) give_up(task, e.cause(), fmt::format("can't be sent again: {}", e.what()));
+  }
+}
+
 std::vector<const LaunchedRun*> SlurmWorkers::ended() {
   const bool asked = ask();
   std::vector<const LaunchedRun*> well;
@@ -94,7 +104,7 @@ std::vector<const LaunchedRun*> SlurmWorkers::ended() {
   alive_.clear();
   for (Task& task : before) {
     if (load_result(task.run->run)) {
-      remove_folder(slurm_output(folder_, task.record.job));
+      remove_whole(slurm_output(folder_, task.record.job));
       well.push_back(task.run);
     } else if (asked) {
       look_after(std::move(task), again);
@@ -102,7 +112,7 @@ std::vector<const LaunchedRun*> SlurmWorkers::ended() {
       alive_.push_back(std::move(task));
     }
   }
-  submit(std::move(again));
+  submit_again(std::move(again));
   if (well.empty() && alive_.empty() && !failures_.empty()) throw failures_.front();
   return well;
 }

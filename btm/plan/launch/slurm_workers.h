@@ -51,6 +51,7 @@ class SlurmWorkers : public Workers {
 
   std::vector<std::string> options(const std::string& log) const;
   void submit(Tasks tasks);
+  void submit_again(const Tasks& tasks);
   bool ask();
   void look_after(Task task, Tasks& again);
   void look_at_end(Task task, const std::string& state, int exit_status, Tasks& again);

@@ -3,9 +3,11 @@
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/hash.h"
+#include "btm/core/mapped_file.h"
 #include "btm/plan/verify/verify_work.h"
 #include "btm/train/event_file.h"
 #include "btm/train/job.h"
+#include "btm/train/result.h"
 #include "btm/train/snapshot.h"
 
 namespace btm {

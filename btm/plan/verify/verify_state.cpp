@@ -3,6 +3,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/mapped_file.h"
 #include "btm/core/seal.h"
 #include "btm/core/settings.h"
 #include "btm/mixture/score_store.h"
@@ -156,12 +157,9 @@ void verify_plan_and_log(VerifyWork& work) {
 
 void verify_results(VerifyWork& work) {
   const std::string again = fmt::format("make it anew: btm evaluate {}", work.paths.root.string());
-  const std::string evaluation = "results/evaluation.json", markdown = "results/evaluation.md",
-                    recipe = "results/recipe.json";
-  const bool evaluated =
-      work.files.contains(evaluation) || work.files.contains(markdown) || work.files.contains(recipe);
-  if (evaluated) verify_sealed(work, evaluation, again);
-  for (const std::string& file : {markdown, recipe, std::string("results/forest.json")}) {
+  const std::string evaluation = "results/evaluation.json", markdown = "results/evaluation.md";
+  if (work.files.contains(evaluation) || work.files.contains(markdown)) verify_sealed(work, evaluation, again);
+  for (const std::string& file : {markdown, std::string("results/forest.json")}) {
     if (work.files.contains(file)) verify_sealed(work, file, again);  // made by some commands only
   }
   for (const std::string& file : work.below("results/scores")) {

@@ -1,7 +1,9 @@
 // A fixed number of threads that wait, asleep, for work.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <mutex>
@@ -27,6 +29,20 @@ class ThreadTeam {
   template <class F>
   void run(const F& f) {
     run(&f, [](const void* work, int index) { (*static_cast<const F*>(work))(index); });
+  }
+
+  // Calls f(0) ... f(count - 1), each by whichever thread is free. After an exception no other is begun.
+  template <class F>
+  void share(std::size_t count, const F& f) {
+    std::atomic<std::size_t> next = 0;
+    run([&](int) {
+      try {
+        for (std::size_t i; (i = next++) < count;) f(i);
+      } catch (...) {
+        next = count;
+        throw;
+      }
+    });
   }
 
  private:

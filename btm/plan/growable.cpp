@@ -1,4 +1,4 @@
-#include "btm/plan/published.h"
+#include "btm/plan/growable.h"
 
 #include <algorithm>
 
@@ -6,11 +6,13 @@
 #include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/core/hash.h"
+#include "btm/data/file_list.h"
 #include "btm/data/tokenizer.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/baselines.h"
 #include "btm/plan/corpus.h"
 #include "btm/plan/forest_folder.h"
+#include "btm/plan/planned_forest.h"
 
 namespace btm {
 namespace {
@@ -22,6 +24,20 @@ std::string remedy(const Plan& plan, const Forest& forest, const ExpertInfo& exp
       "import that one under another name (btm remove {} {}; btm import {} FILE --name NAME): the plan trains its "
       "own '{}'",
       plan.forest, expert.name, plan.forest, expert.name);
+}
+
+// Throws Error(input) if the published model is not what the task asks for. Who its parents were and where its data
+// began was settled when it was branched. `remedy` stands behind "set it back, or".
+void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy) {
+  task.parents = published.parents;
+  task.first_round = published.recipe.value("first_round", std::int64_t{0});
+  const auto drawn = published.recipe.value("training", Json::object()).value("random_seed", std::int64_t{0});
+  // Earlier versions started all experts from the same random weights, and counted up the seeds of random_init.
+  const bool own = task.kind == "expert" && task.parents.empty() && drawn == own_random_seed(task);
+  if (own || task.kind == to_word(Baseline::random_init)) task.training.random_seed = drawn;
+  const std::string difference = recipe_difference(published.recipe, recipe_of(task, base));
+  if (difference.empty()) return;
+  throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);
 }
 
 void check_seed(const Plan& plan, const ForestBase& base) {
@@ -72,62 +88,18 @@ bool has_candidates(const Plan& plan, std::size_t index, const Forest& forest) {
   return !candidates(cycle, static_cast<int>(index) + 1, forest).empty();
 }
 
+// Where the checkpoint or the tokenizer that the plan begins with can't be used. What was made of them already is not
+// asked for again.
+void check_sources(const Plan& plan) {
+  const ForestPaths paths{plan.forest};
+  if (!plan.model.from.empty() && !is_published(paths.seed())) check_checkpoint(plan.model.from);
+  const fs::path folder = fs::exists(paths.tokenizer()) ? paths.tokenizer() : fs::path(plan.tokenizer.from);
+  const int size = folder.empty() ? plan.tokenizer.vocab_size : Tokenizer::load(folder).vocab_size();
+  if (const int given = plan.model.config.vocab_size; given > 0 && given < size)
+    throw input_error("model.vocab_size: {} is less than the tokenizer's {}", given, size);
+}
+
 }  // namespace
-
-Forest forest_so_far(const ForestPaths& paths) {
-  return fs::exists(paths.log()) ? open_forest(paths.root) : Forest{paths, {}, {}, {}, {}};
-}
-
-std::vector<const ExpertInfo*> candidates(const CycleSettings& cycle, int number, const Forest& forest) {
-  std::vector<const ExpertInfo*> found;
-  for (const ExpertInfo& expert : forest.experts) {
-    const bool named = std::ranges::find(cycle.after, expert.name) != cycle.after.end();
-    const bool before = expert.imported || expert.cycle < number;
-    if (cycle.after.empty() ? before : named) found.push_back(&expert);
-  }
-  return found;
-}
-
-bool was_removed(const Forest& forest, const std::string& name) {
-  return std::ranges::find(forest.removed_for_good, name) != forest.removed_for_good.end();
-}
-
-void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBase& base, const std::string& remedy) {
-  task.parents = published.parents;
-  task.first_round = published.recipe.value("first_round", std::int64_t{0});
-  const auto drawn = published.recipe.value("training", Json::object()).value("random_seed", std::int64_t{0});
-  // Earlier versions started all experts from the same random weights, and counted up the seeds of random_init.
-  const bool own = task.kind == "expert" && task.parents.empty() && drawn == own_random_seed(task);
-  if (own || task.kind == to_word(Baseline::random_init)) task.training.random_seed = drawn;
-  const std::string difference = recipe_difference(published.recipe, recipe_of(task, base));
-  if (difference.empty()) return;
-  throw input_error("{}: trained with another recipe: {}; set it back, or {}", task.name, difference, remedy);
-}
-
-Forest planned_forest(const Plan& plan, Forest forest, const ModelConfig& model) {
-  if (!forest.seed) {
-    ModelTask seed;  // not seed_task(), which reads model.from
-    seed.tokens = plan.seed.tokens;
-    seed.training = plan.seed.training;
-    forest.seed.emplace();
-    forest.seed->tokens = planned_result(seed, model).tokens;
-    forest.seed->domains = seed_domains(plan);
-  }
-  for (std::size_t i = 0; i < plan.cycles.size(); ++i) {
-    for (const std::string& name : plan.cycles[i].experts) {
-      if (forest.find(name) || was_removed(forest, name)) continue;
-      ExpertInfo& expert = forest.experts.emplace_back();
-      expert.name = name;
-      expert.domains = {name};
-      expert.tokens = planned_result(expert_task(plan, i, name), model).tokens;
-    }
-  }
-  return forest;
-}
-
-void check_parents(const Plan& plan) {
-  check_parents(plan, forest_so_far({plan.forest}));
-}
 
 void check_parents(const Plan& plan, const Forest& forest) {
   std::vector<std::string> known;
@@ -167,39 +139,19 @@ void check_published(const Plan& plan, const ForestBase& base) {
   check_baselines(plan, forest, base);
 }
 
-ModelConfig planned_model(const Plan& plan) {
-  ModelConfig config = plan.model.config;
-  if (config.vocab_size == 0) {
-    const fs::path there = ForestPaths{plan.forest}.tokenizer();
-    if (fs::exists(there)) {
-      config.vocab_size = Tokenizer::load(there).vocab_size();
-    } else if (!plan.tokenizer.from.empty()) {
-      config.vocab_size = Tokenizer::load(plan.tokenizer.from).vocab_size();
-    } else {
-      config.vocab_size = plan.tokenizer.vocab_size;
-    }
-  }
-  return resolve(config);
-}
-
-void check_sources(const Plan& plan) {
-  const ForestPaths paths{plan.forest};
-  if (!plan.model.from.empty() && !is_published(paths.seed())) check_checkpoint(plan.model.from);
-  const fs::path folder = fs::exists(paths.tokenizer()) ? paths.tokenizer() : fs::path(plan.tokenizer.from);
-  const int size = folder.empty() ? plan.tokenizer.vocab_size : Tokenizer::load(folder).vocab_size();
-  if (const int given = plan.model.config.vocab_size; given > 0 && given < size)
-    throw input_error("model.vocab_size: {} is less than the tokenizer's {}", given, size);
-}
-
 void check_growable(const Plan& plan) {
   const ForestPaths paths{plan.forest};
   require_forest_folder(paths);
-  check_parents(plan);
+  check_parents(plan, forest_so_far(paths));
   check_tokenizer_unchanged(plan, paths);
   check_sources(plan);
-  if (!is_published(paths.seed())) return;
-  ForestBase base{
-      paths, planned_model(plan), sha256_file(paths.tokenizer() / kTokenizerFile), {}, plan.trainer.command};
+}
+
+void check_published(const Plan& plan) {
+  const ForestPaths paths{plan.forest};
+  const fs::path tokenizer = paths.tokenizer() / kTokenizerFile;
+  if (!is_published(paths.seed()) || !fs::exists(tokenizer)) return;  // made anew, and then compared
+  ForestBase base{paths, planned_model(plan), sha256_file(tokenizer), {}, plan.trainer.command};
   const std::vector<std::string> seeds = load_expert(paths.seed()).domains;
   for (const auto& [name, domain] : plan.domains) {
     const bool there = fs::exists(paths.tokens(name));
@@ -212,6 +164,10 @@ void check_growable(const Plan& plan) {
     }
   }
   check_published(plan, base);
+}
+
+void require_texts(const Plan& plan) {
+  for (const auto& [name, domain] : plan.domains) find_files(domain.text.text, "domain " + name, domain.text.except);
 }
 
 }  // namespace btm

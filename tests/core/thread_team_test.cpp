@@ -1,4 +1,4 @@
-#include "btm/train/thread_team.h"
+#include "btm/core/thread_team.h"
 
 #include <gtest/gtest.h>
 
