@@ -30,7 +30,8 @@ std::string processor() {
 std::vector<std::string> instruction_sets() {
   std::vector<std::string> result;
   for (std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS; targets != 0; targets &= targets - 1) {
-    result.emplace_back(hwy::TargetName(targets & -targets));
+    const std::string name = hwy::TargetName(targets & -targets);
+    result.push_back(name == "AVX3" ? "AVX-512" : name);
   }
   return result;
 }

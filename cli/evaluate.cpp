@@ -56,7 +56,6 @@ void run_evaluate(const EvaluateArguments& options) {
   ScoringPlace place = scoring_place(forest, options.threads);
   if (!options.device.empty()) place.device = from_word<Device>("--device", options.device);
   if (!options.precision.empty()) place.precision = from_word<Precision>("--precision", options.precision);
-  check_evaluation(settings);
   const Json evaluation = evaluate_forest(forest, settings, domains, texts, {place, options.json});
   write_evaluation(forest.paths, evaluation);
   if (options.json) {

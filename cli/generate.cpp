@@ -7,6 +7,7 @@
 #include <set>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/data/byte_source.h"
@@ -51,7 +52,7 @@ Prompts read_prompts(const GenerateArguments& options) {
   if (!options.file.empty()) {
     TextSettings lines;
     lines.split_documents_on = "\n";  // JSON lines are lines anyway
-    TextFile file(options.file, lines);
+    TextFile file(options.file == "-" ? kStandardInput : options.file, lines);
     for (std::string text; file.next(text);) {
       if (text.ends_with('\r') && !file.json_lines()) text.pop_back();  // lines of Windows
       prompts.texts.push_back(text);
@@ -135,8 +136,9 @@ void add_generate(CLI::App& app) {
       .type_name("TEXT")
       .one_value();
   command
-      .add_option("--prompts", options->file,
-                  "File of prompts, one a line: plain text, or .jsonl with a \"text\" field")
+      .add_option(
+          "--prompts", options->file,
+          "File of prompts, one a line: plain text, or .jsonl with a \"text\" field; - for standard input, plain text")
       .type_name("FILE")
       .not_empty();
   command.add_flag("--show-experts", options->display.show_experts,

@@ -106,9 +106,19 @@ Forest replay_forest(const fs::path& root) {
 }
 
 Forest open_forest(const fs::path& root) {
+  const auto log_size = [log = ForestPaths{root}.log()] {
+    std::error_code none;
+    return fs::file_size(log, none);
+  };
+  const auto size = log_size();
   Forest forest = replay_forest(root);
   try_finish_removals(forest);
-  for (ExpertInfo& expert : forest.experts) expert = read_expert(forest.paths, expert);
+  try {
+    for (ExpertInfo& expert : forest.experts) expert = read_expert(forest.paths, expert);
+  } catch (const Error&) {
+    if (log_size() == size) throw;
+    return open_forest(root);  // an expert was removed meanwhile
+  }
   std::ranges::sort(forest.experts, {}, [](const ExpertInfo& expert) { return std::tie(expert.cycle, expert.name); });
   return forest;
 }

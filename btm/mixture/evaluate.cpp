@@ -231,7 +231,7 @@ class Table {
 Json evaluate_forest(const Forest& forest, const EvaluateSettings& settings,
                      const std::vector<EvaluationDomain>& domains, const std::vector<EvaluationText>& texts,
                      const EvaluateOptions& options) {
-  check_evaluation(settings);
+  check_evaluation(settings, "");
   if (forest.experts.empty()) {
     throw input_error("{} has no experts yet; grow it first: btm grow forest.yaml", forest.paths.root.string());
   }

@@ -30,7 +30,7 @@ void visit(EvaluateSettings& s, F&& f) {
   visit(s.weights, f);
 }
 
-// Throws Error(input) naming the first setting that can't be.
-void check_evaluation(const EvaluateSettings& settings);
+// Throws Error(input) naming the first setting that can't be; `where` stands before its name: "", "evaluate.".
+void check_evaluation(const EvaluateSettings& settings, const std::string& where);
 
 }  // namespace btm

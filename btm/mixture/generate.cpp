@@ -11,6 +11,8 @@ namespace btm {
 
 void check(const GenerateSettings& settings) {
   if (settings.tokens < 1) throw input_error("tokens is {}, but must be at least 1", settings.tokens);
+  const bool ends_at_once = std::ranges::find(settings.stop, "") != settings.stop.end();
+  if (ends_at_once) throw input_error("stop: an empty text is everywhere; leave it out");
   check(settings.sampler);
 }
 

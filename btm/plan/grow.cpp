@@ -63,12 +63,10 @@ class Grower {
   }
 
  private:
-  // What grows under the lock: all but results/, where scores are kept without it.
   void clean_up() const {
-    for (const fs::path& folder :
-         {paths_.root, paths_.experts(), paths_.comparisons(), paths_.tokens(), paths_.runs(), paths_.tensorboard()}) {
-      remove_leftovers(folder);
-    }
+    remove_leftovers(paths_.root);
+    for (const fs::path& folder : paths_.own_folders()) remove_leftovers(folder);
+    remove_leftovers(paths_.scores());
     std::error_code none;
     for (const auto& set : fs::directory_iterator(paths_.comparisons(), none)) remove_leftovers(set.path());
     if (fs::is_empty(paths_.runs(), none)) return;  // as a rule

@@ -191,7 +191,7 @@ void check_plan(const Plan& plan) {
   check_seed(plan);
   check_cycles(plan);
   check_comparisons(plan);
-  check_evaluation(plan.evaluate);
+  check_evaluation(plan.evaluate, "evaluate.");
   check_launcher(plan.launcher);
   check_trainer(plan);
 }

@@ -196,6 +196,7 @@ class Models(ForestCase):
             (["generate", self.forest, "--prompt", "x", "--domain", "nmpy"], "did you mean 'numpy'"),
             (["generate", self.forest, "--prompt", "x", "--memory", "1k"], "--memory"),
             (["generate", self.forest, "--prompt", "x", "--drop-below", "2"], "drop_below"),
+            (["generate", self.forest, "--prompt", "x", "--stop", ""], "stop: an empty text"),
             (["generate", self.forest, "--prompt", "x", "--average", "python=0"], "average: its weights sum to 0"),
             (["generate", self.forest, "--prompt", "x", "--average", "python=1e308,cpp=1e308"], "its weights sum to inf"),
             (["generate", self.forest, "--prompt", "x", "--average", ""], "--average: must not be empty"),
@@ -235,6 +236,8 @@ class Models(ForestCase):
         lines.write_bytes(b"caf\xe9\nok\n")
         done = btm("generate", self.forest, "--prompts", lines, "--tokens", "1")
         self.assertIn("p.txt: a prompt is not valid UTF-8", done.stderr)
+        done = btm("generate", self.forest, "--prompts", "-", "--tokens", "1", "--json", input="one\ntwo\n")
+        self.assertEqual([json.loads(line)["prompt"] for line in done.stdout.splitlines()], ["one", "two"])
         tokenizer = self.forest / "experts/cpp/tokenizer.json"
         tokenizer.unlink()  # it may share its bytes with others by a hard link
         tokenizer.write_text("bad")

@@ -197,6 +197,11 @@ TEST(Merge, LostFolderIsPutBack) {
   EXPECT_EQ(forest.experts[0].parents.at(0).sha256, forest.seed->weights_sha256) << "as the log has it";
   fs::remove_all(paths.expert("a"));
   EXPECT_TRUE(says(input_message([&] { grow_expert(paths, "a", 1, {{"seed", 1, ""}}, 9); }), "not those"));
+  ExpertInfo other = expert_info("a", 1, {{"seed", 1, ""}});
+  other.recipe["tokens"] = 9;
+  const std::string refusal = input_message([&] { merge_expert(paths, paths.run("a"), other); });
+  EXPECT_TRUE(says(refusal, "another recipe: its expert.json is lost")) << refusal;
+  EXPECT_FALSE(fs::exists(paths.expert("a")));
 }
 
 TEST(Merge, ExpertThatIsNotTheOneOfTheLogIsRefused) {

@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <thread>
+
 #include "btm/core/file_lock.h"
 #include "btm/core/files.h"
 #include "btm/forest/edit_log.h"
@@ -89,6 +92,19 @@ TEST_F(Remove, CrashAfterTheLineIsFinishedAtTheNextOpening) {
   EXPECT_EQ(forest().experts.size(), 3u);
   EXPECT_FALSE(fs::exists(paths.expert("a")));
   EXPECT_TRUE(fs::exists(paths.expert("b")));
+}
+
+TEST_F(Remove, WhoOpensMeanwhileSeesTheForestBeforeOrAfter) {
+  std::atomic<bool> done = false;
+  std::jthread reader([&] {
+    while (!done) EXPECT_NO_THROW(EXPECT_THAT(forest().experts.size(), testing::AnyOf(3u, 4u)));
+  });
+  for (int i = 0; i < 30; ++i) {
+    const ForestLock lock(paths);
+    remove_expert(forest(), "b", Descendants::keep);
+    grow_expert(paths, "b", 1, {{"seed", 1, ""}});
+  }
+  done = true;
 }
 
 TEST_F(Remove, WorksWhenTheFolderIsLost) {

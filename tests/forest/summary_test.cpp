@@ -45,6 +45,18 @@ TEST(TrainingCurve, KeepsDevLosses) {
   EXPECT_EQ(measured, Json({100, 200, 300, 400, 500, 600, 700, 800, 900, 1000}));
 }
 
+TEST(TrainingCurve, APointHasTheLastDevLossOfItsGroup) {
+  std::int64_t before = 0;  // updates
+  for (const Json& point : curve_of(10000)) {
+    const std::int64_t last = point["tokens"].get<std::int64_t>() / 10, measured = last / 100 * 100;
+    EXPECT_EQ(point.contains("dev_loss"), measured > before);
+    if (measured > before) {
+      EXPECT_EQ(point["dev_loss"], measured);
+    }
+    before = last;
+  }
+}
+
 TEST(TrainingCurve, WithoutAFileHasNoPoints) {
   EXPECT_EQ(training_curve("/nowhere/metrics.jsonl"), Json::array());
 }

@@ -12,7 +12,10 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/hash.h"
+#include "btm/data/split.h"
 #include "btm/data/token_store.h"
+#include "btm/data/tokenizer.h"
 #include "btm/mixture/form.h"
 #include "btm/mixture/scores.h"
 #include "btm/mixture/text_posterior.h"
@@ -368,6 +371,27 @@ TEST_F(Evaluate, TakesTextThatIsNotInThePlan) {
   EXPECT_NO_THROW(evaluate(paths_, settings_of(cases_), 1, {{"tiny", tiny.string()}}));
   EXPECT_THROW(evaluate(paths_, settings_of(cases_), 1, {{"a", file.string()}}), Error);
   EXPECT_THROW(evaluate(paths_, settings_of(cases_), 1, {{"none", (folder_ / "none.txt").string()}}), Error);
+}
+
+TEST_F(Evaluate, OfItsOwnTextTestDocumentsAreScored) {
+  plant(paths_, cases_);
+  const Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
+  const std::size_t end = tokenizer.end_of_text() >= 0 ? 1 : 0;
+  std::string lines;
+  std::int64_t tokens = 0, documents = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const std::string text = "document " + std::to_string(i) + " has some words";
+    lines += Json{{"text", text}}.dump() + "\n";
+    if (split_of(sha256_hex(text)) != Split::test) continue;
+    tokens += static_cast<std::int64_t>(tokenizer.encode(text).size() + end);
+    ++documents;
+  }
+  ASSERT_GT(documents, 40);
+  EvaluateSettings settings = settings_of(cases_);
+  settings.mixtures = {"ensemble"};
+  settings.tokens_per_domain = 1 << 20;
+  const fs::path file = folder_.write("other.jsonl", lines);
+  EXPECT_EQ(evaluate(paths_, settings, 1, {{"other", file.string()}})["domains"]["other"]["tokens"], tokens - 1);
 }
 
 std::string message_of(const std::function<void()>& f) {

@@ -6,13 +6,13 @@
 #include <condition_variable>
 #include <mutex>
 #include <set>
-#include <thread>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/progress.h"
+#include "btm/core/thread_team.h"
 
 namespace btm {
 namespace {
@@ -93,8 +93,8 @@ std::vector<Finding> run_checks(const VerifyWork& work, int threads, bool quiet)
   std::mutex mutex;
   std::condition_variable ended;
   std::int64_t done = 0;
-  int working = std::max(1, threads);
-  auto look = [&] {
+  int working = std::clamp(threads, 1, static_cast<int>(std::max<std::size_t>(1, checks.size())));
+  const auto look = [&] {
     for (std::size_t i; (i = next++) < checks.size() && !interrupted();) {
       std::optional<Finding> found = look_at(checks[i], work.paths.root);
       const std::lock_guard lock(mutex);
@@ -105,12 +105,13 @@ std::vector<Finding> run_checks(const VerifyWork& work, int threads, bool quiet)
     --working;
     ended.notify_one();
   };
-  std::vector<std::jthread> team;
-  for (int i = working; i > 0; --i) team.emplace_back(look);
   Progress progress("verify", total, quiet);
-  for (std::unique_lock lock(mutex); working > 0; ended.wait_for(lock, kRedraw)) {
-    progress.update(static_cast<double>(done), fmt::format("{}B", format_count(static_cast<double>(done))));
-  }
+  const auto draw = [&] {
+    for (std::unique_lock lock(mutex); working > 0; ended.wait_for(lock, kRedraw)) {
+      progress.update(static_cast<double>(done), fmt::format("{}B", format_count(static_cast<double>(done))));
+    }
+  };
+  ThreadTeam(working + 1).run([&](int thread) { thread == 0 ? draw() : look(); });
   throw_if_interrupted();
   progress.finish();
   return findings;
