@@ -10,6 +10,7 @@
 #include "btm/plan/launch/slurm_record.h"
 #include "btm/report/text_table.h"
 #include "btm/train/job.h"
+#include "btm/train/run_status.h"
 
 namespace btm {
 namespace {

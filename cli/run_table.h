@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "btm/forest/forest.h"
-#include "btm/train/metrics.h"
+#include "btm/train/run_status.h"
 
 namespace btm {
 

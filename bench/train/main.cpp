@@ -10,6 +10,7 @@
 
 #include "btm/core/random.h"
 #include "btm/model/parameters.h"
+#include "btm/train/device.h"
 #include "btm/train/gemm_peak.h"
 #include "btm/train/learner.h"
 #include "btm/train/text_scorer.h"

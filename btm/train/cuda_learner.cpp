@@ -20,6 +20,7 @@
 #include "btm/train/adamw_cuda.h"
 #include "btm/train/gradient_sum_cuda.h"
 #include "btm/train/parameters_cuda.h"
+#include "btm/train/passes.h"
 #include "btm/train/schedule.h"
 #include "btm/train/score_cuda.h"
 #include "btm/train/staged_cuda.h"

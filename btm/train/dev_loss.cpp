@@ -5,8 +5,8 @@
 
 #include "btm/core/files.h"
 #include "btm/data/token_store.h"
+#include "btm/train/passes.h"
 #include "btm/train/score.h"
-#include "btm/train/sequences_per_call.h"
 
 namespace btm {
 

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "btm/train/settings.h"
+
 namespace btm {
 
 enum class Device { automatic, cpu, cuda };
@@ -26,6 +28,10 @@ struct NoGpu {
 };
 // nullopt: none that can be used, for the reason that is written to `why` if it is given.
 std::optional<Gpu> find_gpu(NoGpu* why = nullptr);
+
+// What `wanted` comes to: for `automatic` a GPU, if there is one and it can do what is asked. Throws Error(input) if
+// cuda is wanted and can't be.
+Device device_for(Device wanted, Precision precision);
 
 // Where this process shares the GPU with others by NVIDIA's MPS, it works on so many percent of the multiprocessors:
 // kernels of small models don't fill the GPU, and side by side they do. It is to be called before CUDA is first asked.

@@ -18,8 +18,8 @@
 #include "btm/train/batch_source.h"
 #include "btm/train/dev_loss.h"
 #include "btm/train/endpoints.h"
-#include "btm/train/metrics.h"
 #include "btm/train/result.h"
+#include "btm/train/run_status.h"
 #include "btm/train/score.h"
 
 namespace btm {

@@ -50,16 +50,6 @@ class Learner {
   virtual std::span<float> square() = 0;  // second moment [parameters]
 };
 
-// Sequences from `at` on, before `end`, that one call of a pass takes: at most `most`, and of one domain where
-// `domains` (of each sequence; empty: any go together) tells them apart.
-std::size_t call_size(std::size_t at, std::size_t end, std::size_t most, std::span<const int> domains);
-
-// Where part `part` of a batch begins that is cut into `parts`, as nearly equal as can be; part `parts` begins at its
-// end.
-inline std::size_t part_begin(std::size_t sequences, int part, int parts) {
-  return sequences * static_cast<std::size_t>(part) / static_cast<std::size_t>(parts);
-}
-
 // How the passes of training go.
 inline Transformer::Use use_of(const TrainingSettings& settings) {
   return settings.recompute ? Transformer::Use::recomputing : Transformer::Use::training;
@@ -70,10 +60,6 @@ struct LearnerOptions {
   int sequences = 1;            // of a batch
   std::int64_t updates = 1;     // of the whole training
 };
-
-// What `wanted` comes to: for `automatic` a GPU, if there is one and it can do what is asked. Throws Error(input) if
-// cuda is wanted and can't be.
-Device device_for(Device wanted, Precision precision);
 
 // The model, the team, the ranks and `demix` (null: a plain model) outlive the learner.
 std::unique_ptr<Learner> make_learner(Model& model, const TrainingSettings& settings, const LearnerOptions& options,

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "btm/train/sequences_per_call.h"
+#include "btm/train/passes.h"
 
 namespace btm {
 

@@ -7,8 +7,8 @@
 #include "btm/core/error.h"
 #include "btm/core/thread_team.h"
 #include "btm/train/learner.h"
+#include "btm/train/passes.h"
 #include "btm/train/score.h"
-#include "btm/train/sequences_per_call.h"
 
 namespace btm {
 namespace {

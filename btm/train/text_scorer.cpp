@@ -1,7 +1,7 @@
 #include "btm/train/text_scorer.h"
 
 #include "btm/core/thread_team.h"
-#include "btm/train/learner.h"
+#include "btm/train/device.h"
 #include "btm/train/score.h"
 
 namespace btm {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "btm/train/passes.h"
 #include "btm/train/schedule.h"
-#include "btm/train/sequences_per_call.h"
 
 namespace btm {
 namespace {

@@ -24,6 +24,7 @@
 #include "btm/train/learner.h"
 #include "btm/train/metrics.h"
 #include "btm/train/result.h"
+#include "btm/train/run_status.h"
 #include "btm/train/snapshot.h"
 
 namespace btm {

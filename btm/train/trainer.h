@@ -9,6 +9,7 @@
 #include "btm/train/job.h"
 #include "btm/train/ranks.h"
 #include "btm/train/result.h"
+#include "btm/train/run_status.h"
 
 namespace btm {
 

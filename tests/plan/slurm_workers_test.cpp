@@ -11,8 +11,8 @@
 #include "btm/core/files.h"
 #include "btm/plan/launch/launcher.h"
 #include "btm/train/job.h"
-#include "btm/train/metrics.h"
 #include "btm/train/result.h"
+#include "btm/train/run_status.h"
 #include "tests/support/temporary_folder.h"
 
 namespace btm {

@@ -15,8 +15,8 @@
 #include "btm/core/random.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/event_file.h"
-#include "btm/train/metrics.h"
 #include "btm/train/result.h"
+#include "btm/train/run_status.h"
 #include "btm/train/trainer.h"
 #include "tests/train/run_fixture.h"
 

@@ -20,6 +20,7 @@
 #include "btm/train/dev_loss.h"
 #include "btm/train/metrics.h"
 #include "btm/train/result.h"
+#include "btm/train/run_status.h"
 #include "btm/train/score.h"
 #include "btm/train/text_scorer.h"
 #include "tests/train/run_fixture.h"

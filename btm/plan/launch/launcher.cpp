@@ -9,7 +9,7 @@
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
-#include "btm/train/metrics.h"
+#include "btm/train/run_status.h"
 
 namespace btm {
 namespace {

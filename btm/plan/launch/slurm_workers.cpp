@@ -9,8 +9,8 @@
 #include "btm/core/process.h"
 #include "btm/plan/launch/slurm_script.h"
 #include "btm/train/job.h"
-#include "btm/train/metrics.h"
 #include "btm/train/result.h"
+#include "btm/train/run_status.h"
 
 namespace btm {
 namespace {

@@ -7,7 +7,7 @@
 #include "btm/core/cores.h"
 #include "btm/core/error.h"
 #include "btm/core/files.h"
-#include "btm/train/learner.h"
+#include "btm/train/device.h"
 
 namespace btm {
 namespace {
