@@ -21,7 +21,7 @@ OpenRun open_run(const fs::path& folder) {
   OpenRun run{folder.filename().string(), {}, "", 0};
   run.status.state = RunPhase::waiting;
   if (const auto status = load_status(folder)) run.status = *status;
-  if (const auto record = load_slurm_record(folder)) run.job = record->job;
+  if (const auto record = load_slurm_record(folder); record && record->failed.empty()) run.job = record->job;
   const RunStatus& status = run.status;
   if (status.state == RunPhase::running && status.tokens_per_second > 0 && status.updates > 0) {
     const double left = 1 - static_cast<double>(status.update) / static_cast<double>(status.updates);

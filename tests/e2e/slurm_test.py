@@ -146,6 +146,15 @@ class DisturbedTest(SlurmCase):
         self.assertEqual([json.loads(line)["update"] for line in metrics], list(range(1, len(metrics) + 1)))
         self.assertEqual(self.weights(), self.weights_at_home())
 
+    def test_the_last_task_of_an_array_is_queued_again_alone(self):
+        grow = self.grow_in_background()
+        other, last = sorted((self.job_of("python"), self.job_of("cpp")))
+        self.cluster.run("scancel", "--batch", "--signal=USR1", last)
+        self.cluster.wait(lambda: self.cluster.jobs().get(last) == "PENDING", "the job to be queued again")
+        self.assertNotEqual(self.cluster.jobs().get(other), "PENDING")
+        self.finished(grow)
+        self.assertEqual(self.weights(), self.weights_at_home())
+
     def test_a_lost_node_is_told_and_its_run_sent_again(self):
         self.edit_plan("kind: slurm", "kind: slurm, extra: [--no-requeue]")
         grow = self.grow_in_background()

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/plan/launch/launcher.h"
 #include "btm/train/job.h"
 #include "btm/train/result.h"
@@ -112,7 +113,7 @@ TEST_F(SlurmWorkersTest, SendsLostJobsAgainAndTellsThemApart) {
   for (const char* state : {"NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "PREEMPTED", "BOOT_FAIL"}) {
     squeue_says(1, state);
     folder_.write("count", "0");
-    remove_slurm_record(run());
+    fs::remove(RunPaths{run()}.slurm());
     SlurmWorkers workers = this->workers();
     workers.start({&runs_[0]});
     testing::internal::CaptureStderr();
@@ -129,9 +130,7 @@ TEST_F(SlurmWorkersTest, GivesUpAfterTheRetriesUnlessThereIsProgress) {
   squeue_says(1, "FAILED", 9);  // ended by signal 9
   workers.start({&runs_[0]});
   EXPECT_EQ(look(workers, 1), "sent again");
-  RunStatus progress;
-  progress.update = 40;
-  save_status(run(), progress);
+  make_folders(RunPaths{run()}.checkpoints() / "40");
   squeue_says(2, "FAILED", 9);
   EXPECT_EQ(look(workers, 2), "sent again") << "progress was made";
   squeue_says(3, "FAILED", 9);
@@ -139,7 +138,80 @@ TEST_F(SlurmWorkersTest, GivesUpAfterTheRetriesUnlessThereIsProgress) {
   squeue_says(4, "FAILED", 9);
   EXPECT_THAT(look(workers, 4), AllOf(HasSubstr("exit code 137, 2 times in a row"), HasSubstr("python/log.txt")));
   EXPECT_EQ(cause_, Cause::failed);
-  EXPECT_FALSE(load_slurm_record(run())) << "the next grow counts anew";
+  workers.start({&runs_[0]});  // as the next grow does
+  EXPECT_EQ(load_slurm_record(run())->attempts, 1);
+}
+
+TEST_F(SlurmWorkersTest, UpdatesThatAreLostAreNoProgress) {
+  settings_.retries = 1;
+  SlurmWorkers workers = this->workers();
+  workers.start({&runs_[0]});
+  RunStatus further;
+  for (int attempt = 1; attempt <= 2; ++attempt) {
+    further.update += 40;
+    save_status(run(), further);
+    squeue_says(attempt, "FAILED", 9);
+    EXPECT_THAT(look(workers, attempt), attempt == 1 ? HasSubstr("sent again") : HasSubstr("without progress"));
+  }
+}
+
+// ---- grow --submit
+
+TEST_F(SlurmWorkersTest, WhoOnlySubmitsWaitsUntilItKnowsWhatBecameOfAJob) {
+  for (const char* state : {"TIMEOUT", "NODE_FAIL", "COMPLETED"}) {
+    folder_.write("count", "0");
+    for (const char* left : {"options.1", "options.2", "python/slurm.json"}) fs::remove(folder_ / left);
+    const auto submit = [&] {
+      SlurmWorkers workers = this->workers(std::chrono::milliseconds(5));
+      return launch(workers, "cycle 1", runs_, {}, {.watch = false, .quiet = true});
+    };
+    squeue_says(1, "PENDING");
+    EXPECT_FALSE(submit());
+    EXPECT_EQ(sent(2), "");
+    squeue_says(1, state);
+    testing::internal::CaptureStderr();
+    EXPECT_FALSE(submit());
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("python: its job"));
+    EXPECT_NE(sent(2), "") << state;
+    EXPECT_EQ(load_slurm_record(run())->attempts, 2) << state;
+  }
+}
+
+TEST_F(SlurmWorkersTest, TheJobThatGoesOnKeepsToWhatIsFinal) {
+  fs::create_directories(folder_ / "java");
+  runs_.push_back({"java", folder_ / "java"});
+  {
+    SlurmWorkers workers = this->workers();
+    workers.start({&runs_[0], &runs_[1]});
+    folder_.write("states", "17_0|CANCELLED|0|n1|None|\n17_1|RUNNING|0|n1|None|\n");
+    EXPECT_TRUE(workers.ended().empty());
+  }
+  ::setenv("SLURM_JOB_NAME", "btm-grow", 1);
+  SlurmWorkers later = this->workers();
+  later.start({&runs_[0], &runs_[1]});
+  ::unsetenv("SLURM_JOB_NAME");
+  EXPECT_EQ(look(later, 1), "alive");
+  EXPECT_EQ(sent(2), "");
+  save_result(runs_[1].run, {});
+  EXPECT_EQ(look(later, 1), "ended");
+  EXPECT_THAT(look(later, 1), HasSubstr("python: its job was cancelled"));
+  EXPECT_EQ(cause_, Cause::failed);
+  SlurmWorkers by_hand = this->workers();
+  by_hand.start({&runs_[0]});
+  EXPECT_NE(sent(2), "");
+}
+
+TEST_F(SlurmWorkersTest, SlurmMayRefuseALostJobForAMoment) {
+  SlurmWorkers workers = this->workers();
+  squeue_says(1, "NODE_FAIL");
+  workers.start({&runs_[0]});
+  program("sbatch",
+          "[[ -e $dir/up ]] || { touch $dir/up; echo 'Unable to contact slurm controller' >&2; exit 1; }\n"
+          "printf '%s\n' \"$*\" > $dir/options.2; echo 18");
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(look(workers, 1), "sent again");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("Unable to contact slurm controller"));
+  EXPECT_EQ(load_slurm_record(run())->job, "18_0");
 }
 
 TEST_F(SlurmWorkersTest, ALostJobThatCanNotBeSentAgainTakesNobodyWithIt) {
@@ -210,10 +282,17 @@ TEST_F(SlurmWorkersTest, WrongInputAndCancellationAreFinal) {
 }
 
 TEST_F(SlurmWorkersTest, AJobThatSlurmNoLongerKnowsIsAskedForInTheAccounting) {
-  program("sacct", "echo 'CANCELLED by 1000'");
+  program("sacct", "echo 'CANCELLED by 1000|0:15'");
   SlurmWorkers workers = this->workers();
   workers.start({&runs_[0]});
   EXPECT_THAT(look(workers, 1), HasSubstr("cancelled"));
+
+  program("sacct", "echo 'FAILED|2:0'");
+  folder_.write("python/log.txt", "btm: no such tokens\n");
+  SlurmWorkers others = this->workers();
+  others.start({&runs_[0]});
+  EXPECT_THAT(look(others, 2), HasSubstr("no such tokens"));
+  EXPECT_EQ(cause_, Cause::input);
 }
 
 TEST_F(SlurmWorkersTest, AControllerThatIsDownIsAskedAgain) {

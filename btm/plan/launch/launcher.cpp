@@ -44,8 +44,13 @@ class Launch {
 
   // What waits for no other run; what ended well since it was started the last time counts as done.
   bool start_once() {
-    do start_ready();
-    while (take_ended());
+    for (;;) {
+      start_ready();
+      if (take_ended()) continue;
+      if (workers_.settled()) break;
+      throw_if_interrupted();
+      std::this_thread::sleep_for(kPoll);
+    }
     throw_failure();
     return !any(State::started) && !any(State::waiting);
   }

@@ -62,12 +62,21 @@ std::map<std::string, SlurmJob> known_jobs() {
   return jobs;
 }
 
-std::string accounted_state(const std::string& job) {
+SlurmJob accounted_job(const std::string& job) {
   const ProcessResult result =
-      run_process({"sacct", "--noheader", "--parsable2", "--allocations", "--format=State", "--jobs=" + job});
-  if (result.code != 0) return "";
-  const std::string_view text = trimmed(result.output);
-  return std::string(text.substr(0, text.find_first_of(kSpace)));  // "CANCELLED by 1000" is CANCELLED
+      run_process({"sacct", "--noheader", "--parsable2", "--allocations", "--format=State,ExitCode", "--jobs=" + job});
+  const auto fields = split(result.output, '|');
+  if (result.code != 0 || fields.size() < 2) return {};
+  SlurmJob found;
+  found.state = fields[0].substr(0, fields[0].find_first_of(kSpace));  // "CANCELLED by 1000" is CANCELLED
+  const auto codes = split(fields[1], ':');                            // 2:0, or 0:9 for a signal
+  const auto number = [&codes](std::size_t i) {
+    int value = 0;
+    if (i < codes.size()) std::from_chars(codes[i].data(), codes[i].data() + codes[i].size(), value);
+    return value;
+  };
+  found.exit_status = (number(0) << 8) | number(1);
+  return found;
 }
 
 bool is_alive(const SlurmJob& job) {

@@ -23,8 +23,8 @@ std::string submit_job(const std::vector<std::string>& options, std::string_view
 // of array 17). Throws Error(failed) when the controller can't be reached.
 std::map<std::string, SlurmJob> known_jobs();
 
-// State of a job that ended longer ago, out of the accounting; "" where there is none.
-std::string accounted_state(const std::string& job);
+// A job that ended longer ago, out of the accounting: its state and exit status; the state is "" where there is none.
+SlurmJob accounted_job(const std::string& job);
 
 bool is_alive(const SlurmJob& job);  // waits, runs, or will again
 

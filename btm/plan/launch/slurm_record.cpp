@@ -15,8 +15,4 @@ void save_slurm_record(const fs::path& run, const SlurmRecord& record) {
   write_file(RunPaths{run}.slurm(), settings_json(record).dump(2) + "\n");
 }
 
-void remove_slurm_record(const fs::path& run) {
-  remove_whole(RunPaths{run}.slurm());
-}
-
 }  // namespace btm

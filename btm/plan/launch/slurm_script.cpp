@@ -10,10 +10,11 @@ namespace btm {
 namespace {
 
 // A trap runs when `wait` returns, which gives the signal's code then: the worker's own comes from waiting again. Exit
-// code 130: saved.
+// code 130: saved. SLURM_JOB_ID of an array's last task is the whole array's.
 constexpr char kTraining[] = R"(#!/bin/bash
 runs=({runs})
 run=${{runs[$SLURM_ARRAY_TASK_ID]}}
+task=${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID
 exec >>"$run/log.txt" 2>&1
 export OMP_WAIT_POLICY=passive
 {command} train "$run" {options} &
@@ -22,8 +23,8 @@ stop=
 trap 'stop=1; kill -USR1 $worker' TERM USR1
 wait $worker; code=$?
 while [[ $stop ]]; do stop=; wait $worker; code=$?; done
-if ((code == 130)) && [[ $(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T) == RUNNING ]]; then  # not cancelled
-  scontrol requeue "$SLURM_JOB_ID"
+if ((code == 130)) && [[ $(squeue --noheader --jobs="$task" --format=%T) == RUNNING ]]; then  # not cancelled
+  scontrol requeue "$task"
 fi
 exit $code
 )";

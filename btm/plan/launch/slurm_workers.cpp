@@ -1,6 +1,9 @@
 #include "btm/plan/launch/slurm_workers.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <set>
+#include <utility>
 
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
@@ -10,18 +13,25 @@
 #include "btm/plan/launch/slurm_script.h"
 #include "btm/train/job.h"
 #include "btm/train/result.h"
-#include "btm/train/run_status.h"
+#include "btm/train/snapshot.h"
 
 namespace btm {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kSaveSeconds = 120;  // ahead of a job's time limit it is told to save
+constexpr int kSaveSeconds = 120;             // ahead of a job's time limit it is told to save
+constexpr const char* kGrowJob = "btm-grow";  // the name of what run_afterwards() queues
 
-std::int64_t updates_done(const fs::path& run) {
-  const auto status = load_status(run);
-  return status ? status->update : 0;
+// What a job that is lost now does not lose.
+std::int64_t updates_saved(const fs::path& run) {
+  const std::vector<std::int64_t> saved = snapshots(RunPaths{run}.checkpoints());
+  return saved.empty() ? 0 : saved.front();
+}
+
+bool is_grow_job() {
+  const char* name = std::getenv("SLURM_JOB_NAME");
+  return name && std::string_view(name) == kGrowJob;
 }
 
 std::string slurm_output(const fs::path& folder, const std::string& job) {
@@ -46,10 +56,13 @@ void SlurmWorkers::start(const std::vector<const LaunchedRun*>& runs) {
   Tasks fresh;
   for (const LaunchedRun* run : runs) {
     const auto record = load_slurm_record(run->run);
-    if (record) {
+    const bool given_up = record && !record->failed.empty();
+    if (given_up && is_grow_job()) {  // whoever calls it by hand wants it tried again
+      failures_.emplace_back(static_cast<Cause>(record->exit_code), record->failed);
+    } else if (record && !given_up) {
       alive_.push_back({run, *record});
     } else {
-      fresh.push_back({run, {"", 1, updates_done(run->run)}});
+      fresh.push_back({run, {"", 1, updates_saved(run->run)}});
     }
   }
   submit(std::move(fresh));
@@ -82,44 +95,61 @@ void SlurmWorkers::submit(Tasks tasks) {
   const std::string array = submit_job(words, training_script(program_, settings_, runs));
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     tasks[i].record.job = fmt::format("{}_{}", array, i);
-    save_slurm_record(tasks[i].run->run, tasks[i].record);
+    try {
+      save_slurm_record(tasks[i].run->run, tasks[i].record);
+    } catch (const Error& e) {  // the next grow sends a second job, which waits for this one
+      log_warning(fmt::format("{}: {}", tasks[i].run->name, e.what()));
+    }
     alive_.push_back(std::move(tasks[i]));
   }
   log_detail(fmt::format("Slurm job {}: {}", array, counted(runs.size(), "task")));
 }
 
-// What Slurm refuses takes nobody with it.
-void SlurmWorkers::submit_again(const Tasks& tasks) {
+// What Slurm refuses takes nobody with it, and is tried again: it may only be starting.
+void SlurmWorkers::submit_again() {
+  const Tasks tasks = std::exchange(unsent_, {});
   try {
     submit(tasks);
   } catch (const Error& e) {
-    for (const Task& task : tasks) give_up(task, e.cause(), fmt::format("can't be sent again: {}", e.what()));
+    for (Task task : tasks) {
+      const std::string what = fmt::format("can't be sent again: {}", e.what());
+      if (++task.refused > settings_.retries) {
+        give_up(std::move(task), e.cause(), what);
+        continue;
+      }
+      if (task.refused == 1) log_warning(fmt::format("{}: {}; it is tried again", task.run->name, what));
+      unsent_.push_back(std::move(task));
+    }
   }
 }
 
 std::vector<const LaunchedRun*> SlurmWorkers::ended() {
   const bool asked = ask();
   std::vector<const LaunchedRun*> well;
-  Tasks before = std::move(alive_), again;
-  alive_.clear();
-  for (Task& task : before) {
+  for (Task& task : std::exchange(alive_, {})) {
     if (load_result(task.run->run)) {
       remove_whole(slurm_output(folder_, task.record.job));
       well.push_back(task.run);
     } else if (asked) {
-      look_after(std::move(task), again);
+      look_after(std::move(task));
     } else {
       alive_.push_back(std::move(task));
     }
   }
-  submit_again(std::move(again));
-  if (well.empty() && alive_.empty() && !failures_.empty()) throw failures_.front();
+  if (asked) submit_again();
+  if (well.empty() && alive_.empty() && unsent_.empty() && !failures_.empty()) throw failures_.front();
   return well;
+}
+
+bool SlurmWorkers::settled() const {
+  const bool known = std::ranges::all_of(alive_, [](const Task& task) { return task.missed == Clock::time_point{}; });
+  return reachable_ && known && unsent_.empty();
 }
 
 // The jobs' states anew, if it is time.
 bool SlurmWorkers::ask() {
-  if (alive_.empty() || Clock::now() - asked_ < ask_every_) return false;
+  const bool none = alive_.empty() && unsent_.empty();
+  if (none || Clock::now() - asked_ < ask_every_) return false;
   asked_ = Clock::now();
   try {
     jobs_ = known_jobs();
@@ -132,75 +162,77 @@ bool SlurmWorkers::ask() {
   }
 }
 
-void SlurmWorkers::look_after(Task task, Tasks& again) {
-  const auto job = jobs_.find(task.record.job);
-  if (job != jobs_.end() && is_alive(job->second)) {
+void SlurmWorkers::look_after(Task task) {
+  const auto known = jobs_.find(task.record.job);
+  if (known != jobs_.end() && is_alive(known->second)) {
     task.missed = {};
     alive_.push_back(std::move(task));
     return;
   }
-  std::string state = job == jobs_.end() ? accounted_state(task.record.job) : job->second.state;
-  if (state.empty()) state = "gone from Slurm";
-  const int exit_status = job == jobs_.end() ? 0 : job->second.exit_status;
-  const bool failed = state == "FAILED" || state == "CANCELLED";
+  SlurmJob job = known == jobs_.end() ? accounted_job(task.record.job) : known->second;
+  if (job.state.empty()) job.state = "gone from Slurm";
+  const bool failed = job.state == "FAILED" || job.state == "CANCELLED";
   if (task.missed == Clock::time_point{}) task.missed = Clock::now();
-  if (!failed && Clock::now() - task.missed < (state == "COMPLETED" ? result_delay_ : ask_every_)) {
+  if (!failed && Clock::now() - task.missed < (job.state == "COMPLETED" ? result_delay_ : ask_every_)) {
     alive_.push_back(std::move(task));  // between two states, or its result is still on its way
     return;
   }
-  look_at_end(std::move(task), state, exit_status, again);
+  look_at_end(std::move(task), job);
 }
 
-void SlurmWorkers::look_at_end(Task task, const std::string& state, int exit_status, Tasks& again) {
-  const int code = exit_code(exit_status);
-  if (state == "CANCELLED") return give_up(task, Cause::failed, "its job was cancelled");
-  if (state == "FAILED" && code == static_cast<int>(Cause::input))
-    return give_up(task, Cause::input, last_line(RunPaths{task.run->run}.log()));
-  if (state == "FAILED") return retry(std::move(task), fmt::format("its job ended with exit code {}", code), again);
-  if (state == "OUT_OF_MEMORY") {
+void SlurmWorkers::look_at_end(Task task, const SlurmJob& job) {
+  const int code = exit_code(job.exit_status);
+  if (job.state == "CANCELLED") return give_up(std::move(task), Cause::failed, "its job was cancelled");
+  if (job.state == "FAILED" && code == static_cast<int>(Cause::input)) {
+    const std::string what = last_line(RunPaths{task.run->run}.log());
+    return give_up(std::move(task), Cause::input, what);
+  }
+  if (job.state == "FAILED") return retry(std::move(task), fmt::format("its job ended with exit code {}", code));
+  if (job.state == "OUT_OF_MEMORY") {
     return retry(std::move(task),
-                 "its job ran out of memory (OUT_OF_MEMORY); ask for more: launcher.extra: [--mem=...]", again);
+                 "its job ran out of memory (OUT_OF_MEMORY); ask for more: launcher.extra: [--mem=...]");
   }
-  if (state == "TIMEOUT") {
-    return retry(std::move(task), "its job reached its time limit (TIMEOUT) before it could save", again);
+  if (job.state == "TIMEOUT") {
+    return retry(std::move(task), "its job reached its time limit (TIMEOUT) before it could save");
   }
-  if (state == "COMPLETED") return retry(std::move(task), "its job ended well but left no result", again);
-  retry(std::move(task), fmt::format("its job was lost ({})", state), again);
+  if (job.state == "COMPLETED") return retry(std::move(task), "its job ended well but left no result");
+  retry(std::move(task), fmt::format("its job was lost ({})", job.state));
 }
 
-void SlurmWorkers::retry(Task task, const std::string& what, Tasks& again) {
-  const std::int64_t update = updates_done(task.run->run);
+void SlurmWorkers::retry(Task task, const std::string& what) {
+  const std::int64_t update = updates_saved(task.run->run);
   const int attempts = update > task.record.update ? 1 : task.record.attempts + 1;
   if (attempts > 1 + settings_.retries) {
-    return give_up(task, Cause::failed,
-                   fmt::format("{}, {} times in a row without progress", what, task.record.attempts));
+    const int before = task.record.attempts;
+    return give_up(std::move(task), Cause::failed, fmt::format("{}, {} times in a row without progress", what, before));
   }
   log_warning(fmt::format("{}: {}; it is sent again and goes on from its last checkpoint", task.run->name, what));
   task.record = {"", attempts, update};
   task.missed = {};
-  again.push_back(std::move(task));
+  unsent_.push_back(std::move(task));
 }
 
-void SlurmWorkers::give_up(const Task& task, Cause cause, const std::string& what) {
+void SlurmWorkers::give_up(Task task, Cause cause, const std::string& what) {
   const fs::path slurm = slurm_output(folder_, task.record.job), log = RunPaths{task.run->run}.log();
   std::string where = log;
   if (std::error_code none; fs::exists(slurm, none) && fs::file_size(slurm, none) > 0)
     where += " and " + slurm.string();
-  remove_slurm_record(task.run->run);  // the next grow begins to count anew
   failures_.emplace_back(cause, fmt::format("{}: {} (log: {})", task.run->name, what, where));
   log_warning(failures_.back().what());
+  task.record.failed = failures_.back().what();
+  task.record.exit_code = static_cast<int>(cause);
+  try {
+    save_slurm_record(task.run->run, task.record);
+  } catch (const Error& e) {  // the next grow finds its job gone, as this one did
+    log_detail(e.what());
+  }
 }
 
 std::string SlurmWorkers::run_afterwards(const std::vector<std::string>& command) const {
-  std::vector<std::string> words = options(folder_ / "grow.txt");
-  std::vector<std::string> jobs;
-  for (const Task& task : alive_) {
-    if (task.missed == Clock::time_point{}) jobs.push_back(task.record.job);
-  }
-  words.push_back("--job-name=btm-grow");
-  words.push_back(jobs.empty() ? fmt::format("--begin=now+{}",
-                                             std::chrono::duration_cast<std::chrono::seconds>(result_delay_).count())
-                               : fmt::format("--dependency=afterany:{}", fmt::join(jobs, ":")));
+  std::vector<std::string> words = options(folder_ / "grow.txt"), jobs;
+  for (const Task& task : alive_) jobs.push_back(task.record.job);
+  words.push_back(fmt::format("--job-name={}", kGrowJob));
+  words.push_back(fmt::format("--dependency=afterany:{}", fmt::join(jobs, ":")));
   return submit_job(words, command_script(command));
 }
 

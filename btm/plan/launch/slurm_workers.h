@@ -15,7 +15,8 @@ namespace btm {
 // Runs that may start together become a job array; what a job prints goes to RUN/log.txt. A run whose job is queued or
 // at work already (RUN/slurm.json) is only watched. A job that was lost or failed, but for wrong input or because it
 // was cancelled, is sent again: it goes on from the last checkpoint. That ends, and is thrown when the others have
-// ended, after 1 + `retries` jobs that began at the same update. Jobs outlive this object.
+// ended, after 1 + `retries` jobs that began at the same checkpoint, or as many refusals of Slurm in a row; the job
+// that run_afterwards() queued keeps to it. Jobs outlive this object.
 class SlurmWorkers : public Workers {
  public:
   // `folder` takes what Slurm prints of a job before it has begun; `threads` are those of a run. The controller is
@@ -37,6 +38,7 @@ class SlurmWorkers : public Workers {
   std::size_t free() const override;
   void start(const std::vector<const LaunchedRun*>& runs) override;
   std::vector<const LaunchedRun*> ended() override;
+  bool settled() const override;
 
   // Queues the command to run when the jobs alive have ended. Returns the id of its job.
   std::string run_afterwards(const std::vector<std::string>& command) const;
@@ -46,24 +48,25 @@ class SlurmWorkers : public Workers {
     const LaunchedRun* run;
     SlurmRecord record;
     std::chrono::steady_clock::time_point missed = {};  // when its end without a result was first seen; epoch: not
+    int refused = 0;                                    // times that Slurm did not take it again
   };
   using Tasks = std::vector<Task>;
 
   std::vector<std::string> options(const std::string& log) const;
   void submit(Tasks tasks);
-  void submit_again(const Tasks& tasks);
+  void submit_again();
   bool ask();
-  void look_after(Task task, Tasks& again);
-  void look_at_end(Task task, const std::string& state, int exit_status, Tasks& again);
-  void retry(Task task, const std::string& what, Tasks& again);
-  void give_up(const Task& task, Cause cause, const std::string& what);
+  void look_after(Task task);
+  void look_at_end(Task task, const SlurmJob& job);
+  void retry(Task task, const std::string& what);
+  void give_up(Task task, Cause cause, const std::string& what);
 
   std::filesystem::path program_;
   LauncherSettings settings_;
   int threads_;
   std::filesystem::path folder_;
   std::chrono::milliseconds ask_every_, result_delay_;
-  Tasks alive_;
+  Tasks alive_, unsent_;
   std::map<std::string, SlurmJob> jobs_;
   std::chrono::steady_clock::time_point asked_ = {};
   bool reachable_ = true;  // the controller, when it was asked

@@ -31,6 +31,9 @@ class Workers {
   // have ended, and none was started since the last call, throws an Error that names the run, its last line, the path
   // of its log, with the cause that its exit code tells.
   virtual std::vector<const LaunchedRun*> ended() = 0;
+
+  // Whether ended() has come to know what became of each that has ended.
+  virtual bool settled() const { return true; }
 };
 
 // How many models are trained at once, and the threads of each rank of each.
