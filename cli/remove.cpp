@@ -15,6 +15,7 @@
 #include "btm/forest/lineage.h"
 #include "btm/plan/corpus.h"
 #include "btm/plan/growable.h"
+#include "btm/plan/plan_check.h"
 #include "btm/plan/planned_forest.h"
 #include "cli/command.h"
 #include "cli/grow_options.h"
@@ -128,8 +129,8 @@ void run_remove(const RemoveArguments& options) {
   std::vector<Tainted> tainted = tainted_by(forest, options.expert);
   std::optional<Plan> plan;  // as it was grown last, now without the expert
   if (options.retrain) {
-    plan = load_plan(paths.plan(), {});
-    set_forest(*plan, paths.root.string());
+    plan = load_recorded_plan(paths);
+    check_plan(*plan);
     check_retraining(*plan, forest, options, names);
   }
   if (!options.json) print_tainted(options, forest, tainted);

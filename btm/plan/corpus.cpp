@@ -29,6 +29,15 @@ Json full_recipe(const Plan& plan) {
   return recipe;
 }
 
+// Of the forest's tokenizer; null if there is none. Throws Error(input).
+Json made_recipe(const ForestPaths& paths) {
+  const fs::path file = paths.tokenizer() / kTokenizerRecipe;
+  if (!fs::exists(file)) return nullptr;
+  Json made = Json::parse(read_file(file), nullptr, false);
+  if (!made.is_object()) throw input_error("{}: not a JSON object; the file is damaged", file.string());
+  return made;
+}
+
 void check_made_as(const Json& wanted, const Json& made, const ForestPaths& paths) {
   for (const auto& [key, value] : wanted.items()) {
     if (made.value(key, Json()) == value) continue;
@@ -82,13 +91,16 @@ bool unchanged(const DomainSettings& domain, const std::string& name, const Doma
 }  // namespace
 
 bool check_tokenizer_unchanged(const Plan& plan, const ForestPaths& paths) {
-  const fs::path file = paths.tokenizer() / kTokenizerRecipe;
-  if (!fs::exists(file)) return false;
-  const Json made = Json::parse(read_file(file), nullptr, false);
-  if (!made.is_object()) throw input_error("{}: not a JSON object; the file is damaged", file.string());
+  const Json made = made_recipe(paths);
+  if (made.is_null()) return false;
   const bool away = !plan.tokenizer.from.empty() && !fs::exists(plan.tokenizer.from);
   if (!away) check_made_as(wanted_recipe(plan), made, paths);
   return true;
+}
+
+bool has_own_tokenizer(const ForestPaths& paths) {
+  const Json made = made_recipe(paths);
+  return !made.is_null() && !made.contains("sha256");
 }
 
 Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, const Neighbours& neighbours, int threads) {

@@ -16,7 +16,7 @@ std::vector<EvaluationDomain> evaluation_domains(const Plan& plan, const ForestP
 
 void write_evaluation(const ForestPaths& paths, const Json& evaluation) {
   write_sealed_file(paths.evaluation(), evaluation.dump(2) + "\n");
-  write_evaluation_text(paths, evaluation);
+  ensure_evaluation_text(paths, evaluation);
 }
 
 Json load_evaluation(const ForestPaths& paths) {
@@ -31,8 +31,10 @@ void remove_evaluation(const ForestPaths& paths) {
   for (const fs::path& file : {paths.evaluation(), paths.evaluation_text()}) remove_whole(file);
 }
 
-void write_evaluation_text(const ForestPaths& paths, const Json& evaluation) {
-  write_sealed_file(paths.evaluation_text(), evaluation_markdown(evaluation));
+void ensure_evaluation_text(const ForestPaths& paths, const Json& evaluation) {
+  const fs::path file = paths.evaluation_text();
+  const std::string text = sealed(file, evaluation_markdown(evaluation));
+  if (!fs::exists(file) || read_file(file) != text) write_file(file, text);
 }
 
 }  // namespace btm

@@ -13,7 +13,7 @@ std::vector<EvaluationDomain> evaluation_domains(const Plan& plan, const ForestP
 
 // What evaluate_forest gave, as results/evaluation.json and results/evaluation.md.
 void write_evaluation(const ForestPaths& paths, const Json& evaluation);
-void write_evaluation_text(const ForestPaths& paths, const Json& evaluation);  // the second alone
+void ensure_evaluation_text(const ForestPaths& paths, const Json& evaluation);  // the second, if it isn't that already
 
 // results/evaluation.json; null where there is none, or one that is damaged.
 Json load_evaluation(const ForestPaths& paths);

@@ -76,7 +76,8 @@ class Grower {
   // Left where a crash came between a model's publication and its run's removal.
   void remove_published_run(const PublishedModel& model) const {
     const RunPaths run{paths_.run(model.run)};
-    if (!fs::exists(run.result())) return;
+    const bool unfinished = fs::exists(run.job()) && !fs::exists(run.result());
+    if (unfinished || !fs::exists(run.model())) return;
     const bool one = fs::exists(run.model() / kWeightsFile);
     try {
       const std::string left = weights_sha256(one ? run.model() : run.model() / model.folder.filename());
@@ -235,8 +236,7 @@ class Grower {
     const Json recipe = evaluation_recipe(forest);
     outcome_.evaluation = load_evaluation(paths_);
     if (outcome_.evaluation.is_object() && outcome_.evaluation.value("recipe", Json()) == recipe) {
-      if (!fs::exists(paths_.evaluation_text())) write_evaluation_text(paths_, outcome_.evaluation);
-      return;
+      return ensure_evaluation_text(paths_, outcome_.evaluation);
     }
     outcome_.evaluation = evaluate_forest(forest, plan_.evaluate, evaluation_domains(plan_, paths_), {},
                                           {scoring_place(plan_), options_.quiet, neighbours_.score_folders()});

@@ -1,5 +1,7 @@
 #include "btm/plan/neighbours.h"
 
+#include <algorithm>
+
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/log.h"
@@ -16,6 +18,20 @@ void for_each_entry(const fs::path& folder, F&& f) {
   for (const auto& entry : fs::directory_iterator(folder, none)) {
     if (!is_half_written(entry.path())) f(entry.path());
   }
+}
+
+// Asks one forest after the other until one says true. One that is damaged, someone else's, or changed at this moment
+// is no reason to stop.
+template <class F>
+bool find_in(const std::vector<fs::path>& forests, F&& look) {
+  return std::ranges::any_of(forests, [&look](const fs::path& root) {
+    try {
+      return look(root);
+    } catch (const std::exception& e) {
+      log_detail(fmt::format("not all that {} has is taken over: {}", root.string(), e.what()));
+      return false;
+    }
+  });
 }
 
 void link_files(const fs::path& from, const fs::path& to) {
@@ -35,18 +51,15 @@ void publish_links(const fs::path& from, const fs::path& to) {
 }  // namespace
 
 Neighbours::Neighbours(const std::vector<fs::path>& forests) : forests_(forests) {
-  for (const fs::path& root : forests) {
-    try {
-      for (const PublishedModel& model : published_models({root})) {
-        const ExpertInfo info = load_expert(model.folder);
-        if (info.imported) continue;  // that it was made so is its sender's word alone
-        const bool one_of_several = info.recipe.value("demix", false);
-        models_.emplace(info.recipe_sha256, one_of_several ? model.folder.parent_path() : model.folder);
-      }
-    } catch (const Error& e) {  // damaged, or changed at this moment: no reason to stop here
-      log_detail(fmt::format("not all that {} has is taken over: {}", root.string(), e.what()));
+  find_in(forests, [this](const fs::path& root) {
+    for (const PublishedModel& model : published_models({root})) {
+      const ExpertInfo info = load_expert(model.folder);
+      if (info.imported) continue;  // that it was made so is its sender's word alone
+      const bool one_of_several = info.recipe.value("demix", false);
+      models_.emplace(info.recipe_sha256, one_of_several ? model.folder.parent_path() : model.folder);
     }
-  }
+    return false;
+  });
 }
 
 std::optional<fs::path> Neighbours::find_model(const std::string& recipe_sha256) const {
@@ -55,27 +68,25 @@ std::optional<fs::path> Neighbours::find_model(const std::string& recipe_sha256)
 }
 
 bool Neighbours::take_tokenizer(const std::string& recipe, const fs::path& target) const {
-  for (const fs::path& root : forests_) {
+  return find_in(forests_, [&](const fs::path& root) {
     const fs::path folder = ForestPaths{root}.tokenizer();
-    if (!fs::exists(folder / kTokenizerRecipe) || read_file(folder / kTokenizerRecipe) != recipe) continue;
+    if (!fs::exists(folder / kTokenizerRecipe) || read_file(folder / kTokenizerRecipe) != recipe) return false;
     publish_links(folder, target);
     return true;
-  }
-  return false;
+  });
 }
 
 bool Neighbours::take_tokens(const std::string& domain, const TextSettings& text, const std::string& tokenizer_sha256,
                              const fs::path& target) const {
   const std::string files = files_sha256(text, domain);
-  for (const fs::path& root : forests_) {
+  return find_in(forests_, [&](const fs::path& root) {
     const fs::path folder = ForestPaths{root}.tokens(domain);
-    if (!fs::exists(folder / kDomainReportFile)) continue;
+    if (!fs::exists(folder / kDomainReportFile)) return false;
     const DomainReport report = load_domain_report(folder);
-    if (report.files_sha256 != files || report.tokenizer_sha256 != tokenizer_sha256) continue;
+    if (report.files_sha256 != files || report.tokenizer_sha256 != tokenizer_sha256) return false;
     publish_links(folder, target);
     return true;
-  }
-  return false;
+  });
 }
 
 std::vector<fs::path> Neighbours::score_folders() const {

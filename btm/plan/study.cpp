@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -11,6 +12,7 @@
 #include "btm/core/log.h"
 #include "btm/forest/published_comparisons.h"
 #include "btm/plan/baselines.h"
+#include "btm/plan/corpus.h"
 #include "btm/plan/plan.h"
 
 namespace btm {
@@ -158,12 +160,8 @@ std::vector<Task> tasks_of(const Study& study) {
       set.pop_back();
     }
   }
-  const auto set = [](Task& task, const char* key, const fs::path& path) {
-    task.set.push_back(fmt::format("{}={}", key, Json(path.string()).dump()));  // quoted: it may have marks of YAML
-  };
-  for (Task& task : tasks) {
-    set(task, "forest", task.forest);
-    if (task.forest != tasks.front().forest) set(task, "tokenizer.from", tasks.front().forest / "tokenizer");
+  for (Task& task : tasks) {  // quoted: it may have marks of YAML
+    task.set.push_back("forest=" + Json(task.forest.string()).dump());
   }
   return tasks;
 }
@@ -238,6 +236,23 @@ void check_places(const Study& study) {
   }
 }
 
+// Variants that would train tokenizers alike share one, whatever their domains, so that losses compare: the first that
+// is there, or the first one's.
+void share_tokenizers(std::vector<Plan>& plans) {
+  std::map<std::string, fs::path> shared;  // by the settings
+  const auto settings = [](const Plan& plan) { return settings_json(plan.tokenizer).dump(); };
+  for (const Plan& plan : plans) {
+    const ForestPaths paths{plan.forest};
+    if (fs::exists(paths.tokenizer() / kTokenizerRecipe)) shared.emplace(settings(plan), paths.tokenizer());
+  }
+  for (Plan& plan : plans) {
+    if (!plan.tokenizer.from.empty()) continue;
+    const ForestPaths paths{plan.forest};
+    const auto [source, is_first] = shared.emplace(settings(plan), paths.tokenizer());
+    if (!is_first && !has_own_tokenizer(paths)) plan.tokenizer.from = source->second;
+  }
+}
+
 // The plan of each task. All are read before any is grown: a mistake in the last one shows at once.
 std::vector<Plan> load_plans(const Study& study, const std::vector<Task>& tasks) {
   std::vector<Plan> plans;
@@ -253,6 +268,7 @@ std::vector<Plan> load_plans(const Study& study, const std::vector<Task>& tasks)
                   fmt::format("study {}, variant {}: {}", study.study, task.variants.front()->name, e.what()));
     }
   }
+  share_tokenizers(plans);
   return plans;
 }
 
@@ -263,7 +279,7 @@ std::vector<fs::path> forests_beside(const Study& study, const fs::path& own) {
   const fs::path own_folder = (fs::absolute(study.folder).lexically_normal() / "").parent_path();  // without a last '/'
   for (const auto& other : fs::directory_iterator(own_folder.parent_path(), none)) {
     for (const auto& forest : fs::directory_iterator(other.path(), none)) {
-      const bool is_forest = fs::exists(ForestPaths{forest.path()}.plan());
+      const bool is_forest = fs::exists(ForestPaths{forest.path()}.plan(), none);
       if (is_forest && !fs::equivalent(forest.path(), own, none)) forests.push_back(forest.path());
     }
   }

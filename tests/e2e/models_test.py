@@ -94,6 +94,10 @@ class Models(ForestCase):
         self.assertEqual((kept.eos_token_id, kept.temperature), ([0, 7], 0.5))
         chat = [{"role": "user", "content": "def f"}]
         self.assertEqual(transformers.AutoTokenizer.from_pretrained(expert).apply_chat_template(chat, tokenize=False), "def f")
+        shutil.rmtree(source)
+        moved = shutil.move(self.folder / "llama", self.folder / "moved")
+        btm("remove", moved, "cpp", "--retrain", "--yes")
+        self.assertFalse((moved / "experts/cpp").exists())
 
     def test_average_and_generate(self):
         btm("grow", self.plan)

@@ -60,6 +60,21 @@ class Study(ForestCase):
         self.assertEqual(btm("study", self.study, "--json").stdout.strip(),
                          (self.folder / "study/study.json").read_text().strip())
 
+    def test_variants_change_places_and_have_tokenizers_of_their_own(self):
+        head, _, rest = self.study.read_text().partition("variants:\n")
+        none, some, *_ = rest.splitlines(True)
+        small = "  - {name: small, x: 50, set: [tokenizer.vocab_size=300]}\n"
+        tail = rest[rest.index("series:"):]
+        self.study.write_text(head + "variants:\n" + none + small + tail)
+        btm("study", self.study)
+        for variant, size in (("none", 512), ("small", 300)):
+            config = json.loads((self.folder / f"study/{variant}/seed/config.json").read_text())
+            self.assertEqual(config["vocab_size"], size)
+        self.study.write_text(head + "variants:\n" + some + small + none + tail)
+        btm("study", self.study)
+        none, some = (self.folder / f"study/{variant}/tokenizer/tokenizer.json" for variant in ("none", "some"))
+        self.assertEqual(none.read_bytes(), some.read_bytes())
+
     def test_two_points_at_one_place_and_measures_of_their_own(self):
         text = self.study.read_text()
         self.study.write_text(text.replace("x: 44", "x: 43"))

@@ -76,6 +76,14 @@ class Verify(ForestCase):
         btm("grow", self.plan, code=2)  # the expert
         self.assertIn("no forest there", btm("verify", self.folder / "nothing", code=2).stderr)
 
+    def test_a_run_without_a_result_goes_with_its_published_model(self):
+        run = self.forest / "runs/seed"  # as a seed without training leaves it, or a model that was taken over
+        shutil.copytree(self.forest / "seed", run / "model")
+        (run / "metrics.jsonl").touch()
+        btm("grow", self.plan)
+        self.assertFalse(run.exists())
+        self.assertEqual(self.findings()["missing"], [])
+
     def test_what_was_made_anew_is_whole(self):
         damaged = ["comparisons/dense/metrics.jsonl", "tensorboard/cpp/events.out.tfevents.btm", "results/evaluation.json"]
         damaged += [str(path.relative_to(self.forest)) for path in list(self.forest.glob("results/scores/*"))[:3]]
