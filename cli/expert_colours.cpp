@@ -31,7 +31,8 @@ std::string colour_key(std::span<const std::string> experts) {
 }
 
 void TokenTable::add(TokenId token, const std::string& expert, double weight) {
-  const std::string text = harmless(tokenizer_.decode(std::span(&token, 1)));
+  const bool known = token < tokenizer_.vocab_size();  // a padded vocabulary has ids beyond, which stand for no text
+  const std::string text = known ? harmless(tokenizer_.decode(std::span(&token, 1))) : "";
   table_.rows.push_back({Json(text).dump(), expert, fmt::format("{:.3f}", weight)});
 }
 

@@ -33,7 +33,7 @@ GenerateDisplay::GenerateDisplay(const GenerateDisplayOptions& options, const Ge
       choice_(choice),
       prompts_(prompts),
       streams_(!options.json && prompts.size() == 1),
-      colours_(options.show_experts && !options.json && shows_colours(stdout)),
+      colours_(options.show_experts && streams_ && shows_colours(stdout)),
       ended_(prompts.size()) {
   if (colours_) {
     std::vector<std::string> names;

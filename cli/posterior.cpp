@@ -89,11 +89,9 @@ void print_coloured(const TextPosterior& result, const Tokenizer& tokenizer) {
   std::string held;  // bytes of a character that goes on in the next token
   for (std::size_t t = 0; t < result.tokens.size(); ++t) {
     held += tokenizer.decode(std::span(&result.tokens[t], 1));
-    std::string repaired = held;
-    bool cut = repair_utf8(repaired) && repaired.ends_with("\xef\xbf\xbd") && held.size() < 4;
-    if (cut && t + 1 < result.tokens.size()) continue;
-    fmt::print("{}", painted(held, likeliest(weights_at(result, t))));
-    held.clear();
+    const std::size_t size = t + 1 < result.tokens.size() ? finished_characters(held) : held.size();
+    if (size > 0) fmt::print("{}", painted(held.substr(0, size), likeliest(weights_at(result, t))));
+    held.erase(0, size);
   }
   fmt::print("\n\n");
 }

@@ -7,6 +7,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/interrupt.h"
+#include "btm/core/log.h"
 #include "btm/data/file_list.h"
 #include "btm/data/text_file.h"
 #include "btm/data/tokenizer.h"
@@ -44,7 +45,7 @@ void tokenize(const TokenizeArguments& options) {
   for (const auto& path : files) {
     TextFile file(path, options.text, {.cut_long = false, .json_lines = options.json_lines});
     for (std::string text; file.next(text);) {
-      throw_if_interrupted();
+      throw_if_interrupted("interrupted");
       bytes += text.size();
       texts.push_back(std::move(text));
       if (bytes >= kBatchBytes) {
@@ -52,6 +53,8 @@ void tokenize(const TokenizeArguments& options) {
         bytes = 0;
       }
     }
+    if (file.repaired() > 0)
+      log_warning(fmt::format("{}: not valid UTF-8; what is not was replaced by U+FFFD", path.string()));
   }
   encode_and_print(tokenizer, texts, options.threads);
 }

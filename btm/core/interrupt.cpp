@@ -31,8 +31,8 @@ bool interrupted() {
   return g_interrupted;
 }
 
-void throw_if_interrupted() {
-  if (interrupted()) throw Error(Cause::interrupted, "interrupted; everything done so far is saved");
+void throw_if_interrupted(const char* message) {
+  if (interrupted()) throw Error(Cause::interrupted, message);
 }
 
 }  // namespace btm

@@ -6,6 +6,7 @@ namespace btm {
 
 void catch_interrupts();  // once, in main; a second signal of the same kind ends the process at once
 bool interrupted();
-void throw_if_interrupted();  // Error(interrupted)
+// Error(interrupted)
+void throw_if_interrupted(const char* message = "interrupted; everything done so far is saved");
 
 }  // namespace btm

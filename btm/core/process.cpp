@@ -49,6 +49,7 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
 }
 
 constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGUSR1};
+constexpr int kErrorSignals[] = {SIGPIPE, SIGXFSZ};  // ignored by this program; others rely on what they do
 
 // Holds signals back: one between fork and exec would meet this program's handler in the child, and be lost.
 class HeldSignals {
@@ -71,6 +72,7 @@ class HeldSignals {
       ::sigaction(signal, nullptr, &action);
       if (action.sa_handler != SIG_IGN) ::signal(signal, SIG_DFL);
     }
+    for (const int signal : kErrorSignals) ::signal(signal, SIG_DFL);
     release();
   }
 
@@ -93,7 +95,10 @@ pid_t start_process(const std::vector<std::string>& words, const ProcessOptions&
   const HeldSignals held;
   const pid_t parent = ::getpid(), child = ::fork();
   if (child < 0) throw failure("{}: no process could be started", words.front());
-  if (child > 0) return child;
+  if (child > 0) {
+    ::setpgid(child, child);  // as the child does for itself, whoever comes first: a signal to the group finds it
+    return child;
+  }
   // Nothing from here to exec takes a lock or memory: other threads may have been in the middle of it.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(1);

@@ -1,6 +1,7 @@
 #include "btm/data/file_list.h"
 
 #include <fnmatch.h>
+#include <locale.h>
 
 #include <algorithm>
 #include <set>
@@ -94,6 +95,22 @@ void add_below(const fs::path& folder, const LeftOut& except, std::set<fs::path>
   }
 }
 
+// The character set of patterns and names, in which ? and [...] are characters, not bytes.
+class Utf8 {
+ public:
+  Utf8() : own_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)), before_(own_ ? ::uselocale(own_) : nullptr) {}
+  ~Utf8() {
+    if (!own_) return;
+    ::uselocale(before_);
+    ::freelocale(own_);
+  }
+  Utf8(const Utf8&) = delete;
+  Utf8& operator=(const Utf8&) = delete;
+
+ private:
+  locale_t own_, before_;
+};
+
 // Matches parts[at..] below `base`.
 void walk(const fs::path& base, const std::vector<std::string>& parts, std::size_t at, const LeftOut& except,
           std::set<fs::path>& found) {
@@ -122,6 +139,7 @@ std::set<fs::path> glob(const std::string& pattern, const LeftOut& except) {
   for (const fs::path& part : fs::path(pattern).relative_path()) {
     if (!part.empty()) parts.push_back(part.string());
   }
+  const Utf8 characters;
   std::set<fs::path> found;
   walk(fs::path(pattern).root_path(), parts, 0, except, found);
   return found;

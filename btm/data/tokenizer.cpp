@@ -192,7 +192,7 @@ TokenId Tokenizer::end_of_text() const {
 
 int Tokenizer::byte_length(TokenId id) const {
   const auto index = static_cast<std::size_t>(id);
-  return impl_->special.at(index) ? 0 : static_cast<int>(impl_->file.pieces.at(index).size());
+  return impl_->special.at(index) || id == impl_->end ? 0 : static_cast<int>(impl_->file.pieces.at(index).size());
 }
 
 const std::string& Tokenizer::json() const {

@@ -64,4 +64,14 @@ std::size_t whole_characters(std::string_view text, std::size_t size) {
   return (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80 ? size : cut;
 }
 
+std::size_t finished_characters(std::string_view text) {
+  for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
+    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
+    if ((byte & 0xc0) == 0x80) continue;  // within a character: look for its first byte
+    const std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? text.size() - back : text.size();
+  }
+  return text.size();
+}
+
 }  // namespace btm

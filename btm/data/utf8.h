@@ -16,4 +16,7 @@ bool is_blank(std::string_view text);
 // The largest size <= `size` that doesn't cut a character of `text` in two; at most 3 less than `size`.
 std::size_t whole_characters(std::string_view text, std::size_t size);
 
+// Size of the longest start of `text` that does not end within a character, which bytes to come may finish.
+std::size_t finished_characters(std::string_view text);
+
 }  // namespace btm

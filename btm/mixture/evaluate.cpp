@@ -134,9 +134,9 @@ class Table {
     if (form.generalist == Generalist::none) return members;
     if (form.generalist == Generalist::seed && !seed_) throw input_error("the forest has no seed to mix in");
     for (const DomainTexts& texts : evaluation_.texts) {
-      members.push_back(form.generalist == Generalist::seed
-                            ? *seed_
-                            : weighted_average("average", evaluation_.experts, {}, {dev_shares(evaluation_, texts)}));
+      members.push_back(form.generalist == Generalist::seed ? *seed_
+                                                            : weighted_average("em average", evaluation_.experts, {},
+                                                                               {dev_shares(evaluation_, texts)}));
     }
     std::vector<ScoringTask> tasks;
     for (std::size_t i = 0; i < members.size(); ++i) {

@@ -13,6 +13,8 @@ namespace btm {
 
 namespace {
 
+constexpr std::size_t kBatchBytes = 4 << 20;  // of text that is encoded at a time
+
 struct Sizes {
   std::size_t dev, test;  // tokens to take at most, the first one's context included
   std::size_t least;      // tokens that make a sample
@@ -38,26 +40,40 @@ Samples cut_end_to_end(const std::vector<TokenId>& tokens, const Sizes& sizes) {
 
 Samples read_text(const EvaluationText& text, const ForestPaths& forest, const Tokenizer& tokenizer, const Sizes& sizes,
                   int threads) {
+  const std::size_t most = 4 * sizes.dev + sizes.test;  // of a text laid end to end
+  Samples own;
+  std::vector<TokenId> all;
   std::vector<std::string> documents;
   std::vector<Split> splits;
+  std::size_t bytes = 0;
+  const auto take = [](std::vector<TokenId>& sample, std::span<const TokenId> ids, std::size_t limit) {
+    const std::size_t count = std::min(ids.size(), limit - sample.size());
+    sample.insert(sample.end(), ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count));
+  };
+  const auto encode_batch = [&] {
+    auto encoded = encode_all(tokenizer, documents, threads);
+    for (std::size_t i = 0; i < encoded.size(); ++i) {
+      if (tokenizer.end_of_text() >= 0) encoded[i].push_back(tokenizer.end_of_text());
+      take(all, encoded[i], most);
+      if (splits[i] == Split::dev) take(own.dev, encoded[i], std::max(sizes.dev, sizes.least));
+      if (splits[i] == Split::test) take(own.test, encoded[i], std::max(sizes.test, sizes.least));
+    }
+    documents.clear();
+    splits.clear();
+    bytes = 0;
+  };
   DomainReport report;
   TextSettings settings;
   settings.text = {text.path};
   settings.except = {forest.root};
   read_documents(settings, text.name, report, [&](std::string&& document, const std::string&, Split split) {
+    if (split == Split::train && all.size() == most) return;
+    bytes += document.size();
     documents.push_back(std::move(document));
     splits.push_back(split);
+    if (bytes >= kBatchBytes) encode_batch();
   });
-  auto encoded = encode_all(tokenizer, documents, threads);
-  Samples own;
-  std::vector<TokenId> all;
-  for (std::size_t i = 0; i < encoded.size(); ++i) {
-    if (tokenizer.end_of_text() >= 0) encoded[i].push_back(tokenizer.end_of_text());
-    all.insert(all.end(), encoded[i].begin(), encoded[i].end());
-    if (splits[i] == Split::train) continue;
-    auto& sample = splits[i] == Split::dev ? own.dev : own.test;
-    sample.insert(sample.end(), encoded[i].begin(), encoded[i].end());
-  }
+  encode_batch();
   if (own.dev.size() < sizes.least || own.test.size() < sizes.least) return cut_end_to_end(all, sizes);
   own.dev.resize(std::min(own.dev.size(), sizes.dev));
   own.test.resize(std::min(own.test.size(), sizes.test));

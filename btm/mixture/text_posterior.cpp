@@ -31,7 +31,7 @@ TextPosterior text_posterior(const Forest& forest, const std::vector<Member>& me
   result.scores = {{}, static_cast<std::int64_t>(result.tokens.size()), window, {}};
   Progress progress("scoring", static_cast<double>(members.size()), settings.quiet);
   for (const Member& expert : members) {
-    throw_if_interrupted();
+    throw_if_interrupted("interrupted");
     progress.update(static_cast<double>(result.scores.count()), expert.name);
     const Model model = load_member(expert);
     const auto log_probs = score_text(*scorer_of(model, expert.name, window, settings.place), expert.name, tokens);

@@ -16,17 +16,6 @@ std::size_t started(std::string_view text, std::string_view stop) {
   return 0;
 }
 
-// The largest size <= `size` so that `text` up to there doesn't end within a character.
-std::size_t whole(std::string_view text, std::size_t size) {
-  for (std::size_t back = 1; back <= std::min<std::size_t>(3, size); ++back) {
-    auto byte = static_cast<unsigned char>(text[size - back]);
-    if ((byte & 0xc0) == 0x80) continue;  // within a character: look for its first byte
-    std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return length > back ? size - back : size;
-  }
-  return size;
-}
-
 }  // namespace
 
 TextStream::TextStream(std::vector<std::string> stops, Emit emit) : stops_(std::move(stops)), emit_(std::move(emit)) {
@@ -49,7 +38,8 @@ bool TextStream::add(std::string_view bytes) {
     held_back = std::max(held_back, started(held_, stop));
   }
   stopped_ = stop_at != std::string::npos;
-  emit(stopped_ ? stop_at : whole(held_, held_.size() - held_back));
+  const std::string_view shown = std::string_view(held_).substr(0, held_.size() - held_back);
+  emit(stopped_ ? stop_at : finished_characters(shown));
   return stopped_;
 }
 

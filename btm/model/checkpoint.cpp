@@ -125,7 +125,12 @@ Error not_finite(const fs::path& folder, const ParameterSlice& slice) {
 }
 
 Json read_json(const fs::path& path) {
-  Json json = Json::parse(read_file(path), nullptr, false);
+  constexpr int kDeepest = 64;  // what is nested deeper would cost a stack frame a level when it is written or copied
+  const auto check = [&path](int depth, Json::parse_event_t, Json&) {
+    if (depth > kDeepest) throw input_error("{}: nested too deep", path.string());
+    return true;
+  };
+  Json json = Json::parse(read_file(path), check, false);
   if (!json.is_object()) throw input_error("{}: not a JSON object", path.string());
   return json;
 }

@@ -100,7 +100,11 @@ double read_rope(const Fields& f) {
       f.unsupported(key, "rope_type default");
     }
     if (rope.number("partial_rotary_factor", 1) != 1) f.unsupported(key, "partial_rotary_factor 1");
-    theta = rope.number("rope_theta", theta);
+    const double own = rope.number("rope_theta", theta);
+    if (std::string_view(key) == "rope_parameters" && f.has("rope_scaling") && own != theta) {
+      f.unsupported(key, "the frequencies of rope_scaling, which is there, too");
+    }
+    theta = own;
   }
   if (f.number("partial_rotary_factor", 1) != 1) f.unsupported("partial_rotary_factor", "1");
   return theta;

@@ -80,9 +80,9 @@ TensorView parse_tensor(const fs::path& path, const std::string& name, const Hea
   }
   TensorView tensor;
   tensor.name = name;
-  std::string dtype = entry["dtype"].is_string() ? entry["dtype"].get<std::string>() : entry["dtype"].dump();
-  auto known = find_dtype(dtype);
-  if (!known) throw input_error("{}: tensor {}: dtype {} is not supported", path.string(), name, dtype);
+  const Header& dtype = entry["dtype"];
+  auto known = dtype.is_string() ? find_dtype(dtype.get<std::string>()) : std::nullopt;
+  if (!known) throw input_error("{}: tensor {}: dtype {} is not supported", path.string(), name, dtype.dump());
   tensor.dtype = *known;
   if (!read_counts(entry["shape"], tensor.shape) || tensor.shape.size() > kMaxDimensions) {
     throw wrong("its shape is not a list of sizes");

@@ -21,10 +21,11 @@ Index read_index(const fs::path& path) {
   }
   Index index;
   for (const auto& [tensor, file] : json["weight_map"].items()) {
-    if (!file.is_string()) throw broken(fmt::format("tensor {} has no file name", tensor));
+    if (!file.is_string()) throw broken(fmt::format("tensor {} has no file name", Json(tensor).dump()));
     auto name = file.get<std::string>();
-    if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos) {
-      throw broken(fmt::format("tensor {}: {} is not the name of a file in the folder", tensor, name));
+    if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos || name == kWeightsIndex) {
+      throw broken(
+          fmt::format("tensor {}: {} is not the name of a file in the folder", Json(tensor).dump(), Json(name).dump()));
     }
     index[tensor] = name;
   }
@@ -45,7 +46,8 @@ void check_index(const fs::path& folder, const Index& index, const WeightFiles& 
   for (const auto& [name, file] : index) {
     auto shard = std::ranges::find(weights.files, folder / file, &SafetensorsFile::path);
     if (std::ranges::find(shard->tensors, name, &TensorView::name) == shard->tensors.end()) {
-      throw input_error("{}: tensor {} is not in {}, where the index has it", folder.string(), name, file);
+      throw input_error("{}: tensor {} is not in {}, where the index has it", folder.string(), Json(name).dump(),
+                        Json(file).dump());
     }
   }
 }

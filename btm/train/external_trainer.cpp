@@ -1,10 +1,13 @@
 #include "btm/train/external_trainer.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 #include "btm/core/files.h"
@@ -64,7 +67,8 @@ void write_text(const fs::path& file, const TrainingData& data, const Tokenizer&
 
 class ExternalRun {
  public:
-  ExternalRun(const fs::path& run, TrainingJob job) : run_(run), job_(std::move(job)), team_(job_.threads) {}
+  ExternalRun(const fs::path& run, TrainingJob job)
+      : run_(run), job_(std::move(job)), dev_(job_), team_(job_.threads) {}
 
   TrainingResult work() {
     const BatchSource checked(job_);  // the data are the job's
@@ -126,6 +130,8 @@ class ExternalRun {
 
   // What it prints goes where this process prints.
   void run_command(const std::string& words) {
+    if (interrupted()) throw_interrupted();
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // what the shell leaves behind becomes this process's to wait for
     const pid_t process = start_process({"/bin/sh", "-c", words}, {});
     auto last_status = Clock::now();
     int status = 0;
@@ -141,13 +147,19 @@ class ExternalRun {
     }
     if (ended < 0) throw failure("{}: the trainer can't be waited for", run_.string());
     if (interrupted()) {
-      note(RunPhase::interrupted);
-      throw Error(Cause::interrupted, fmt::format("{}: interrupted; the same command starts the trainer again, with "
-                                                  "what it left in {}",
-                                                  run_.string(), output().string()));
+      while (::waitpid(-process, nullptr, 0) > 0 || errno == EINTR) {  // a shell may end before what it started
+      }
+      throw_interrupted();
     }
     const int code = exit_code(status);
     if (code != 0) throw input_error("the trainer ended with exit code {}; it was called so: {}", code, words);
+  }
+
+  [[noreturn]] void throw_interrupted() {
+    note(RunPhase::interrupted);
+    throw Error(Cause::interrupted, fmt::format("{}: interrupted; the same command starts the trainer again, with what "
+                                                "it left in {}",
+                                                run_.string(), output().string()));
   }
 
   void note_running() {
@@ -172,7 +184,10 @@ class ExternalRun {
     const auto score = [&](int, int window, auto tokens, auto log_probs) {
       scorer.of(window).score(model.parameters.data(), tokens, log_probs);
     };
-    result.dev_loss = DevLoss(job_).measure(team_.size(), score, nullptr).value();  // stopped now, all would be lost
+    result.dev_loss = dev_.measure(team_.size(), score, nullptr).value();  // stopped now, all would be lost
+    if (!std::isfinite(result.dev_loss)) {
+      throw input_error("{}: the dev loss of what the trainer left is not finite", output().string());
+    }
     result.threads = job_.threads;
     save_final_model(run_, job_, model);
     write_file(RunPaths{run_}.metrics(), "");  // there is no curve
@@ -181,15 +196,13 @@ class ExternalRun {
     note(RunPhase::done);
     result.device_seconds = status_.device_seconds;
     save_result(run_, result);
-    const RunPaths paths{run_};
-    for (const fs::path& folder : {paths.trainer_output(), paths.trainer_text(), paths.trainer_init()}) {
-      remove_whole(folder);
-    }
+    remove_trainer_folders(run_);
     return result;
   }
 
   fs::path run_;
   TrainingJob job_;
+  DevLoss dev_;  // made first, to tell before the training what it can't be measured on
   ThreadTeam team_;
   RunStatus status_;
   Clock::time_point start_ = Clock::now();
@@ -208,6 +221,13 @@ void check_trainer_command(const std::string& command) {
     return "";
   });
   if (!output) throw input_error("trainer.command has no {{output}}: the folder for the checkpoint that it leaves");
+}
+
+void remove_trainer_folders(const fs::path& run) {
+  const RunPaths paths{run};
+  for (const fs::path& folder : {paths.trainer_output(), paths.trainer_text(), paths.trainer_init()}) {
+    remove_whole(folder);
+  }
 }
 
 TrainingResult run_external_trainer(const fs::path& run, TrainingJob job) {

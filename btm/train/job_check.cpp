@@ -5,6 +5,7 @@
 #include <set>
 
 #include "btm/core/error.h"
+#include "btm/train/external_trainer.h"
 
 namespace btm {
 namespace {
@@ -57,6 +58,11 @@ void check_job(const TrainingJob& job) {
   if (job.first_round < 0) throw input_error("first_round is {}, expected 0 or more", job.first_round);
   if (job.part < 0 || job.part >= job.parts) throw input_error("part is {}, expected 0 to {}", job.part, job.parts - 1);
   check_updates(job.tokens, job.training, job.model.context, "");
+  if (job.trainer.empty()) return;
+  check_trainer_command(job.trainer);
+  if (job.demix || job.parts > 1) {
+    throw input_error("trainer is set, but {} is for btm's own training alone", job.demix ? "demix" : "a part of data");
+  }
 }
 
 void check_updates(std::int64_t tokens, const TrainingSettings& training, int context, const std::string& where) {

@@ -88,7 +88,7 @@ class Trainer {
   Device device_;
   std::unique_ptr<Learner> learner_;
   double flops_per_token_;
-  double peak_;                    // FLOP/s; 0: not measured, because nobody looks
+  double peak_;                    // FLOP/s of all ranks; 0: not measured, because nobody looks
   double spent_ = 0;               // device seconds of earlier starts
   std::int64_t saved_update_ = 0;  // of the last checkpoint
   RunState state_;
@@ -120,7 +120,9 @@ Trainer::Trainer(fs::path run, TrainingJob job, bool quiet, const Ranks& ranks)
       learner_(make_learner(model_, job_.training, {device_, batch_sequences(job_), updates_}, team_, ranks_,
                             demix_ ? &*demix_ : nullptr)),
       flops_per_token_(3 * forward_flops_per_token(job_.model)),
-      peak_(quiet || device_ == Device::cuda ? 0 : measure_gemm_peak(team_, operands_of(job_.training.precision))),
+      peak_(quiet || device_ == Device::cuda
+                ? 0
+                : ranks_.size() * measure_gemm_peak(team_, operands_of(job_.training.precision))),
       progress_(job_.name, static_cast<double>(updates_), quiet) {
   check_tokenizer(job_);
   resume();
@@ -377,6 +379,7 @@ TrainingResult run_training(const fs::path& run, const TrainingOptions& options,
     result = load_result(run);
     if (result) {
       remove_whole(RunPaths{run}.checkpoints());
+      remove_trainer_folders(run);
       remove_leftovers(run);
     } else if (options.threads > 0) {
       set_threads(run, options.threads);

@@ -28,9 +28,9 @@ HWY_INLINE void for_each_masked_vector(std::size_t count, float beyond, Step&& s
          [d](auto x, float* p) HWY_ATTR { hn::StoreU(x, d, p); }, i);
   }
   if (i == count) return;
-  const auto within = hn::FirstN(d, count - i);
-  step([=](const float* p)
-           HWY_ATTR { return hn::IfThenElse(within, hn::MaskedLoad(within, d, p), hn::Set(d, beyond)); },
+  const std::size_t rest = count - i;
+  const auto within = hn::FirstN(d, rest);
+  step([=](const float* p) HWY_ATTR { return hn::IfThenElse(within, load_first(d, p, rest), hn::Set(d, beyond)); },
        [=](auto x, float* p) HWY_ATTR { hn::BlendedStore(x, within, d, p); }, i);
 }
 

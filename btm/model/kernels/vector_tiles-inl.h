@@ -131,7 +131,7 @@ HWY_INLINE void write_tile(const Tile& t, const V (&sums)[kTileRows][kTileVector
       if (v < kTileVectors - 1 || last == kLanes) {
         hn::StoreU(add ? hn::MulAdd(alpha, sums[r][v], hn::LoadU(d, to)) : hn::Mul(alpha, sums[r][v]), d, to);
       } else {
-        const V before = add ? hn::MaskedLoad(within, d, to) : hn::Zero(d);
+        const V before = add ? load_first(d, to, static_cast<std::size_t>(last)) : hn::Zero(d);
         hn::BlendedStore(hn::MulAdd(alpha, sums[r][v], before), within, d, to);
       }
     }
