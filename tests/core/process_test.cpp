@@ -25,6 +25,21 @@ TEST(Process, ASignalBeforeItIsTheOtherProgramIsNotLost) {
   ::sigaction(SIGUSR1, &before, nullptr);
 }
 
+TEST(Process, ASignalToItsGroupFindsItAtOnce) {
+  for (int i = 0; i < 50; ++i) {
+    const pid_t child = start_process({"sleep", "60"}, {});
+    EXPECT_EQ(::kill(-child, SIGTERM), 0);
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+  }
+}
+
+TEST(Process, ABrokenPipeEndsIt) {
+  const auto before = ::signal(SIGPIPE, SIG_IGN);  // as in our programs
+  EXPECT_EQ(run_process({"/bin/sh", "-c", "kill -PIPE $$; echo alive"}, "").output, "");
+  ::signal(SIGPIPE, before);
+}
+
 TEST(Process, ReadsNothingOfWhatIsItsStartersToRead) {
   int ends[2] = {};
   ASSERT_EQ(::pipe(ends), 0);

@@ -17,7 +17,7 @@ class FileList : public testing::Test {
  protected:
   FileList() {
     for (const char* name : {"b.txt", "a.txt", "a.jsonl", "x/c.txt", "x/y/d.txt", "x/y/e.py", ".hidden/f.txt",
-                             "x/.g.txt", "odd[1].txt", "z{p,q}.md"}) {
+                             "x/.g.txt", "odd[1].txt", "z{p,q}.md", "\u00fc.dat"}) {
       folder_.write(name, name);
     }
   }
@@ -48,6 +48,8 @@ TEST_F(FileList, MatchesGlobs) {
   EXPECT_THAT(find({"{a.{txt,jsonl},b.txt}"}), ElementsAre("a.jsonl", "a.txt", "b.txt"));
   EXPECT_THAT(find({"x/*"}), ElementsAre("x/c.txt", "x/y/d.txt", "x/y/e.py"));
   EXPECT_THAT(find({".hidden/*"}), ElementsAre(".hidden/f.txt"));
+  EXPECT_THAT(find({"?.dat"}), ElementsAre("\u00fc.dat"));
+  EXPECT_THAT(find({"[\u00e4\u00fc].dat"}), ElementsAre("\u00fc.dat"));
 }
 
 TEST_F(FileList, TakesANameThatLooksLikeAGlob) {

@@ -51,6 +51,14 @@ TEST(Utf8, CutsBetweenCharacters) {
   EXPECT_EQ(whole_characters(text, 9), 5u);
 }
 
+TEST(Utf8, HoldsBackACharacterThatIsNotFinished) {
+  EXPECT_EQ(finished_characters(""), 0u);
+  EXPECT_EQ(finished_characters("a\u20ac"), 4u);
+  EXPECT_EQ(finished_characters("\u30a2\u30ab\xe3\x82"), 6u);
+  EXPECT_EQ(finished_characters("a\xf0\x9f\x98"), 1u);
+  EXPECT_EQ(finished_characters("a\x80"), 2u) << "nothing that comes finishes this one";
+}
+
 TEST(JsonLine, GivesTheTextThatPythonReads) {
   const Json cases = test::data_cases()["json_lines"];
   for (const Json& item : cases) {
@@ -123,6 +131,8 @@ TEST(TextFile, NamesFileAndLineOfWhatIsWrong) {
   EXPECT_THAT(message(R"({"test": "a", "id": 1})"), HasSubstr("no field \"text\"; did you mean text_field: test?"));
   EXPECT_THAT(message(R"({"content": "a", "id": 1})"),
               HasSubstr("it has content, id: set text_field to the one to read, or rename it"));
+  EXPECT_THAT(message(R"({"content": "a", "score": NaN})"), HasSubstr("no field \"text\"; it has content"));
+  EXPECT_THAT(message(R"({"content": "a", "score": N})"), HasSubstr("a.jsonl:3: broken JSON"));
   EXPECT_THAT(message("{}"), HasSubstr("expected an object with a field"));
   EXPECT_THAT(message(R"({"text": ["a"]})"), HasSubstr("a.jsonl:3: field \"text\" is not a text"));
   EXPECT_THAT(message(R"({"text": 1})"), HasSubstr("a.jsonl:3: field \"text\" is not a text"));

@@ -200,6 +200,13 @@ class Errors(ForestCase):
         self.assertEqual((keep / "chapter.txt").read_text(), "words")
         self.assertTrue((self.forest / "seed/model.safetensors").exists())
 
+    def test_repairs_of_text_are_told(self):
+        btm("grow", self.plan, "--set", "cycles=[]", "--set", "compare=[]")
+        latin = self.folder / "latin.txt"
+        latin.write_bytes(b"caf\xe9")
+        done = btm("tokenize", "--tokenizer", self.forest / "tokenizer", latin)
+        self.assertIn("latin.txt: not valid UTF-8", done.stderr)
+
     def test_a_folder_without_a_tokenizer(self):
         self.refused("tokenize", "--tokenizer", self.folder, says=[f"{self.folder}/tokenizer.json: not there", "save_pretrained"])
 

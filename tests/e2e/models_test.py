@@ -107,6 +107,14 @@ class Models(ForestCase):
         a, b, mean = (load(p).state_dict() for p in (self.forest / "experts/python", self.forest / "experts/cpp", output))
         for name, value in mean.items():
             torch.testing.assert_close(value, 0.25 * a[name] + 0.75 * b[name], rtol=1e-6, atol=1e-7)
+        model = load(self.forest / "experts/python")
+        model.resize_token_embeddings(1024, mean_resizing=False)
+        padded = self.folder / "padded"  # ids beyond the tokenizer's stand for no text
+        model.save_pretrained(padded)
+        shutil.copy(self.forest / "experts/python/tokenizer.json", padded)
+        beyond = ["generate", padded, "--prompt", "import ", "--tokens", "30", "--random-seed", "1"]
+        self.assertGreater(max(json.loads(btm(*beyond, "--json").stdout)["tokens"]), 511)
+        self.assertIn("padded", btm(*beyond, "--show-experts").stdout)
         first = btm("generate", output, "--prompt", "import ", "--tokens", "12", "--random-seed", "3").stdout
         self.assertEqual(first, btm("generate", output, "--prompt", "import ", "--tokens", "12", "--random-seed", "3").stdout)
         posterior = json.loads(btm("posterior", self.forest, "import os\nclass A:\n    def f(self): pass", "--json").stdout)

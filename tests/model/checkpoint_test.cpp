@@ -165,6 +165,11 @@ TEST_F(Altered, ConfigThatIsNoJson) {
   EXPECT_THAT(message(), AllOf(HasSubstr("config.json"), HasSubstr("JSON")));
 }
 
+TEST_F(Altered, ConfigThatIsNestedTooDeep) {
+  folder.write("config.json", R"({"rope_scaling": )" + std::string(200'000, '[') + std::string(200'000, ']') + "}");
+  EXPECT_THAT(message(), AllOf(HasSubstr("config.json"), HasSubstr("nested too deep")));
+}
+
 TEST_F(Altered, NoWeights) {
   fs::rename(folder / "model.safetensors", folder / "pytorch_model.bin");
   EXPECT_THAT(message(), HasSubstr("only pytorch_model.bin"));
@@ -205,6 +210,10 @@ TEST_F(AlteredIndex, TensorInAnotherShard) {
 TEST_F(AlteredIndex, PathOutOfTheFolder) {
   index["weight_map"]["model.norm.weight"] = "../model.safetensors";
   EXPECT_THAT(message(), AllOf(HasSubstr("model.norm.weight"), HasSubstr("not the name of a file")));
+  index["weight_map"]["model.norm.weight"] = "model.safetensors.index.json";
+  EXPECT_THAT(message(), AllOf(HasSubstr("model.norm.weight"), HasSubstr("not the name of a file")));
+  index["weight_map"]["model.norm.weight"] = "\x1b[2J/a";
+  EXPECT_THAT(message(), AllOf(HasSubstr("\\u001b[2J/a"), Not(HasSubstr("\x1b"))));
   index["weight_map"]["model.norm.weight"] = 3;
   EXPECT_THAT(message(), HasSubstr("model.norm.weight"));
   index = Json::array();

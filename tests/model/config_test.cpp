@@ -149,7 +149,11 @@ TEST(HuggingFaceConfig, ReadsTheRotaryBaseOfBothVersions) {
   json.erase("rope_theta");
   json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 2e4}};
   EXPECT_EQ(from_hugging_face(json, "c").rope_theta, 2e4);  // transformers 5
-  json.erase("rope_parameters");
+  json["rope_scaling"] = {{"rope_type", "default"}};        // transformers takes this one, with its default of 1e4
+  EXPECT_THAT(message_of([&] { from_hugging_face(json, "c.json"); }), HasSubstr("rope_parameters"));
+  json["rope_theta"] = 2e4;
+  EXPECT_EQ(from_hugging_face(json, "c").rope_theta, 2e4);
+  for (const char* key : {"rope_theta", "rope_scaling", "rope_parameters"}) json.erase(key);
   EXPECT_EQ(from_hugging_face(json, "c").rope_theta, 1e4);
 }
 

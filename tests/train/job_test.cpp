@@ -117,6 +117,9 @@ TEST(Job, RefusesWhatCantBe) {
       {[](TrainingJob& j) { j.threads = 0; }, "threads is 0"},
       {[](TrainingJob& j) { j.gpu_share = 0; }, "gpu_share is 0"},
       {[](TrainingJob& j) { j.data.clear(); }, "no domain"},
+      {[](TrainingJob& j) { j.trainer = "train {inti} {output}"; }, "{inti} is not known"},
+      {[](TrainingJob& j) { j.trainer = "train {output}", j.demix = true; }, "demix is for btm's own training"},
+      {[](TrainingJob& j) { j.trainer = "train {output}", j.parts = 2; }, "a part of data is for btm's own training"},
   };
   check_job(job);
   for (const auto& [change, message] : cases) {

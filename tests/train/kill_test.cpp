@@ -223,6 +223,41 @@ TEST(ExternalTrainer, ASignalReachesAllThatItStarted) {
   for (const char* file : {"ended1", "ended2"}) EXPECT_TRUE(wait_for_file(folder / file)) << file;
 }
 
+TEST(ExternalTrainer, TheRunIsLockedUntilAllHaveEnded) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.trainer = fmt::format(  // the shell ends at once, the first of its pipe does not
+      "exec 2> /dev/null; (trap '' TERM; echo x > {0}/begun; sleep 0.5; echo x > {0}/ended) | cat # {{output}}",
+      folder.path().string());
+  save_job(folder / "run", job);
+  const pid_t child = start(folder / "run");
+  EXPECT_TRUE(wait_for_file(folder / "begun"));
+  ::kill(child, SIGTERM);
+  EXPECT_EQ(wait_for(child), 130);
+  EXPECT_TRUE(fs::exists(folder / "ended"));
+}
+
+TEST(ExternalTrainer, AModelThatOverflowsIsNotTaken) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  Model model = random_model(job.model, 1);
+  for (float& weight : model.parameters.span()) weight *= 1e20f;
+  make_folders(folder / "huge");
+  save_model(folder / "huge", model, kNoToken);
+  job.trainer = fmt::format("cp {}/* {{output}}", (folder / "huge").string());
+  EXPECT_THROW(test::train(folder / "run", job), Error);
+  EXPECT_FALSE(fs::exists(folder / "run/result.json"));
+}
+
+TEST(ExternalTrainer, DevTextIsLookedAtBeforeItBegins) {
+  test::TemporaryFolder folder;
+  TrainingJob job = test::small_job(folder);
+  job.trainer = fmt::format("touch {}/begun; cp {{init}}/* {{output}}", folder.path().string());
+  fs::remove(folder / "one/dev.bin");
+  EXPECT_THROW(test::train(folder / "run", job), Error);
+  EXPECT_FALSE(fs::exists(folder / "begun"));
+}
+
 TEST(ExternalTrainer, DeviceSecondsAreThoseOfAllStarts) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
