@@ -98,6 +98,16 @@ fs::path beside(const fs::path& path) {
   return name;
 }
 
+template <class F>
+void remove_half_written_if(const fs::path& folder, F&& wanted) {
+  std::vector<fs::path> left;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (is_half_written(entry.path()) && wanted(entry.path())) left.push_back(entry.path());
+  }
+  for (const fs::path& path : left) remove_whole(path);
+}
+
 // Returns where the folder that `to` was lies now, to be removed. Swapped in one step, so that there is a whole folder
 // of that name at every moment; NFS and Lustre can't (EINVAL), there it is away for a moment.
 fs::path replace_folder(const fs::path& from, const fs::path& to) {
@@ -303,12 +313,11 @@ bool is_half_written(const fs::path& path) {
 }
 
 void remove_leftovers(const fs::path& folder) {
-  std::vector<fs::path> left;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (is_half_written(entry.path()) && !is_being_written(entry.path())) left.push_back(entry.path());
-  }
-  for (const fs::path& path : left) remove_whole(path);
+  remove_half_written_if(folder, [](const fs::path& path) { return !is_being_written(path); });
+}
+
+void remove_half_written(const fs::path& folder) {
+  remove_half_written_if(folder, [](const fs::path&) { return true; });
 }
 
 }  // namespace btm

@@ -79,4 +79,7 @@ bool is_half_written(const fs::path& path);
 // was on another host in the last hour, stays.
 void remove_leftovers(const fs::path& folder);
 
+// Removes all that is half-written there: for whoever holds a lock that keeps other writers out of the folder.
+void remove_half_written(const fs::path& folder);
+
 }  // namespace btm

@@ -182,18 +182,21 @@ void CudaLearner::prepare(std::span<const TokenId> inputs, std::span<const Token
 void CudaLearner::accumulate(std::size_t tokens) {
   const auto scale = static_cast<float>(1.0 / static_cast<double>(tokens));
   const BlockDone tell = [this](int block) { sum_->block_done(block, stream_); };
+  // NCCL wants a sum in a graph on all ranks or on none: DEMix's ranks meet a domain at other times, and one without
+  // sequences has no graph.
+  const std::size_t sequences = tokens / static_cast<std::size_t>(model_.config.context);
+  const bool sums_in_graph = sum_ && !demix_ && sequences >= static_cast<std::size_t>(ranks_.size());
   for (std::size_t i = 0; i < now_.used; ++i) {
     const StagedBatch::Call& call = now_.calls[i];
     select(call.domain);
     transformer_.load(call.sequences.batch());
-    const bool sums = sum_ && i + 1 == now_.used;
+    const bool sums = sums_in_graph && i + 1 == now_.used;
     training_[{call.domain, sums}].run(stream_, [&] {
-      transformer_.train(parameters_.both(), scale, gradients_.data(), scalars_.data(),
-                         sums && !demix_ ? tell : nullptr);
+      transformer_.train(parameters_.both(), scale, gradients_.data(), scalars_.data(), sums ? tell : nullptr);
       if (sums) sum_->finish(stream_);
     });
   }
-  if (sum_ && now_.used == 0) sum_->finish(stream_);
+  if (sum_ && !sums_in_graph) sum_->finish(stream_);
 }
 
 UpdateReport CudaLearner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,

@@ -1,5 +1,7 @@
 #include "btm/train/nccl.h"
 
+#include <exception>
+
 #include "btm/core/error.h"
 #include "btm/core/shared_library.h"
 
@@ -19,6 +21,7 @@ struct Nccl {
       : get_unique_id(library.get<Result(UniqueId*)>("ncclGetUniqueId")),
         comm_init_rank(library.get<Result(ncclComm**, int, UniqueId, int)>("ncclCommInitRank")),
         comm_destroy(library.get<Result(ncclComm*)>("ncclCommDestroy")),
+        comm_abort(library.get<Result(ncclComm*)>("ncclCommAbort")),
         all_reduce(library.get<AllReduce>("ncclAllReduce")),
         get_error_string(library.get<const char*(Result)>("ncclGetErrorString")) {}
 
@@ -27,6 +30,7 @@ struct Nccl {
   Result (*get_unique_id)(UniqueId* id);
   Result (*comm_init_rank)(ncclComm** handle, int ranks, UniqueId id, int rank);
   Result (*comm_destroy)(ncclComm* handle);
+  Result (*comm_abort)(ncclComm* handle);
   AllReduce* all_reduce;
   const char* (*get_error_string)(Result result);
 };
@@ -55,7 +59,8 @@ Communicator::Communicator(const Ranks& ranks) {
 }
 
 Communicator::~Communicator() {
-  nccl().comm_destroy(handle_);
+  // All ranks of a machine have to destroy it together; where this one has failed, the others would be waited for.
+  (std::uncaught_exceptions() > 0 ? nccl().comm_abort : nccl().comm_destroy)(handle_);
 }
 
 void Communicator::sum(float* values, std::size_t count, cudaStream_t stream) const {

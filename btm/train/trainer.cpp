@@ -133,9 +133,9 @@ void Trainer::resume() {
   state_.device = device_;
   state_.precision = device_ == Device::cuda ? Operands::bf16 : operands_of(job_.training.precision);
   state_.job_sha256 = job_sha256(job_);
-  if (ranks_.is_first()) {  // it holds the lock, so nobody is at work on what is half-written
+  if (ranks_.is_first()) {
     remove_leftovers(run_);
-    remove_leftovers(checkpoints());
+    remove_half_written(checkpoints());  // it holds the lock, so nobody is at work there
     if (auto found = read_snapshot(checkpoints(), arrays(), state_.job_sha256)) {
       auto way = [](const RunState& s) {
         if (s.device == Device::cuda) return std::string("a GPU");

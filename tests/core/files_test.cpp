@@ -203,6 +203,8 @@ TEST(Files, WhatIsBeingWrittenIsNoLeftover) {
   remove_leftovers(folder.path());
   for (const std::string& each : {alive, elsewhere}) EXPECT_TRUE(fs::exists(folder / each)) << each;
   EXPECT_EQ(entries(folder.path()), 2);
+  remove_half_written(folder.path());
+  EXPECT_EQ(entries(folder.path()), 0);
 }
 
 TEST(Files, ALockThatIsGivenBackIsFreeWhateverStaysBehind) {
