@@ -5,6 +5,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/format.h"
+#include "btm/forest/expert.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/plan_check.h"
 

@@ -13,6 +13,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/random.h"
+#include "btm/core/token.h"
 #include "btm/model/checkpoint.h"
 #include "btm/train/event_file.h"
 #include "btm/train/result.h"
