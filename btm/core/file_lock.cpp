@@ -28,6 +28,17 @@ bool names(const fs::path& path, int descriptor) {
          there.st_dev == open.st_dev;
 }
 
+// What the holder wrote of itself; it may be removing the file right now.
+std::string holder_of(const fs::path& path) {
+  try {
+    const std::string holder = read_file(path);
+    if (!holder.empty()) return holder;
+  } catch (const Error& e) {
+    log_detail(e.what());
+  }
+  return "unknown";
+}
+
 }  // namespace
 
 FileLock::FileLock(const fs::path& path, const std::string& what, Busy busy) {
@@ -49,9 +60,7 @@ void FileLock::take(const fs::path& path, const std::string& what, Busy busy, bo
   for (; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; told = true) {
     const int code = errno;
     const auto at_work = [&] {
-      const std::string holder = fs::exists(path) ? read_file(path) : "";
-      return fmt::format("{} is already at work (process {}, lock {})", what, holder.empty() ? "unknown" : holder,
-                         path.string());
+      return fmt::format("{} is already at work (process {}, lock {})", what, holder_of(path), path.string());
     };
     if (code == EWOULDBLOCK && busy == Busy::wait && !interrupted()) {
       if (!told) log_info(at_work() + "; waiting for it");

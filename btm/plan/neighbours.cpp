@@ -44,7 +44,6 @@ void link_files(const fs::path& from, const fs::path& to) {
 void publish_links(const fs::path& from, const fs::path& to) {
   FolderWriter writer(to);
   link_files(from, writer.path());
-  if (!fs::exists(writer.path() / kSumsFile)) write_sums(writer.path());
   writer.publish();
 }
 
@@ -71,6 +70,7 @@ bool Neighbours::take_tokenizer(const std::string& recipe, const fs::path& targe
   return find_in(forests_, [&](const fs::path& root) {
     const fs::path folder = ForestPaths{root}.tokenizer();
     if (!fs::exists(folder / kTokenizerRecipe) || read_file(folder / kTokenizerRecipe) != recipe) return false;
+    if (!holds_sums(folder)) return false;
     publish_links(folder, target);
     return true;
   });
@@ -84,6 +84,7 @@ bool Neighbours::take_tokens(const std::string& domain, const TextSettings& text
     if (!fs::exists(folder / kDomainReportFile)) return false;
     const DomainReport report = load_domain_report(folder);
     if (report.files_sha256 != files || report.tokenizer_sha256 != tokenizer_sha256) return false;
+    if (!holds_sums(folder)) return false;
     publish_links(folder, target);
     return true;
   });

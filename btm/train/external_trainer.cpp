@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cmath>
 #include <thread>
+#include <utility>
 
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
@@ -136,17 +137,21 @@ class ExternalRun {
     auto last_status = Clock::now();
     int status = 0;
     pid_t ended = 0;
-    for (bool told = false; (ended = ::waitpid(process, &status, WNOHANG)) == 0;) {
-      if (interrupted() && !told) {
+    bool told = false;
+    const auto tell = [&] {
+      if (!std::exchange(told, true)) {
         ::kill(-process, SIGTERM);  // the shell and what it started
         ::kill(-process, SIGCONT);  // should it be stopped
-        told = true;
       }
+    };
+    while ((ended = ::waitpid(process, &status, WNOHANG)) == 0) {
+      if (interrupted()) tell();
       if (Clock::now() - last_status >= kStatusEvery) note_running(), last_status = Clock::now();
       std::this_thread::sleep_for(kPoll);
     }
     if (ended < 0) throw failure("{}: the trainer can't be waited for", run_.string());
     if (interrupted()) {
+      tell();
       while (::waitpid(-process, nullptr, 0) > 0 || errno == EINTR) {  // a shell may end before what it started
       }
       throw_interrupted();

@@ -207,6 +207,17 @@ TEST(Files, WhatIsBeingWrittenIsNoLeftover) {
   EXPECT_EQ(entries(folder.path()), 0);
 }
 
+TEST(Files, WhatAKilledProcessOfThisNumberLeftIsNotPublished) {
+  test::TemporaryFolder folder;
+  const fs::path left = folder / fmt::format("d.{}.{}.tmp", host_name(), ::getpid());
+  fs::create_directories(left);
+  write_file(left / "old", "torn");
+  FolderWriter writer(folder / "d");
+  write_file(writer.path() / "new", "x");
+  writer.publish();
+  EXPECT_EQ(entries(folder / "d"), 1);
+}
+
 TEST(Files, ALockThatIsGivenBackIsFreeWhateverStaysBehind) {
   test::TemporaryFolder folder;
   pid_t child = 0;

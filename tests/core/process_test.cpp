@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cstdlib>
 
 namespace btm {
 namespace {
@@ -32,6 +35,26 @@ TEST(Process, ASignalToItsGroupFindsItAtOnce) {
     int status = 0;
     EXPECT_EQ(::waitpid(child, &status, 0), child);
   }
+}
+
+TEST(Process, IsToldToEndWhenWhoStartedItIsKilled) {
+  int ends[2] = {};
+  ASSERT_EQ(::pipe(ends), 0);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // so that it can be waited for here
+  const pid_t starter = ::fork();
+  if (starter == 0) {
+    start_process({"sh", "-c", "echo $$; exec sleep 20"}, {.output = ends[1]});
+    ::pause();
+  }
+  char id[32] = {};
+  ASSERT_GT(::read(ends[0], id, sizeof id - 1), 0);  // it has begun
+  ::kill(starter, SIGKILL);
+  ::waitpid(starter, nullptr, 0);
+  int status = 0;
+  EXPECT_EQ(::waitpid(std::atoi(id), &status, 0), std::atoi(id));
+  EXPECT_EQ(exit_code(status), 128 + SIGTERM);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+  for (const int end : ends) ::close(end);
 }
 
 TEST(Process, ABrokenPipeEndsIt) {

@@ -232,6 +232,10 @@ class Grow(ForestCase):
         (run / "result.json").write_text("{}")
         btm("grow", self.plan)
         self.assertFalse(run.exists())
+        shutil.copytree(self.forest / "experts/python", run / "model")  # another training's, under that name
+        (run / "result.json").write_text("{}")
+        btm("grow", self.plan)
+        self.assertTrue((run / "model/model.safetensors").exists(), "weights that are nowhere else")
 
     def test_tokens_that_were_prepared_ahead_are_used(self):
         btm("grow", self.plan, "--set", "cycles=[]")

@@ -80,10 +80,13 @@ class Study(ForestCase):
         self.study.write_text(text.replace("x: 44", "x: 43"))
         self.assertIn("has two points at 43", btm("study", self.study, code=2).stderr)
         self.assertFalse((self.folder / "study").exists())
-        self.study.write_text(text.replace("x: 50", "x: .inf"))
+        self.study.write_text(text.replace("x: 50", "x: .inf").replace("x: 44", "x: 44, row: average_uniform, domains: all"))
         table = btm("study", self.study).stdout
         self.assertRegex(table, r"ensemble, train, perplexity .* ensemble, numpy, bits_per_byte")
         self.assertEqual(json.loads((self.folder / "study/study.json").read_text())["series"][0]["points"][3]["x"], ".inf")
+        rows = json.loads((self.folder / "study/some/results/evaluation.json").read_text())["rows"]
+        own = next(row for row in rows if row["model"] == "average_uniform")["mean"]["all"]["perplexity"]
+        self.assertEqual(json.loads((self.folder / "study/study.json").read_text())["series"][0]["points"][2]["y"], own)
         btm("report", self.folder / "study/some", "--study", self.folder / "study", "--html", self.folder / "page.html")
 
     def test_shares_with_the_study_beside_it(self):

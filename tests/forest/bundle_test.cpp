@@ -186,6 +186,16 @@ TEST_F(Bundles, LostFolderIsPutBack) {
   EXPECT_EQ(read_file(ours.log()), log);
 }
 
+TEST_F(Bundles, ALostFolderIsNotPutBackWithAnotherRecipe) {
+  in(out("a"));
+  fs::remove_all(ours.expert("a"));
+  EXPECT_THAT(refused_manifest([](Json& m) {
+                m["expert"]["recipe"]["tokens"] = 7;
+                m["expert"]["recipe_sha256"] = recipe_sha256(m["expert"]["recipe"]);
+              }),
+              HasSubstr("another recipe"));
+}
+
 TEST_F(Bundles, NamesThatAreTakenOrNone) {
   out("a");
   for (const char* name : {"seed", "../x", "a/b", ".hidden", "a b", "x.tmp", "/etc/x"}) {

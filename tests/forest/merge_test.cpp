@@ -214,6 +214,17 @@ TEST(Merge, ExpertThatIsNotTheOneOfTheLogIsRefused) {
   EXPECT_TRUE(says(input_message([&] { open_forest(folder.path()); }), "hashes"));
 }
 
+TEST(Merge, ExpertWithAnotherRecipeThanTheLogsIsRefused) {
+  test::TemporaryFolder folder;
+  ForestPaths paths = plant(folder.path());
+  grow_expert(paths, "a", 1, {{"seed", 1, ""}});
+  ExpertInfo info = load_expert(paths.expert("a"));
+  info.recipe["tokens"] = 9;
+  info.recipe_sha256 = recipe_sha256(info.recipe);
+  save_expert(paths.expert("a"), info);
+  EXPECT_TRUE(says(input_message([&] { open_forest(folder.path()); }), "hashes"));
+}
+
 TEST(Publish, SeedOnceAndOnlyWithItsRecipe) {
   test::TemporaryFolder folder;
   ForestPaths paths = plant(folder.path());

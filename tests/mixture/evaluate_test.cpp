@@ -3,8 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <functional>
 #include <map>
 #include <numbers>
@@ -13,6 +17,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
+#include "btm/core/interrupt.h"
 #include "btm/data/split.h"
 #include "btm/data/token_store.h"
 #include "btm/data/tokenizer.h"
@@ -392,6 +397,67 @@ TEST_F(Evaluate, OfItsOwnTextTestDocumentsAreScored) {
   settings.tokens_per_domain = 1 << 20;
   const fs::path file = folder_.write("other.jsonl", lines);
   EXPECT_EQ(evaluate(paths_, settings, 1, {{"other", file.string()}})["domains"]["other"]["tokens"], tokens - 1);
+}
+
+TEST_F(Evaluate, DocumentsOfALongTextAreTakenOnceEachToTheirSide) {
+  plant(paths_, cases_, {});
+  const Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
+  EvaluateSettings settings;
+  settings.dev_sequences = 1000;
+  settings.tokens_per_domain = 200'000;
+  std::string lines;
+  std::map<Split, std::vector<TokenId>> expected;
+  for (int i = 0; i < 5000; ++i) {  // 5 MB: more than is encoded at a time, and than a text laid end to end takes
+    std::string text = "document " + std::to_string(i);
+    while (text.size() < 1000) text += " has some words";
+    lines += Json{{"text", text}}.dump() + "\n";
+    const Split split = split_of(sha256_hex(text));
+    if (split == Split::train) continue;
+    tokenizer.encode(text, expected[split]);
+    if (tokenizer.end_of_text() >= 0) expected[split].push_back(tokenizer.end_of_text());
+  }
+  const fs::path file = folder_.write("long.jsonl", lines);
+  const auto loaded = load_texts(paths_, tokenizer, settings, {}, {{"long", file.string()}}, 16, 2);
+  ASSERT_LE(expected[Split::test].size(), 200'001u);
+  EXPECT_TRUE(loaded.at(0).test.tokens == expected[Split::test]);
+  expected[Split::dev].resize(std::min<std::size_t>(expected[Split::dev].size(), 16'001));
+  EXPECT_TRUE(loaded.at(0).dev.tokens == expected[Split::dev]);
+}
+
+TEST_F(Evaluate, OfATextLaidEndToEndTheTestBeginsBehindTheDevSample) {
+  plant(paths_, cases_, {});
+  const Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
+  EvaluateSettings settings;
+  settings.dev_sequences = 5;
+  settings.tokens_per_domain = 200;
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += "words " + std::to_string(i * 7919 % 1000) + " ";
+  const fs::path file = folder_.write("one.jsonl", Json{{"text", text}}.dump() + "\n");
+  const DomainTexts texts = load_texts(paths_, tokenizer, settings, {}, {{"one", file.string()}}, 16, 1).at(0);
+  std::vector<TokenId> both = texts.dev.tokens, expected = tokenizer.encode(text);
+  both.insert(both.end(), texts.test.tokens.begin(), texts.test.tokens.end());
+  expected.resize(5 * 16 + 1 + 201);
+  EXPECT_EQ(texts.dev.tokens.size(), 81u);
+  EXPECT_EQ(both, expected);
+}
+
+TEST_F(Evaluate, ASignalIsHeardBeforeTheNextTextIsScored) {
+  plant(paths_, cases_);
+  const pid_t child = ::fork();
+  if (child == 0) {  // the flag can't be taken back
+    catch_interrupts();
+    ::raise(SIGTERM);
+    try {
+      evaluate(paths_, settings_of(cases_), 1);
+    } catch (const Error& e) {
+      ::_exit(static_cast<int>(e.cause()));
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_TRUE(fs::is_empty(paths_.scores()));
 }
 
 std::string message_of(const std::function<void()>& f) {

@@ -185,5 +185,39 @@ TEST(Launcher, AnInterruptedWorkerIsNoFailure) {
   }
 }
 
+TEST(Launcher, TellsTheOthersToSaveBySignalUsr1) {  // mpirun's own answer to SIGTERM is to kill the ranks
+  test::TemporaryFolder folder;
+  {
+    LocalWorkers workers = workers_of(folder,
+                                      "case $run in *run0) " + once("[ -e $(dirname $run)/run1/up ]") +
+                                          "exit 0;; esac; trap ': > $run/told; exit 130' USR1; : > $run/up; "
+                                          "while :; do sleep 0.01; done",
+                                      2);
+    EXPECT_THROW(launch(workers, "test", runs_of(folder, 2),
+                        {.done = [](const LaunchedRun&) { throw Error(Cause::interrupted, "a signal"); }}, kQuiet),
+                 Error);
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder / "run1" / "told"));
+}
+
+TEST(Launcher, WhatCantBePreparedIsToldThoughAWorkerFailsLater) {
+  test::TemporaryFolder folder;
+  LocalWorkers workers = workers_of(folder, "echo broken; exit 2", 1);
+  LaunchHooks hooks;
+  hooks.prepare = [](const LaunchedRun& run) {
+    if (run.name == "run0") throw input_error("no parents");
+    return true;
+  };
+  testing::internal::CaptureStderr();
+  std::string told;
+  try {
+    launch(workers, "test", runs_of(folder, 2), hooks, kQuiet);
+  } catch (const Error& e) {
+    told = e.what();
+  }
+  told += testing::internal::GetCapturedStderr();
+  EXPECT_THAT(told, testing::AllOf(testing::HasSubstr("no parents"), testing::HasSubstr("broken")));
+}
+
 }  // namespace
 }  // namespace btm

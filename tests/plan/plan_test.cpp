@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "btm/plan/growable.h"
 #include "btm/plan/planned_forest.h"
 #include "tests/support/temporary_folder.h"
 
@@ -239,6 +240,16 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
               HasSubstr("launcher.ranks is 2"));
   EXPECT_THAT(message("[1, 2]"), HasSubstr("a plan is a map of settings"));
   EXPECT_THAT(message("forest: ''\ndomains: {a: {text: x}}"), HasSubstr("forest is missing"));
+}
+
+TEST(CheckParents, ACycleWhoseExpertsWereRemovedNeedsNobody) {
+  const Plan plan = load(kPlan);
+  Forest forest;
+  EXPECT_NO_THROW(check_parents(plan, forest));
+  forest.removed_for_good = {"python"};
+  EXPECT_THROW(check_parents(plan, forest), Error) << "rust has nobody to be branched from";
+  forest.removed_for_good.push_back("rust");
+  EXPECT_NO_THROW(check_parents(plan, forest));
 }
 
 }  // namespace

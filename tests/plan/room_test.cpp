@@ -9,6 +9,7 @@
 
 #include "btm/core/cores.h"
 #include "btm/model/demix.h"
+#include "btm/plan/launch/workers.h"
 #include "btm/train/score.h"
 #include "btm/train/thread_learner.h"
 
@@ -122,6 +123,14 @@ TEST(TrainingGroup, CoresAreSplitAmongThoseThatCountTogether) {
   }
   EXPECT_EQ(training_group({task, task, task}, kModel, launcher, 2).share.threads,
             usable_cores() / std::min(3, usable_cores()));
+}
+
+TEST(ShareOf, RanksOfAModelShareTheCores) {
+  LauncherSettings launcher;
+  launcher.device = Device::cpu;
+  launcher.ranks = 2;
+  EXPECT_EQ(share_of(launcher, Precision::fp32, 1).threads, std::max(1, usable_cores() / 2));
+  EXPECT_EQ(share_of(launcher, Precision::fp32, 100).workers, std::max(1, usable_cores() / 2));
 }
 
 }  // namespace

@@ -157,6 +157,23 @@ TEST_F(SlurmWorkersTest, UpdatesThatAreLostAreNoProgress) {
 
 // ---- grow --submit
 
+TEST_F(SlurmWorkersTest, WhatGoesOnAfterwardsDoesSoHoweverTheJobsEnd) {
+  fs::create_directories(folder_ / "java");
+  runs_.push_back({"java", folder_ / "java"});
+  SlurmWorkers workers = this->workers();
+  workers.start({&runs_[0], &runs_[1]});
+  EXPECT_EQ(workers.run_afterwards({"btm", "grow", "it's"}), "18");
+  EXPECT_THAT(sent(2), AllOf(HasSubstr("--dependency=afterany:17_0:17_1"), HasSubstr("--job-name=btm-grow")));
+  EXPECT_THAT(read_file(folder_ / "script.2"), HasSubstr(R"(exec 'btm' 'grow' 'it'\''s')"));
+}
+
+TEST_F(SlurmWorkersTest, AJobOfANamedClusterIsKnownByItsNumber) {
+  program("sbatch", "cat > /dev/null; echo '17;main'");
+  SlurmWorkers workers = this->workers();
+  workers.start({&runs_[0]});
+  EXPECT_EQ(load_slurm_record(run())->job, "17_0");
+}
+
 TEST_F(SlurmWorkersTest, WhoOnlySubmitsWaitsUntilItKnowsWhatBecameOfAJob) {
   for (const char* state : {"TIMEOUT", "NODE_FAIL", "COMPLETED"}) {
     folder_.write("count", "0");

@@ -226,6 +226,13 @@ TEST(Trainer, RemovesWhatAKilledProcessLeft) {
   EXPECT_FALSE(has_torn_files(folder / "other")) << "they go before the training";
 }
 
+TEST(Trainer, AStatusThatCantBeReadStopsNothing) {
+  test::TemporaryFolder folder;
+  make_folders(folder / "run");
+  folder.write("run/status.json", "{\"upd");
+  EXPECT_EQ(test::train(folder / "run", test::small_job(folder)).updates, 12);
+}
+
 TEST(Trainer, GoesOnFromTheWeightsGiven) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);

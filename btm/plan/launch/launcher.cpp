@@ -93,7 +93,8 @@ class Launch {
       if (e.cause() == Cause::interrupted) throw;
       states_[index] = State::failed;
       failures_.push_back(e);
-      if (any(State::started) || failures_.size() > 1) log_warning(fmt::format("{}; the others go on", e.what()));
+      const bool others = any(State::started) || any(State::waiting);
+      if (others || failures_.size() > 1) log_warning(fmt::format("{}; the others go on", e.what()));
       return false;
     }
   }
