@@ -116,7 +116,7 @@ std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
   AverageWeights weights{std::vector<double>(experts.size(), 1.0)};
   if (kind != AverageKind::uniform) {
     if (options.domain.empty()) throw input_error("--weights {} are for a domain: add --domain NAME", options.weights);
-    DomainSample sample{options.domain};
+    const DomainSample sample = dev_sample(forest, options.domain);
     const ScoringPlace place = scoring_place(forest, usable_cores());
     Scores dev = score_sample(forest, experts, sample, place, options.json);
     weights = average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev,
@@ -150,6 +150,10 @@ void run_average(const AverageArguments& options) {
   check_output(options);
   if (options.weights.empty() && (options.top_k != 0 || !options.domain.empty() || options.budget)) {
     throw input_error("--top-k, --domain and --budget are for weights that are chosen: add --weights KIND");
+  }
+  const bool tries = options.weights == "fitted" || options.weights == "interpolated";
+  if (options.budget && !options.weights.empty() && !tries) {
+    throw input_error("--budget is for --weights fitted and interpolated, not {}", options.weights);
   }
   if (options.budget && *options.budget < 1) {
     throw input_error("--budget is {}, but must be at least 1", *options.budget);

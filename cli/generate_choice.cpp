@@ -55,7 +55,7 @@ Member parse_average(const std::string& text, const std::vector<Member>& models,
 
 MixtureWeights weights_of(const Forest& forest, const std::vector<Member>& members,
                           const GenerateChoiceOptions& options) {
-  return weights_for(forest, members, options.mixture.prior(), options.mixture.sample(),
+  return weights_for(forest, members, options.mixture.prior(), options.mixture.sample(forest),
                      scoring_place(forest, options.threads), options.quiet);
 }
 

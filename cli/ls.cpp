@@ -118,9 +118,10 @@ void run_ls(const LsArguments& options) {
   if (!forest.removed.empty()) {
     std::vector<std::string> names;
     for (const ExpertInfo& info : forest.removed) {  // one that was removed twice is there with each of its weights
-      if (std::ranges::find(names, info.name) == names.end()) names.push_back(info.name);
+      const bool again = forest.find(info.name) || std::ranges::find(names, info.name) != names.end();
+      if (!again) names.push_back(info.name);
     }
-    fmt::print("removed: {}\n", fmt::join(names, ", "));
+    if (!names.empty()) fmt::print("removed: {}\n", fmt::join(names, ", "));
   }
   if (!runs.empty()) fmt::print("\n{}", run_table(runs));
 }

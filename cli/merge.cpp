@@ -3,8 +3,10 @@
 #include <optional>
 
 #include "btm/core/files.h"
+#include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/forest/lineage.h"
+#include "btm/model/checkpoint.h"
 #include "btm/plan/event_files.h"
 #include "btm/plan/merged_run.h"
 #include "cli/command.h"
@@ -36,6 +38,11 @@ void run_merge(const MergeArguments& options) {
   Forest forest = replay_forest(paths.root);
   ExpertInfo info = expert_of_run(merged_run(options), forest);
   bool known = forest.find(info.name) != nullptr;
+  const std::string weights = known ? "" : weights_sha256(RunPaths{options.run}.model());
+  for (const ExpertInfo& other : forest.experts) {
+    if (other.weights_sha256 != weights) continue;
+    throw input_error("{}: the forest has this expert already, as {}", options.run, other.name);
+  }
   merge_expert(paths, options.run, info);
   complete_event_files(paths);
   ExpertInfo merged = load_expert(paths.expert(info.name));

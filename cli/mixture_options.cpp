@@ -1,5 +1,7 @@
 #include "cli/mixture_options.h"
 
+#include "btm/plan/scoring_place.h"
+
 namespace btm {
 
 void MixtureOptions::add(Command& command) {
@@ -20,10 +22,8 @@ PriorSettings MixtureOptions::prior() const {
   return {from_word<PriorKind>("--prior", prior_), forgetting_};
 }
 
-DomainSample MixtureOptions::sample() const {
-  DomainSample sample;
-  sample.domain = domain_;
-  return sample;
+DomainSample MixtureOptions::sample(const Forest& forest) const {
+  return domain_.empty() ? DomainSample{} : dev_sample(forest, domain_);
 }
 
 }  // namespace btm

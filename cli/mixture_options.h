@@ -14,7 +14,7 @@ class MixtureOptions {
   void add(Command& command);
   // Default: fitted on the dev sample of the domain, uniform without one. Throws Error(input) naming the nearest prior.
   PriorSettings prior() const;
-  DomainSample sample() const;                                                       // of no domain if none was named
+  DomainSample sample(const Forest& forest) const;                                   // of no domain if none was named
   bool given() const { return !prior_.empty() || !domain_.empty() || forgetting_; }  // any of them
 
  private:

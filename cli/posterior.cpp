@@ -135,7 +135,7 @@ void run_posterior(const PosteriorArguments& options) {
   Tokenizer tokenizer = Tokenizer::load(forest.paths.tokenizer());
   TextPosteriorSettings settings;
   settings.prior = options.mixture.prior();
-  settings.sample = options.mixture.sample();
+  settings.sample = options.mixture.sample(forest);
   settings.place = scoring_place(forest, options.threads);
   settings.quiet = options.json;
   TextPosterior result = text_posterior(forest, expert_members(forest), tokenizer, read_text(options), settings);

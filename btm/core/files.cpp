@@ -198,7 +198,12 @@ void write_file(const fs::path& path, std::string_view bytes) {
   file.publish();
 }
 
-FileWriter::FileWriter(fs::path path) : path_(std::move(path)), temporary_(beside(path_)) {
+FileWriter::FileWriter(fs::path path) : path_(behind_links(std::move(path))), temporary_(beside(path_)) {
+  std::error_code none;
+  const fs::file_status there = fs::status(path_, none);
+  if (fs::exists(there) && !fs::is_regular_file(there)) {
+    throw input_error("{}: can't be replaced: it is no ordinary file", path_.string());
+  }
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw write_error(path_);
 }

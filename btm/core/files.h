@@ -18,7 +18,8 @@ int open_to_read(const fs::path& path);
 std::string read_file(const fs::path& path);  // throws Error(input) naming the path and the system's reason
 
 // Writes beside, fsync, rename, fsync of the folder. Throws Error(input) on a full disk or a read-only folder; then the
-// old file, if any, is untouched and nothing is left beside it.
+// old file, if any, is untouched and nothing is left beside it. A link is written where it points to; what is no
+// ordinary file (a device, a pipe, a folder) is not replaced.
 void write_file(const fs::path& path, std::string_view bytes);
 
 // The same for a file written in pieces. Nothing is visible before publish(); destruction without it removes the file.

@@ -1,5 +1,6 @@
 #include "btm/forest/expert.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "btm/core/files.h"
@@ -10,8 +11,19 @@ namespace {
 
 std::string shown(const Json& value) {
   constexpr std::size_t kLongest = 60;  // characters; a list of hashes would drown the message
-  std::string text = value.dump();
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);  // it may begin within a character
   return text.size() > kLongest ? text.substr(0, kLongest) + "..." : text;
+}
+
+// Two texts from shortly before they part, so that what is cut off at the end is not what differs.
+std::string shown_apart(const Json& there, const Json& here) {
+  constexpr std::size_t kBefore = 20, kShort = 40;
+  if (!there.is_string() || !here.is_string()) return fmt::format("{} there and {} here", shown(there), shown(here));
+  const auto &a = there.get_ref<const std::string&>(), &b = here.get_ref<const std::string&>();
+  const auto parts = static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  const std::size_t first = parts > kShort ? parts - kBefore : 0;
+  const auto from = [first](const std::string& text) { return shown((first > 0 ? "..." : "") + text.substr(first)); };
+  return fmt::format("{} there and {} here", from(a), from(b));
 }
 
 std::string difference(const Json& there, const Json& here, const std::string& where) {
@@ -33,7 +45,7 @@ std::string difference(const Json& there, const Json& here, const std::string& w
       if (!found.empty()) return found;
     }
   }
-  return fmt::format("{} is {} there and {} here", where.empty() ? "the recipe" : where, shown(there), shown(here));
+  return fmt::format("{} is {}", where.empty() ? "the recipe" : where, shown_apart(there, here));
 }
 
 }  // namespace

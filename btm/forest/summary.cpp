@@ -49,7 +49,12 @@ Json parents_of(const ExpertInfo& info) {
 Json comparisons_of(const ForestPaths& paths) {
   Json comparisons = Json::array();
   for (const PublishedComparison& comparison : published_comparisons(paths)) {
-    for (const auto& [name, folder, info, run] : comparison.models) {
+    for (const auto& [name, folder, own, run] : comparison.models) {
+      ExpertInfo info = own;
+      if (comparison.demix) {  // one model, whose folders are of a domain each
+        info.domains.clear();
+        for (const auto& part : comparison.models) info.domains.push_back(part.name.substr(part.name.find('/') + 1));
+      }
       Json model = place_of(info, comparison.demix ? comparison.name : name, parents_of(info));
       add_folder(model, folder);
       comparisons.push_back(std::move(model));

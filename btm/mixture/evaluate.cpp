@@ -160,8 +160,8 @@ class Table {
                                                [&] { return dev_shares(evaluation_, texts); });
       averages.push_back(weighted_average(name, experts, seed_, weights));
       Json shares = Json::object();
-      for (std::size_t j = 0; j < experts.size(); ++j) shares[experts[j].name] = weights.experts[j];
-      if (weights.seed > 0) shares[kSeedName] = weights.seed;
+      for (const Member& expert : experts) shares[expert.name] = 0.0;
+      for (const WeightedFolder& source : averages.back().sources) shares[source.name] = source.weight;  // as it is used
       details.push_back({{"weights", shares}});
       if (weights.evaluations > 0) details.back()["models_tried"] = weights.evaluations;
     }

@@ -37,7 +37,8 @@ std::map<std::string, Form> fixed_forms(const PriorSettings& weights) {
 int top_k_of(std::string_view name) {
   if (!name.starts_with("top_")) return 0;
   name.remove_prefix(4);
-  bool number = !name.empty() && name.size() < 5 && name.find_first_not_of("0123456789") == name.npos;
+  bool number =
+      !name.empty() && name.size() < 5 && name.front() != '0' && name.find_first_not_of("0123456789") == name.npos;
   return number ? std::stoi(std::string(name)) : 0;
 }
 

@@ -93,7 +93,7 @@ bool unchanged(const DomainSettings& domain, const std::string& name, const Doma
 bool check_tokenizer_unchanged(const Plan& plan, const ForestPaths& paths) {
   const Json made = made_recipe(paths);
   if (made.is_null()) return false;
-  const bool away = !plan.tokenizer.from.empty() && !fs::exists(plan.tokenizer.from);
+  const bool away = made.contains("sha256") && !plan.tokenizer.from.empty() && !fs::exists(plan.tokenizer.from);
   if (!away) check_made_as(wanted_recipe(plan), made, paths);
   return true;
 }

@@ -199,8 +199,10 @@ class Grower {
     Forest forest = open_forest(paths_.root);
     const auto [tasks, outgrown] = comparison_state(settings, forest, base_.model.context);
     if (outgrown) {
-      log_info(
-          fmt::format("{}: the forest has changed since; it is trained anew with the compute of all experts", name));
+      log_info(settings.tokens > 0
+                   ? fmt::format("{}: it is to have another number of tokens and is trained anew", name)
+                   : fmt::format("{}: the forest has changed since; it is trained anew with the compute of all experts",
+                                 name));
       remove_event_files(paths_, name);
       remove_whole(folder);
     }

@@ -42,9 +42,16 @@ void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBa
 
 void check_seed(const Plan& plan, const ForestBase& base) {
   ModelTask seed = seed_task(plan);
-  const ExpertInfo published = load_expert(base.paths.seed());
+  ExpertInfo published = load_expert(base.paths.seed());
   if (seeded_by_all(plan)) seed.domains = published.domains;  // those added later have their own experts
   if (is_model_away(plan)) seed.init_sha256 = published.recipe.value("init_sha256", "");
+  if (seed.tokens == 0 && !seed.init_sha256.empty()) {  // taken as it is, whatever trains the others
+    const Json here = recipe_of(seed, base);
+    for (const char* key : {"training", "trainer"}) {
+      published.recipe.erase(key);
+      if (here.contains(key)) published.recipe[key] = here[key];
+    }
+  }
   check_unchanged(published, seed, base, "grow another forest: every expert of this one descends from it");
 }
 

@@ -1,6 +1,7 @@
 #include "btm/plan/merged_run.h"
 
 #include <algorithm>
+#include <set>
 
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
@@ -54,8 +55,26 @@ std::vector<Parent> parents_of_init(const Forest& forest, const TrainingJob& job
   return parents;
 }
 
+// Named parents are taken at their word where nothing is known of the run's initial weights.
+void check_named(const std::vector<Parent>& named, const Forest& forest, const TrainingJob& job) {
+  std::vector<Parent> known;
+  try {
+    known = parents_of_init(forest, job);
+  } catch (const Error&) {
+    return;
+  }
+  const auto names = [](const std::vector<Parent>& parents) {
+    std::set<std::string> found;
+    for (const Parent& parent : parents) found.insert(parent.name);
+    return found;
+  };
+  if (known.empty() || names(known) == names(named)) return;
+  throw input_error("--parent: the run started from {}; leave it out", fmt::join(names(known), ", "));
+}
+
 std::vector<Parent> parents_of(const MergedRun& merged, const Forest& forest, const TrainingJob& job) {
   if (merged.parents.empty()) return parents_of_init(forest, job);
+  check_named(merged.parents, forest, job);
   std::vector<Parent> parents = merged.parents;
   double sum = 0;
   for (const Parent& parent : parents) sum += parent.weight;

@@ -187,8 +187,10 @@ Plan load_recorded_plan(const ForestPaths& paths) {
 }
 
 bool is_model_away(const Plan& plan) {
-  return !plan.model.from.empty() && !std::filesystem::exists(plan.model.from) &&
-         is_published(ForestPaths{plan.forest}.seed());
+  const std::filesystem::path seed = ForestPaths{plan.forest}.seed();
+  if (plan.model.from.empty() || std::filesystem::exists(plan.model.from) || !is_published(seed)) return false;
+  const Json recipe = load_expert(seed).recipe;
+  return recipe.is_object() && !recipe.value("init_sha256", "").empty();
 }
 
 void set_forest(Plan& plan, const std::string& folder) {

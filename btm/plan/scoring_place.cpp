@@ -18,4 +18,10 @@ ScoringPlace scoring_place(const Forest& forest, int threads) {
   return place;
 }
 
+DomainSample dev_sample(const Forest& forest, const std::string& domain) {
+  DomainSample sample{domain};
+  if (fs::exists(forest.paths.plan())) sample.sequences = load_recorded_plan(forest.paths).evaluate.dev_sequences;
+  return sample;
+}
+
 }  // namespace btm

@@ -307,6 +307,13 @@ Study load_study(const fs::path& file) {
     if (!seen.insert(variant.name).second)
       throw input_error("{}: variant '{}' is there twice", file.string(), variant.name);
   }
+  for (const StudyVariant& variant : study.variants) {
+    const Json place = place_of(variant);
+    const bool on_axis = !study.log_x || !place.is_number() || place.get<double>() > 0;
+    if (!on_axis)
+      throw input_error("{}: variant '{}': x is {}, which log_x has no place for", file.string(), variant.name,
+                        place.dump());
+  }
   const std::set<std::int64_t> seeds(study.random_seeds.begin(), study.random_seeds.end());
   require(seeds.size() == study.random_seeds.size(), "random_seeds: one is there twice");
   study.plan = (file.parent_path() / study.plan).string();

@@ -47,7 +47,9 @@ std::string described(const Series& series, const LinePlot& plot, const Point& p
 
 std::string draw_series(const Series& series, const LinePlot& plot, const Scale& x, const Scale& y) {
   std::string path, marks;
-  for (const Point& point : series.points) {
+  std::vector<Point> points = series.points;
+  std::ranges::stable_sort(points, {}, &Point::x);  // a line goes one way
+  for (const Point& point : points) {
     double at_x = x.at(point.x), at_y = y.at(point.y);
     path += fmt::format("{}{},{}", path.empty() ? "M" : "L", pixels(at_x), pixels(at_y));
     if (point.spread > 0) {
@@ -59,7 +61,7 @@ std::string draw_series(const Series& series, const LinePlot& plot, const Scale&
   std::string content;
   if (series.drawn != Drawn::marks) {
     content += fmt::format("<path class=\"line{}\" d=\"{}\">{}</path>\n", series.faint ? " faint" : "", path,
-                           tooltip(described(series, plot, series.points.back())));
+                           tooltip(described(series, plot, points.back())));
   }
   return series.drawn == Drawn::line ? content : content + marks;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,6 +206,18 @@ TEST(Files, WhatIsBeingWrittenIsNoLeftover) {
   EXPECT_EQ(entries(folder.path()), 2);
   remove_half_written(folder.path());
   EXPECT_EQ(entries(folder.path()), 0);
+}
+
+TEST(Files, AFileBehindALinkIsReplacedNotTheLinkNorADevice) {
+  test::TemporaryFolder folder;
+  folder.write("page", "old");
+  fs::create_symlink("page", folder / "link");
+  write_file(folder / "link", "new");
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_EQ(read_file(folder / "page"), "new");
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_THROW(write_file(folder / "pipe", "x"), Error);
+  EXPECT_TRUE(fs::is_fifo(folder / "pipe"));
 }
 
 TEST(Files, WhatAKilledProcessOfThisNumberLeftIsNotPublished) {

@@ -258,6 +258,8 @@ class Errors(ForestCase):
     def test_a_plan_that_does_not_fit_is_not_recorded(self):
         btm("grow", self.plan, "--set", "compare=[]")
         recorded = (self.forest / "forest.yaml").read_bytes()
+        self.grow_refused("nowhere", "tokenizer.from=nowhere")  # it has one of its own
+        self.grow_refused("nowhere", "model.from=nowhere")
         self.grow_refused("another recipe", "training.random_seed=7")
         self.grow_refused(["python", "another recipe"], "cycles.0.tokens=30k")
         self.assertEqual((self.forest / "forest.yaml").read_bytes(), recorded)

@@ -77,6 +77,9 @@ class HandOver(unittest.TestCase):
         self.assertIn(says, done.stderr)
         self.assertEqual([str(p) for p in self.folder.rglob("*.tmp")], [])
 
+    def test_a_seed_taken_as_it_is_does_not_depend_on_how_it_would_be_trained(self):
+        btm("grow", self.our_plan, "--dry-run", "--set", "seed.training.learning_rate=1e-3")
+
     def test_others_can_read_a_bundle_and_it_holds_no_secrets(self):
         parents = [(load_file(self.forest / f"experts/{name}/model.safetensors"), weight) for name, weight in
                    ((p["name"], p["weight"]) for p in

@@ -136,6 +136,7 @@ class Models(ForestCase):
 
     def test_an_average_chosen_for_a_domain_in_shards_loads_in_transformers(self):
         btm("grow", self.plan)
+        rows = {row["model"]: row for row in json.loads((self.forest / "results/evaluation.json").read_text())["rows"]}
         dev = {}  # perplexity on the sample that weights are chosen by
         for kind in ("posterior", "em", "fitted", "greedy", "interpolated", "uniform", "argmax"):
             output = self.folder / kind
@@ -143,8 +144,12 @@ class Models(ForestCase):
             made = btm("average", "--forest", self.forest, "--weights", kind, *domain, "--shard-size", "20k",
                        "--output", output, "--json")
             self.assertAlmostEqual(sum(s["weight"] for s in json.loads(made.stdout)["sources"]), 1, places=9)
+            if f"average_{kind}" in rows and kind != "uniform":  # the same as the table has
+                shown = rows[f"average_{kind}"]["domains"]["numpy"]["weights"]
+                for source in json.loads(made.stdout)["sources"]:
+                    self.assertAlmostEqual(source["weight"], shown[pathlib.Path(source["folder"]).name], places=9)
             self.assertGreater(len(list(output.glob("model-*.safetensors"))), 1)
-            dev[kind] = perplexity(output, first_tokens(self.forest, "numpy", 100 * 32 + 1, "dev"), 32)
+            dev[kind] = perplexity(output, first_tokens(self.forest, "numpy", 20 * 32 + 1, "dev"), 32)  # dev_sequences of the plan
         # Each begins with the others that it is compared with here, and is rounded to the fastest format.
         for better, worse in (("fitted", "em"), ("fitted", "posterior"), ("fitted", "uniform"), ("interpolated", "em"),
                               ("greedy", "argmax")):
@@ -208,6 +213,9 @@ class Models(ForestCase):
             (["generate", self.forest, "--prompt", "x", "--domain", "nmpy"], "did you mean 'numpy'"),
             (["generate", self.forest, "--prompt", "x", "--memory", "1k"], "--memory"),
             (["generate", self.forest, "--prompt", "x", "--drop-below", "2"], "drop_below"),
+            (["average", "--forest", self.forest, "--weights", "em", "--domain", "numpy", "--budget", "3", "--output", self.folder / "o"], "--budget"),
+            (["branch", self.forest, "python", "--weights", "seed=1", "--from", "uniform"], "leave out --from"),
+            (["evaluate", self.forest, "--mixtures", "top_04"], "top_04"),
             (["generate", self.forest, "--prompt", "x", "--stop", ""], "stop: an empty text"),
             (["generate", self.forest, "--prompt", "x", "--average", "python=0"], "average: its weights sum to 0"),
             (["generate", self.forest, "--prompt", "x", "--average", "python=1e308,cpp=1e308"], "its weights sum to inf"),

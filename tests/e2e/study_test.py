@@ -79,6 +79,8 @@ class Study(ForestCase):
         text = self.study.read_text()
         self.study.write_text(text.replace("x: 44", "x: 43"))
         self.assertIn("has two points at 43", btm("study", self.study, code=2).stderr)
+        self.study.write_text(text.replace("x_label:", "log_x: true\nx_label:"))
+        self.assertIn("variant 'none': x is 0", btm("study", self.study, code=2).stderr)
         self.assertFalse((self.folder / "study").exists())
         self.study.write_text(text.replace("x: 50", "x: .inf").replace("x: 44", "x: 44, row: average_uniform, domains: all"))
         table = btm("study", self.study).stdout

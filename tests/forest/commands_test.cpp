@@ -177,6 +177,20 @@ TEST_F(Commands, MergeWithNamedParents) {
   }
 }
 
+TEST_F(Commands, MergeRefusesParentsThatAreNotAndWeightsThatAreThere) {
+  const std::string ruby = run("ruby", paths.expert("rust"));
+  EXPECT_THAT(input_message([&] {
+                btm({"merge", root, ruby, "--parent", "seed=1"});
+              }),
+              HasSubstr("the run started from rust"));
+  btm({"merge", root, ruby, "--parent", "rust=1"});
+  EXPECT_THAT(input_message([&] {
+                btm({"merge", root, ruby, "--name", "again"});
+              }),
+              HasSubstr("has this expert already, as ruby"));
+  EXPECT_THAT(btm({"merge", root, ruby}), HasSubstr("merged already"));
+}
+
 TEST_F(Commands, MergeOfAStrangersWeightsAsksForParents) {
   test::write_run(folder / "runs" / "stranger", 77);
   std::string ruby = run("ruby", folder / "runs" / "stranger" / "model");

@@ -68,5 +68,13 @@ TEST(Expert, NamesTheFirstDifferenceOfRecipes) {
   EXPECT_EQ(recipe_difference({{"a", 1}, {"b", 2}}, {{"b", 2}, {"a", 1}}), "");
 }
 
+TEST(Expert, ShowsLongTextsWhereTheyDiffer) {
+  const std::string begin = "python train.py --data " + std::string(80, 'x');
+  const std::string difference =
+      recipe_difference({{"trainer", begin + " --mode a"}}, {{"trainer", begin + " --mode b"}});
+  EXPECT_NE(difference.find("--mode a\" there"), difference.npos) << difference;
+  EXPECT_NE(difference.find("--mode b\" here"), difference.npos) << difference;
+}
+
 }  // namespace
 }  // namespace btm

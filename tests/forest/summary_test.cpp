@@ -89,6 +89,28 @@ TEST(ForestSummary, HoldsEveryModelWithItsCostAndPlace) {
   EXPECT_EQ(summary["comparisons"][0]["kind"], "dense");
 }
 
+TEST(ForestSummary, ADemixModelIsOneOfAllItsDomains) {
+  test::TemporaryFolder folder;
+  const ForestPaths paths = test::plant(folder / "forest");
+  const fs::path run = paths.run("demix");
+  make_folders(run / "model");
+  std::vector<ExpertInfo> infos;
+  for (const char* name : {"rust", "ruby"}) {
+    test::write_run(folder / name, 5);
+    fs::rename(folder / name / "model", run / "model" / name);
+    infos.push_back(test::expert_info(name, 0, {}));
+    infos.back().kind = "demix";
+    infos.back().recipe["demix"] = true;
+    infos.back().domains = {name};
+  }
+  publish_models(paths.comparison("demix"), run, infos);
+  write_file(paths.log(), "");
+  const Json comparisons = forest_summary(open_forest(paths.root))["comparisons"];
+  ASSERT_EQ(comparisons.size(), 1u);
+  EXPECT_EQ(comparisons[0]["name"], "demix");
+  EXPECT_EQ(comparisons[0]["domains"].dump(), R"(["ruby","rust"])");
+}
+
 TEST(ForestSummary, OfAnEmptyForest) {
   test::TemporaryFolder folder;
   EXPECT_EQ(forest_summary(open_forest(folder.path())).dump(),

@@ -378,6 +378,26 @@ TEST_F(Evaluate, TakesTextThatIsNotInThePlan) {
   EXPECT_THROW(evaluate(paths_, settings_of(cases_), 1, {{"none", (folder_ / "none.txt").string()}}), Error);
 }
 
+TEST_F(Evaluate, WeightsOfAnAverageAreThoseThatWereUsed) {
+  plant(paths_, cases_);
+  EvaluateSettings settings = settings_of(cases_);
+  settings.mixtures = {"average_em"};
+  settings.dev_sequences = 40;
+  bool left_out = false;
+  const Json evaluation = evaluate(paths_, settings);
+  for (const auto& [domain, result] : row_of(evaluation, "average_em")["domains"].items()) {
+    double most = 0, sum = 0;
+    for (const auto& [name, weight] : result["weights"].items()) most = std::max(most, weight.get<double>());
+    for (const auto& [name, weight] : result["weights"].items()) {
+      EXPECT_TRUE(weight == 0.0 || weight.get<double>() >= kLeastShare * most) << domain << " " << name;
+      left_out = left_out || weight == 0.0;
+      sum += weight.get<double>();
+    }
+    EXPECT_NEAR(sum, 1, 1e-12);
+  }
+  EXPECT_TRUE(left_out) << "or this test sees nothing";
+}
+
 TEST_F(Evaluate, OfItsOwnTextTestDocumentsAreScored) {
   plant(paths_, cases_);
   const Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
