@@ -139,7 +139,7 @@ void GenerateChoiceOptions::add(Command& command) {
       .type_name("NAMES")
       .not_empty()
       .excludes(chosen);
-  mixture.add(command);
+  mixture.add(command, "uniform, ");
   command
       .add_option("--top-experts", top_experts,
                   "Run only the K experts of largest prior (without --domain: of largest posterior after the prompts)")

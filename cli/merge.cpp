@@ -3,10 +3,8 @@
 #include <optional>
 
 #include "btm/core/files.h"
-#include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/forest/lineage.h"
-#include "btm/model/checkpoint.h"
 #include "btm/plan/event_files.h"
 #include "btm/plan/merged_run.h"
 #include "cli/command.h"
@@ -38,9 +36,8 @@ void run_merge(const MergeArguments& options) {
   Forest forest = replay_forest(paths.root);
   ExpertInfo info = expert_of_run(merged_run(options), forest);
   bool known = forest.find(info.name) != nullptr;
-  const std::string weights = known ? "" : weights_sha256(RunPaths{options.run}.model());
   for (const ExpertInfo& other : forest.experts) {
-    if (other.weights_sha256 != weights) continue;
+    if (known || other.recipe_sha256 != recipe_sha256(info.recipe)) continue;
     throw input_error("{}: the forest has this expert already, as {}", options.run, other.name);
   }
   merge_expert(paths, options.run, info);
@@ -70,7 +67,8 @@ void add_merge(CLI::App& app) {
       .one_value();
   command.add_flag("--json", options->json, "Print its expert.json");
   command.footer(
-      "\nThe same run merged again changes nothing. An expert of that name with another recipe, another tokenizer or\n"
+      "\nThe same run merged again changes nothing, under another name it is refused. An expert of that name with "
+      "another recipe, another tokenizer or\n"
       "another shape is an error. A run starts from the folder that `btm branch` prints.\n\n"
       "  btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby\n"
       "  btm train --output runs/ruby --init init/ruby --tokens-from runs/demo/tokens/ruby --tokens 500k\n"

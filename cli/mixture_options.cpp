@@ -4,12 +4,11 @@
 
 namespace btm {
 
-void MixtureOptions::add(Command& command) {
+void MixtureOptions::add(Command& command, const std::string& priors) {
   command.add_option("--domain", domain_, "Domain whose dev sample sets the prior").type_name("NAME");
   command
       .add_option("--prior", prior_,
-                  "uniform, updating, cached or fitted (these two with --domain); default: fitted with --domain, else "
-                  "uniform")
+                  priors + "cached or fitted (these two with --domain); default: fitted with --domain, else uniform")
       .type_name("NAME");
   command
       .add_option("--forgetting", forgetting_,

@@ -11,7 +11,7 @@ namespace btm {
 
 class MixtureOptions {
  public:
-  void add(Command& command);
+  void add(Command& command, const std::string& priors);  // those that need no domain, for the help: "uniform, "
   // Default: fitted on the dev sample of the domain, uniform without one. Throws Error(input) naming the nearest prior.
   PriorSettings prior() const;
   DomainSample sample(const Forest& forest) const;                                   // of no domain if none was named

@@ -156,7 +156,7 @@ void add_posterior(CLI::App& app) {
       .type_name("FILE");
   command.add_flag("--per-token", options->per_token,
                    "Also show the weights token by token: on a terminal the text in the colours of the experts");
-  options->mixture.add(command);
+  options->mixture.add(command, "uniform, updating, ");
   command.add_threads(options->threads, "Threads that score");
   command.add_flag("--json", options->json, "Print as JSON; with --per-token the weights before every token");
   command.callback([options] { run_posterior(*options); });

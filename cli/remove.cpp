@@ -11,7 +11,6 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
-#include "btm/data/file_list.h"
 #include "btm/forest/lineage.h"
 #include "btm/plan/corpus.h"
 #include "btm/plan/growable.h"

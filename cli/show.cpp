@@ -152,7 +152,8 @@ void add_show(CLI::App& app) {
           "EXPERT", options->expert,
           "Name of an expert, also a removed one; seed; or a comparison, as NAME/MODEL if it has several models")
       .required();
-  command.add_flag("--json", options->json, "Print as JSON: expert.json with state, folder, perplexity, descendants");
+  command.add_flag("--json", options->json,
+                   "Print as JSON: expert.json with state, folder, perplexity, tainted, descendants");
   command.callback([options] { run_show(*options); });
 }
 

@@ -50,8 +50,8 @@ void add_study(CLI::App& app) {
       .one_value();
   command.add_flag("--json", options->json, "Print study.json instead of the table");
   command.footer(
-      "\nGoes on where it stopped. Variants share the first one's tokenizer, and every model of equal recipe is "
-      "trained once.\n\nSettings of a study, with their defaults:\n\n" +
+      "\nGoes on where it stopped. Variants with the same `tokenizer` settings share one, and every model of equal "
+      "recipe is trained once.\n\nSettings of a study, with their defaults:\n\n" +
       settings_help<Study>());
   command.callback([options] { grow_study(*options); });
 }

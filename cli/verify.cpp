@@ -73,7 +73,7 @@ void add_verify(CLI::App& app) {
       "  exempt      written again all the time: locks, states and logs of workers, lines behind the last checkpoint\n"
       "              (listed with --verbose and --json)\n"
       "and says what to do. Changes nothing, and may run while others work on the forest. Exit code 1 if something is\n"
-      "damaged or missing, else 0.");
+      "damaged or missing, 2 if there is no forest, else 0.");
   command.callback([options] { run_verify(*options); });
 }
 

@@ -62,8 +62,8 @@ std::optional<std::vector<FileSum>> read_sums(const fs::path& folder) {
 
 bool holds_sums(const fs::path& folder) {
   const auto sums = read_sums(folder);
-  return sums && std::ranges::all_of(
-                     *sums, [&folder](const FileSum& sum) { return sha256_file(folder / sum.file) == sum.sha256; });
+  return !sums || std::ranges::all_of(
+                      *sums, [&folder](const FileSum& sum) { return sha256_file(folder / sum.file) == sum.sha256; });
 }
 
 }  // namespace btm

@@ -27,7 +27,7 @@ void update_sum(const fs::path& folder, const std::string& file);
 // nullopt: there is no such file, as in folders that older versions wrote. Throws Error(input): damaged.
 std::optional<std::vector<FileSum>> read_sums(const fs::path& folder);
 
-// Whether the folder has a SHA256SUMS, and its files these hashes. Throws Error(input) where one can't be read.
+// Whether the files have the hashes of SHA256SUMS, where there is one. Throws Error(input) where a file can't be read.
 bool holds_sums(const fs::path& folder);
 
 }  // namespace btm

@@ -32,6 +32,12 @@ class Scanner {
     return well_formed && found && at_ == end_;
   }
 
+  bool is_object() {
+    const bool well_formed = object([](std::string_view, bool&) { return false; });
+    space();
+    return well_formed && at_ == end_;
+  }
+
  private:
   void space() {
     while (at_ != end_ && (*at_ == ' ' || *at_ == '\t' || *at_ == '\r' || *at_ == '\n')) ++at_;
@@ -203,6 +209,10 @@ class Scanner {
 bool scan_text_field(std::string_view line, std::string_view field, std::string& text) {
   text.clear();
   return Scanner(line).find(field, text);
+}
+
+bool is_json_object(std::string_view line) {
+  return Scanner(line).is_object();
 }
 
 }  // namespace btm

@@ -11,4 +11,8 @@ namespace btm {
 // for whole. The line is valid UTF-8.
 bool scan_text_field(std::string_view line, std::string_view field, std::string& text);
 
+// Whether the line is an object as above, whatever its fields: with the NaN, Infinity and halves of surrogate pairs
+// that Python's json writes.
+bool is_json_object(std::string_view line);
+
 }  // namespace btm

@@ -161,7 +161,8 @@ class Table {
       averages.push_back(weighted_average(name, experts, seed_, weights));
       Json shares = Json::object();
       for (const Member& expert : experts) shares[expert.name] = 0.0;
-      for (const WeightedFolder& source : averages.back().sources) shares[source.name] = source.weight;  // as it is used
+      for (const WeightedFolder& source : averages.back().sources)
+        shares[source.name] = source.weight;  // as it is used
       details.push_back({{"weights", shares}});
       if (weights.evaluations > 0) details.back()["models_tried"] = weights.evaluations;
     }

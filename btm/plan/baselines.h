@@ -11,7 +11,8 @@
 
 namespace btm {
 
-// Folder in comparisons/ and row of the results: dense, demix, random_split, random_init; dense_from_random.
+// Folder in comparisons/ and row of the results: dense, demix, random_split, random_init; dense_from_random,
+// demix_from_random.
 std::string comparison_name(const ComparisonSettings& settings);
 
 // Together with the seed, where they start from it, they train on as many tokens as seed and experts of the forest

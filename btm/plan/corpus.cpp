@@ -98,9 +98,12 @@ bool check_tokenizer_unchanged(const Plan& plan, const ForestPaths& paths) {
   return true;
 }
 
-bool has_own_tokenizer(const ForestPaths& paths) {
-  const Json made = made_recipe(paths);
-  return !made.is_null() && !made.contains("sha256");
+bool has_tokenizer_of(const Plan& plan) {
+  if (!plan.tokenizer.from.empty()) return false;
+  const Json made = made_recipe({plan.forest}), wanted = wanted_recipe(plan);
+  return !made.is_null() && std::ranges::all_of(wanted.items(), [&made](const auto& setting) {
+    return made.value(setting.key(), Json()) == setting.value();
+  });
 }
 
 Tokenizer ensure_tokenizer(const Plan& plan, const ForestPaths& paths, const Neighbours& neighbours, int threads) {

@@ -17,8 +17,9 @@ namespace btm {
 // tokenizer.from is away, none can be told.
 bool check_tokenizer_unchanged(const Plan& plan, const ForestPaths& paths);
 
-// Whether the forest has one that was trained for it. Throws Error(input) where that can't be read.
-bool has_own_tokenizer(const ForestPaths& paths);
+// Whether the plan's forest has one that was trained for it, with these settings. Throws Error(input) where that can't
+// be read.
+bool has_tokenizer_of(const Plan& plan);
 
 // Makes the forest's tokenizer if it has none: trained on the train domains of the plan, or taken from tokenizer.from
 // or a neighbour. Throws Error(input) as above.

@@ -6,6 +6,15 @@
 
 namespace btm {
 
+namespace {
+
+// Where older versions kept the recipe of a table.
+fs::path old_recipe(const ForestPaths& paths) {
+  return paths.results() / "recipe.json";
+}
+
+}  // namespace
+
 std::vector<EvaluationDomain> evaluation_domains(const Plan& plan, const ForestPaths& paths) {
   std::vector<EvaluationDomain> domains;
   for (const auto& [name, domain] : plan.domains) {
@@ -15,6 +24,7 @@ std::vector<EvaluationDomain> evaluation_domains(const Plan& plan, const ForestP
 }
 
 void write_evaluation(const ForestPaths& paths, const Json& evaluation) {
+  remove_whole(old_recipe(paths));
   write_sealed_file(paths.evaluation(), evaluation.dump(2) + "\n");
   ensure_evaluation_text(paths, evaluation);
 }
@@ -28,7 +38,7 @@ Json load_evaluation(const ForestPaths& paths) {
 }
 
 void remove_evaluation(const ForestPaths& paths) {
-  for (const fs::path& file : {paths.evaluation(), paths.evaluation_text()}) remove_whole(file);
+  for (const fs::path& file : {paths.evaluation(), paths.evaluation_text(), old_recipe(paths)}) remove_whole(file);
 }
 
 void ensure_evaluation_text(const ForestPaths& paths, const Json& evaluation) {

@@ -22,7 +22,8 @@ struct MergedRun {
 
 // expert.json of the run, but for the hash of its weights. Its recipe is the one that btm grow would give it where it
 // starts from the seed; else its branch is the parents' weights, however they were chosen. Throws Error(input) if the
-// run isn't finished, a parent can't be found, or the forest has no tokens of a domain that is named.
+// run isn't finished, a parent can't be found, parents are named and it is known that the run started from others, or
+// the forest has no tokens of a domain that is named.
 ExpertInfo expert_of_run(const MergedRun& merged, const Forest& forest);
 
 }  // namespace btm

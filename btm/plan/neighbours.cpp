@@ -1,6 +1,6 @@
 #include "btm/plan/neighbours.h"
 
-#include <algorithm>
+#include <optional>
 
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
@@ -20,18 +20,18 @@ void for_each_entry(const fs::path& folder, F&& f) {
   }
 }
 
-// Asks one forest after the other until one says true. One that is damaged, someone else's, or changed at this moment
-// is no reason to stop.
+// What the first of the forests gives that gives something. One that is damaged, someone else's, or changed at this
+// moment is no reason to stop.
 template <class F>
-bool find_in(const std::vector<fs::path>& forests, F&& look) {
-  return std::ranges::any_of(forests, [&look](const fs::path& root) {
+std::optional<fs::path> first_of(const std::vector<fs::path>& forests, F&& look) {
+  for (const fs::path& root : forests) {
     try {
-      return look(root);
+      if (std::optional<fs::path> found = look(root)) return found;
     } catch (const std::exception& e) {
       log_detail(fmt::format("not all that {} has is taken over: {}", root.string(), e.what()));
-      return false;
     }
-  });
+  }
+  return std::nullopt;
 }
 
 void link_files(const fs::path& from, const fs::path& to) {
@@ -44,20 +44,21 @@ void link_files(const fs::path& from, const fs::path& to) {
 void publish_links(const fs::path& from, const fs::path& to) {
   FolderWriter writer(to);
   link_files(from, writer.path());
+  if (!fs::exists(writer.path() / kSumsFile)) write_sums(writer.path());  // as older versions left it
   writer.publish();
 }
 
 }  // namespace
 
 Neighbours::Neighbours(const std::vector<fs::path>& forests) : forests_(forests) {
-  find_in(forests, [this](const fs::path& root) {
+  first_of(forests, [this](const fs::path& root) -> std::optional<fs::path> {
     for (const PublishedModel& model : published_models({root})) {
       const ExpertInfo info = load_expert(model.folder);
       if (info.imported) continue;  // that it was made so is its sender's word alone
       const bool one_of_several = info.recipe.value("demix", false);
       models_.emplace(info.recipe_sha256, one_of_several ? model.folder.parent_path() : model.folder);
     }
-    return false;
+    return std::nullopt;
   });
 }
 
@@ -67,27 +68,27 @@ std::optional<fs::path> Neighbours::find_model(const std::string& recipe_sha256)
 }
 
 bool Neighbours::take_tokenizer(const std::string& recipe, const fs::path& target) const {
-  return find_in(forests_, [&](const fs::path& root) {
+  const auto found = first_of(forests_, [&recipe](const fs::path& root) -> std::optional<fs::path> {
     const fs::path folder = ForestPaths{root}.tokenizer();
-    if (!fs::exists(folder / kTokenizerRecipe) || read_file(folder / kTokenizerRecipe) != recipe) return false;
-    if (!holds_sums(folder)) return false;
-    publish_links(folder, target);
-    return true;
+    const bool same = fs::exists(folder / kTokenizerRecipe) && read_file(folder / kTokenizerRecipe) == recipe;
+    return same && holds_sums(folder) ? std::optional(folder) : std::nullopt;
   });
+  if (found) publish_links(*found, target);
+  return found.has_value();
 }
 
 bool Neighbours::take_tokens(const std::string& domain, const TextSettings& text, const std::string& tokenizer_sha256,
                              const fs::path& target) const {
   const std::string files = files_sha256(text, domain);
-  return find_in(forests_, [&](const fs::path& root) {
+  const auto found = first_of(forests_, [&](const fs::path& root) -> std::optional<fs::path> {
     const fs::path folder = ForestPaths{root}.tokens(domain);
-    if (!fs::exists(folder / kDomainReportFile)) return false;
+    if (!fs::exists(folder / kDomainReportFile)) return std::nullopt;
     const DomainReport report = load_domain_report(folder);
-    if (report.files_sha256 != files || report.tokenizer_sha256 != tokenizer_sha256) return false;
-    if (!holds_sums(folder)) return false;
-    publish_links(folder, target);
-    return true;
+    const bool same = report.files_sha256 == files && report.tokenizer_sha256 == tokenizer_sha256;
+    return same && holds_sums(folder) ? std::optional(folder) : std::nullopt;
   });
+  if (found) publish_links(*found, target);
+  return found.has_value();
 }
 
 std::vector<fs::path> Neighbours::score_folders() const {

@@ -41,7 +41,9 @@ struct TokenizerSettings {
 };
 template <class F>
 void visit(TokenizerSettings& s, F&& f) {
-  f("from", s.from, "take this tokenizer.json (or the folder that holds it); empty: train one on the train domains");
+  f("from", s.from,
+    "take this tokenizer.json (or the folder that holds it); empty: that of model.from, else train one on the train "
+    "domains");
   f("vocab_size", s.vocab_size, "of the tokenizer to train");
   f("sample_bytes", s.sample_bytes, "text per domain to train it on");
 }
@@ -54,7 +56,7 @@ struct ModelSettings {
 template <class F>
 void visit(ModelSettings& s, F&& f) {
   f("preset", s.preset, "gpt3-small, gpt3-medium, gpt3-large or gpt3-xl: the paper's shapes; the keys below change it");
-  f("from", s.from, "Hugging Face checkpoint folder: its shape and weights");
+  f("from", s.from, "Hugging Face checkpoint folder: its shape, weights and tokenizer");
   visit(s.config, f);
 }
 

@@ -237,19 +237,22 @@ void check_places(const Study& study) {
 }
 
 // Variants that would train tokenizers alike share one, whatever their domains, so that losses compare: the first that
-// is there, or the first one's.
+// was made so, or the first one's.
 void share_tokenizers(std::vector<Plan>& plans) {
   std::map<std::string, fs::path> shared;  // by the settings
   const auto settings = [](const Plan& plan) { return settings_json(plan.tokenizer).dump(); };
   for (const Plan& plan : plans) {
-    const ForestPaths paths{plan.forest};
-    if (fs::exists(paths.tokenizer() / kTokenizerRecipe)) shared.emplace(settings(plan), paths.tokenizer());
+    if (has_tokenizer_of(plan)) shared.emplace(settings(plan), ForestPaths{plan.forest}.tokenizer());
   }
   for (Plan& plan : plans) {
-    if (!plan.tokenizer.from.empty()) continue;
-    const ForestPaths paths{plan.forest};
-    const auto [source, is_first] = shared.emplace(settings(plan), paths.tokenizer());
-    if (!is_first && !has_own_tokenizer(paths)) plan.tokenizer.from = source->second;
+    if (!plan.tokenizer.from.empty() || has_tokenizer_of(plan)) continue;
+    const fs::path own = ForestPaths{plan.forest}.tokenizer(),
+                   source = shared.emplace(settings(plan), own).first->second;
+    if (source != own) {
+      plan.tokenizer.from = source;
+    } else if (fs::exists(own) && Tokenizer::load(own).vocab_size() == plan.tokenizer.vocab_size) {
+      plan.tokenizer.from = own;  // taken from one that is no more
+    }
   }
 }
 

@@ -23,7 +23,6 @@ Section cost_section(const Json& forest) {
                    {"training", "updates"},
                    {"training", "FLOPs"},
                    {"training", "device"},
-                   {"training", "sync / update"},
                    {"", "dev loss"}},
                   {}};
   for (const Json* model : models_of(forest)) {
@@ -32,7 +31,7 @@ Section cost_section(const Json& forest) {
          text_cell(domains_of(*model)), text_cell(parents_of(*model)), number_cell(*model, "parameters", format_count),
          number_cell(*model, "tokens", format_count), number_cell(*model, "updates", format_count),
          number_cell(*model, "flops", format_count), number_cell(*model, "device_seconds", format_duration),
-         number_cell(*model, "bytes_per_update", bytes_text), number_cell(*model, "dev_loss", bits_text)});
+         number_cell(*model, "dev_loss", bits_text)});
   }
   if (table.rows.empty()) return section;
   drop_empty_columns(table);

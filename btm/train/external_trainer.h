@@ -19,8 +19,8 @@ void check_trainer_command(const std::string& command);
 //   {token_count}  to train on
 //   {threads}      that it may use
 // and leaves RUN/model as our own trainer does, with the dev loss measured by btm, and the costs of {token_count}
-// tokens. SIGINT and SIGTERM are passed on as SIGTERM, and all that the command started is waited for. Throws
-// Error(input) if the program fails or what it leaves is no checkpoint of the job's shape.
+// tokens. SIGINT, SIGTERM and SIGUSR1 are passed on as SIGTERM, and all of the command's process group is waited for.
+// Throws Error(input) if the program fails or what it leaves is no checkpoint of the job's shape.
 TrainingResult run_external_trainer(const std::filesystem::path& run, TrainingJob job);
 
 // What it keeps in the run's folder until the run is done.

@@ -61,7 +61,8 @@ void visit(TrainingJob& s, F&& f) {
   f("device", s.device, "cpu, cuda or auto");
   f("gpu_share", s.gpu_share, "percent of the GPU's multiprocessors, where processes share it by NVIDIA's MPS");
   f("trainer", s.trainer,
-    "command that trains instead, with {init}, {tokens}, {text}, {output} filled in; empty: none");
+    "command that trains instead, with {init}, {tokens}, {text}, {output}, {token_count}, {threads} filled in; empty: "
+    "none");
   f("tensorboard", s.tensorboard, "folder for TensorBoard's event file; empty: beside metrics.jsonl");
 }
 

@@ -3,11 +3,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
 
 #include "btm/core/files.h"
-#include "btm/core/folders.h"
-#include "btm/core/host.h"
 #include "btm/core/log.h"
 #include "btm/core/write_error.h"
 

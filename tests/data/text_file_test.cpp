@@ -132,6 +132,7 @@ TEST(TextFile, NamesFileAndLineOfWhatIsWrong) {
   EXPECT_THAT(message(R"({"content": "a", "id": 1})"),
               HasSubstr("it has content, id: set text_field to the one to read, or rename it"));
   EXPECT_THAT(message(R"({"content": "a", "score": NaN})"), HasSubstr("no field \"text\"; it has content"));
+  EXPECT_THAT(message(R"({"score": NaN, "content": "a"})"), HasSubstr("no field \"text\""));
   EXPECT_THAT(message(R"({"content": "a", "score": N})"), HasSubstr("a.jsonl:3: broken JSON"));
   EXPECT_THAT(message("{}"), HasSubstr("expected an object with a field"));
   EXPECT_THAT(message(R"({"text": ["a"]})"), HasSubstr("a.jsonl:3: field \"text\" is not a text"));

@@ -70,6 +70,8 @@ class Study(ForestCase):
         for variant, size in (("none", 512), ("small", 300)):
             config = json.loads((self.folder / f"study/{variant}/seed/config.json").read_text())
             self.assertEqual(config["vocab_size"], size)
+        self.study.write_text(head + "variants:\n" + none.replace("cycles.0", "tokenizer.vocab_size=300, cycles.0") + tail)
+        self.assertIn("tokenizer.vocab_size", btm("study", self.study, code=2).stderr)
         self.study.write_text(head + "variants:\n" + some + small + none + tail)
         btm("study", self.study)
         none, some = (self.folder / f"study/{variant}/tokenizer/tokenizer.json" for variant in ("none", "some"))

@@ -471,6 +471,8 @@ TEST_F(Evaluate, ASignalIsHeardBeforeTheNextTextIsScored) {
       evaluate(paths_, settings_of(cases_), 1);
     } catch (const Error& e) {
       ::_exit(static_cast<int>(e.cause()));
+    } catch (...) {
+      ::_exit(99);
     }
     ::_exit(0);
   }

@@ -164,7 +164,8 @@ TEST_F(SlurmWorkersTest, WhatGoesOnAfterwardsDoesSoHoweverTheJobsEnd) {
   workers.start({&runs_[0], &runs_[1]});
   EXPECT_EQ(workers.run_afterwards({"btm", "grow", "it's"}), "18");
   EXPECT_THAT(sent(2), AllOf(HasSubstr("--dependency=afterany:17_0:17_1"), HasSubstr("--job-name=btm-grow")));
-  EXPECT_THAT(read_file(folder_ / "script.2"), HasSubstr(R"(exec 'btm' 'grow' 'it'\''s')"));
+  EXPECT_THAT(read_file(folder_ / "script.2"), HasSubstr("export BTM_GOES_ON=1\n"
+                                                         R"(exec 'btm' 'grow' 'it'\''s')"));
 }
 
 TEST_F(SlurmWorkersTest, AJobOfANamedClusterIsKnownByItsNumber) {
@@ -203,10 +204,10 @@ TEST_F(SlurmWorkersTest, TheJobThatGoesOnKeepsToWhatIsFinal) {
     folder_.write("states", "17_0|CANCELLED|0|n1|None|\n17_1|RUNNING|0|n1|None|\n");
     EXPECT_TRUE(workers.ended().empty());
   }
-  ::setenv("SLURM_JOB_NAME", "btm-grow", 1);
+  ::setenv("BTM_GOES_ON", "1", 1);
   SlurmWorkers later = this->workers();
   later.start({&runs_[0], &runs_[1]});
-  ::unsetenv("SLURM_JOB_NAME");
+  ::unsetenv("BTM_GOES_ON");
   EXPECT_EQ(look(later, 1), "alive");
   EXPECT_EQ(sent(2), "");
   save_result(runs_[1].run, {});
@@ -219,6 +220,7 @@ TEST_F(SlurmWorkersTest, TheJobThatGoesOnKeepsToWhatIsFinal) {
 }
 
 TEST_F(SlurmWorkersTest, SlurmMayRefuseALostJobForAMoment) {
+  settings_.retries = 1;
   SlurmWorkers workers = this->workers();
   squeue_says(1, "NODE_FAIL");
   workers.start({&runs_[0]});
@@ -229,6 +231,11 @@ TEST_F(SlurmWorkersTest, SlurmMayRefuseALostJobForAMoment) {
   EXPECT_EQ(look(workers, 1), "sent again");
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("Unable to contact slurm controller"));
   EXPECT_EQ(load_slurm_record(run())->job, "18_0");
+  fs::remove(folder_ / "up");
+  fs::remove(folder_ / "options.2");
+  squeue_says(2, "NODE_FAIL");
+  make_folders(RunPaths{run()}.checkpoints() / "40");
+  EXPECT_EQ(look(workers, 1), "sent again") << "refused once more, not twice in a row";
 }
 
 TEST_F(SlurmWorkersTest, ALostJobThatCanNotBeSentAgainTakesNobodyWithIt) {

@@ -228,7 +228,8 @@ TEST(ExternalTrainer, TheRunIsLockedUntilAllHaveEnded) {
   test::TemporaryFolder folder;
   TrainingJob job = test::small_job(folder);
   job.trainer = fmt::format(  // the shell ends at once, the first of its pipe does not
-      "exec 2> /dev/null; (trap '' TERM; echo x > {0}/begun; sleep 0.5; echo x > {0}/ended) | cat # {{output}}",
+      "exec 2> /dev/null; (trap 'sleep 0.3; echo x > {0}/ended; exit' TERM; echo x > {0}/begun; "
+      "while :; do sleep 0.01; done) | cat # {{output}}",
       folder.path().string());
   save_job(folder / "run", job);
   const pid_t child = start(folder / "run");

@@ -34,7 +34,8 @@ void visit(LauncherSettings& s, F&& f) {
   f("device", s.device, "cpu, cuda or auto: a GPU where there is one (and btm was built with `make cuda`)");
   f("workers", s.workers,
     "experts trained at once; auto: local: as many as cores, which they split, or as GPUs; slurm: no limit");
-  f("threads", s.threads, "of each expert; auto: local: its share of the cores; slurm: 1");
+  f("threads", s.threads,
+    "of each expert, or of each of its ranks; auto: local: its share of the cores, on a GPU 1; slurm: 1");
   f("partition", s.partition, "slurm: where jobs go; empty: the cluster's default");
   f("account", s.account, "slurm: who pays");
   f("gres", s.gres, "slurm: resources of each expert, e.g. gpu:1");
@@ -42,7 +43,7 @@ void visit(LauncherSettings& s, F&& f) {
   f("nodes", s.nodes, "slurm: of each expert");
   f("ranks", s.ranks, "processes that train one expert together, over MPI, with `threads` or a GPU each");
   f("mpi", s.mpi, "command that starts them; empty: local: mpirun -np RANKS --bind-to none; slurm: srun --mpi=pmix");
-  f("extra", s.extra, "slurm: more options for sbatch, e.g. [--mem=8G, --exclude=n7]");
+  f("extra", s.extra, "slurm: more options for sbatch, of the jobs that train, e.g. [--mem=8G, --exclude=n7]");
   f("retries", s.retries, "slurm: how often a lost or failed job is sent again if it made no progress");
 }
 

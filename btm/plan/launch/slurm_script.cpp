@@ -46,7 +46,7 @@ std::string training_script(const std::filesystem::path& program, const Launcher
 }
 
 std::string command_script(const std::vector<std::string>& command) {
-  return fmt::format("#!/bin/bash\nexec {}\n", line_of(command));
+  return fmt::format("#!/bin/bash\nexport {}=1\nexec {}\n", kGoesOn, line_of(command));
 }
 
 }  // namespace btm

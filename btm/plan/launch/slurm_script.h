@@ -14,7 +14,8 @@ namespace btm {
 std::string training_script(const std::filesystem::path& program, const LauncherSettings& settings,
                             const std::vector<std::filesystem::path>& runs);
 
-// Runs the command.
+// Runs the command, with a variable of this name.
+inline constexpr char kGoesOn[] = "BTM_GOES_ON";
 std::string command_script(const std::vector<std::string>& command);
 
 }  // namespace btm

@@ -11,7 +11,6 @@
 #include "btm/core/log.h"
 #include "btm/core/process.h"
 #include "btm/plan/launch/slurm_script.h"
-#include "btm/train/job.h"
 #include "btm/train/result.h"
 #include "btm/train/snapshot.h"
 
@@ -20,8 +19,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kSaveSeconds = 120;             // ahead of a job's time limit it is told to save
-constexpr const char* kGrowJob = "btm-grow";  // the name of what run_afterwards() queues
+constexpr int kSaveSeconds = 120;  // ahead of a job's time limit it is told to save
 
 // What a job that is lost now does not lose.
 std::int64_t updates_saved(const fs::path& run) {
@@ -29,9 +27,9 @@ std::int64_t updates_saved(const fs::path& run) {
   return saved.empty() ? 0 : saved.front();
 }
 
-bool is_grow_job() {
-  const char* name = std::getenv("SLURM_JOB_NAME");
-  return name && std::string_view(name) == kGrowJob;
+// Whether run_afterwards() queued what calls this; whoever calls it by hand wants all tried again.
+bool goes_on() {
+  return std::getenv(kGoesOn) != nullptr;
 }
 
 std::string slurm_output(const fs::path& folder, const std::string& job) {
@@ -57,7 +55,7 @@ void SlurmWorkers::start(const std::vector<const LaunchedRun*>& runs) {
   for (const LaunchedRun* run : runs) {
     const auto record = load_slurm_record(run->run);
     const bool given_up = record && !record->failed.empty();
-    if (given_up && is_grow_job()) {  // whoever calls it by hand wants it tried again
+    if (given_up && goes_on()) {
       failures_.emplace_back(static_cast<Cause>(record->exit_code), record->failed);
     } else if (record && !given_up) {
       alive_.push_back({run, *record});
@@ -100,6 +98,7 @@ void SlurmWorkers::submit(Tasks tasks) {
     } catch (const Error& e) {  // the next grow sends a second job, which waits for this one
       log_warning(fmt::format("{}: {}", tasks[i].run->name, e.what()));
     }
+    tasks[i].refused = 0;
     alive_.push_back(std::move(tasks[i]));
   }
   log_detail(fmt::format("Slurm job {}: {}", array, counted(runs.size(), "task")));
@@ -231,7 +230,7 @@ void SlurmWorkers::give_up(Task task, Cause cause, const std::string& what) {
 std::string SlurmWorkers::run_afterwards(const std::vector<std::string>& command) const {
   std::vector<std::string> words = options(folder_ / "grow.txt"), jobs;
   for (const Task& task : alive_) jobs.push_back(task.record.job);
-  words.push_back(fmt::format("--job-name={}", kGrowJob));
+  words.push_back("--job-name=btm-grow");
   words.push_back(fmt::format("--dependency=afterany:{}", fmt::join(jobs, ":")));
   return submit_job(words, command_script(command));
 }
