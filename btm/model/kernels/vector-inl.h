@@ -38,8 +38,8 @@ HWY_INLINE void for_each_vector(std::size_t count, Step&& step) {
   for (; i < count; ++i) step(single, i);
 }
 
-// The first `count` lanes as at p, which need not be aligned, the others 0; nothing beyond is read. (Highway's MaskedLoad
-// is so from AVX2 on alone: below it wants alignment, and it loads whole vectors.)
+// The first `count` lanes as at p, which need not be aligned, the others 0; nothing beyond is read. (Highway's
+// MaskedLoad is so from AVX2 on alone: below it wants alignment, and it loads whole vectors.)
 template <class D>
 HWY_INLINE hn::Vec<D> load_first(D d, const float* p, std::size_t count) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
