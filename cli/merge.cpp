@@ -1,4 +1,5 @@
 // btm merge: publish a finished run into the forest.
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -36,9 +37,11 @@ void run_merge(const MergeArguments& options) {
   Forest forest = replay_forest(paths.root);
   ExpertInfo info = expert_of_run(merged_run(options), forest);
   bool known = forest.find(info.name) != nullptr;
-  for (const ExpertInfo& other : forest.experts) {
-    if (known || other.recipe_sha256 != recipe_sha256(info.recipe)) continue;
-    throw input_error("{}: the forest has this expert already, as {}", options.run, other.name);
+  if (!known) {
+    const auto twin = std::ranges::find(forest.experts, recipe_sha256(info.recipe), &ExpertInfo::recipe_sha256);
+    if (twin != forest.experts.end()) {
+      throw input_error("{}: the forest has this expert already, as {}", options.run, twin->name);
+    }
   }
   merge_expert(paths, options.run, info);
   complete_event_files(paths);
@@ -67,9 +70,9 @@ void add_merge(CLI::App& app) {
       .one_value();
   command.add_flag("--json", options->json, "Print its expert.json");
   command.footer(
-      "\nThe same run merged again changes nothing, under another name it is refused. An expert of that name with "
-      "another recipe, another tokenizer or\n"
-      "another shape is an error. A run starts from the folder that `btm branch` prints.\n\n"
+      "\nThe same run merged again changes nothing, under another name it is refused. An expert of that name with\n"
+      "another recipe, another tokenizer or another shape is an error. A run starts from the folder that\n"
+      "`btm branch` prints.\n\n"
       "  btm branch runs/demo ruby --from posterior --top-k 2 --output init/ruby\n"
       "  btm train --output runs/ruby --init init/ruby --tokens-from runs/demo/tokens/ruby --tokens 500k\n"
       "  btm merge runs/demo runs/ruby --name ruby");

@@ -56,6 +56,11 @@ void write_sealed_file(const fs::path& path, std::string_view text) {
   write_file(path, sealed(path, text));
 }
 
+void ensure_sealed_file(const fs::path& path, std::string_view text) {
+  const std::string bytes = sealed(path, text);
+  if (!fs::exists(path) || read_file(path) != bytes) write_file(path, bytes);
+}
+
 Seal check_seal(std::string_view bytes) {
   const FileSeal* seal = find_seal(bytes);
   if (!seal) return Seal::none;

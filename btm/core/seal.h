@@ -18,6 +18,8 @@ enum class Seal { none, whole, broken };  // none: not sealed, as files of older
 // line; in all others the first line, behind '#'.
 std::string sealed(const fs::path& path, std::string_view text);
 void write_sealed_file(const fs::path& path, std::string_view text);  // see write_file
+// A file that holds this already, and is whole, stays as it is.
+void ensure_sealed_file(const fs::path& path, std::string_view text);
 
 // No single changed byte makes a sealed text pass for whole or for not sealed.
 Seal check_seal(std::string_view bytes);

@@ -46,20 +46,31 @@ Json parents_of(const ExpertInfo& info) {
   return parents;
 }
 
+Json model_of(const ComparisonModel& published) {
+  Json model = place_of(published.info, published.name, parents_of(published.info));
+  add_folder(model, published.folder);
+  return model;
+}
+
+// One run has left it, in a folder for each domain.
+Json demix_of(const PublishedComparison& comparison) {
+  Json model = model_of(comparison.models.front());
+  model["name"] = comparison.name;
+  model["domains"] = Json::array();
+  for (const ComparisonModel& part : comparison.models) {
+    for (const std::string& domain : part.info.domains) model["domains"].push_back(domain);
+  }
+  return model;
+}
+
 Json comparisons_of(const ForestPaths& paths) {
   Json comparisons = Json::array();
   for (const PublishedComparison& comparison : published_comparisons(paths)) {
-    for (const auto& [name, folder, own, run] : comparison.models) {
-      ExpertInfo info = own;
-      if (comparison.demix) {  // one model, whose folders are of a domain each
-        info.domains.clear();
-        for (const auto& part : comparison.models) info.domains.push_back(part.name.substr(part.name.find('/') + 1));
-      }
-      Json model = place_of(info, comparison.demix ? comparison.name : name, parents_of(info));
-      add_folder(model, folder);
-      comparisons.push_back(std::move(model));
-      if (comparison.demix) break;  // one run, one curve
+    if (comparison.demix) {
+      comparisons.push_back(demix_of(comparison));
+      continue;
     }
+    for (const ComparisonModel& model : comparison.models) comparisons.push_back(model_of(model));
   }
   return comparisons;
 }

@@ -42,9 +42,7 @@ void remove_evaluation(const ForestPaths& paths) {
 }
 
 void ensure_evaluation_text(const ForestPaths& paths, const Json& evaluation) {
-  const fs::path file = paths.evaluation_text();
-  const std::string text = sealed(file, evaluation_markdown(evaluation));
-  if (!fs::exists(file) || read_file(file) != text) write_file(file, text);
+  ensure_sealed_file(paths.evaluation_text(), evaluation_markdown(evaluation));
 }
 
 }  // namespace btm

@@ -93,10 +93,7 @@ class Grower {
     std::ranges::for_each(forecast(plan_, base_.model, forest_so_far(paths_)).groups, require_memory);
   }
 
-  void record_plan() {
-    const std::string text = sealed(paths_.plan(), to_yaml(settings_json(plan_)));
-    if (!fs::exists(paths_.plan()) || read_file(paths_.plan()) != text) write_file(paths_.plan(), text);
-  }
+  void record_plan() { ensure_sealed_file(paths_.plan(), to_yaml(settings_json(plan_))); }
 
   void prepare() {
     Tokenizer tokenizer = ensure_tokenizer(plan_, paths_, neighbours_, usable_cores());

@@ -66,11 +66,12 @@ Study load_study(const std::filesystem::path& file);
 
 // Grows the forest of every variant that is not there yet; variants that set the same are one forest. Those with the
 // same tokenizer settings share one; models, tokens and scores of equal recipe are shared between them and with the
-// studies in folders beside this one's. Writes FOLDER/study.json and gives it: {"study", "question", "x": {"label",
-// "log"}, "y":
-// {"label"}, "series": [{"name", "points": [{"x", "y", "spread"}]}], "variants": [{"name", "forest"}]}; a point's y is
-// the mean over the random seeds, its spread the standard deviation where there are several. Throws Error(input) before
-// any is grown: a plan that can't be or has no cycles, a row, domain or measure that no results of these plans have.
+// studies in folders beside this one's. Writes FOLDER/study.json and gives it:
+//   {"study", "question", "x": {"label", "log"}, "y": {"label"},
+//    "series": [{"name", "points": [{"x", "y", "spread"}]}], "variants": [{"name", "forest"}]}
+// A point's y is the mean over the random seeds, its spread the standard deviation where there are several. Throws
+// Error(input) before any is grown: a plan that can't be or has no cycles, a row, domain or measure that no results of
+// these plans have.
 Json run_study(const Study& study, const GrowOptions& options);
 
 }  // namespace btm

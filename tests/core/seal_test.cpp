@@ -57,6 +57,22 @@ TEST_P(SealedFile, AnyChangedByteBreaksIt) {
   }
 }
 
+TEST(EnsureSealedFile, WritesOnlyWhatDiffers) {
+  test::TemporaryFolder folder;
+  const fs::path file = folder / "forest.yaml";
+  const auto rewritten = [&](std::string_view text) {
+    fs::last_write_time(file, fs::file_time_type{});
+    ensure_sealed_file(file, text);
+    EXPECT_EQ(read_file(file), sealed(file, text));
+    return fs::last_write_time(file) != fs::file_time_type{};
+  };
+  ensure_sealed_file(file, "forest: runs/demo\n");  // not there yet
+  EXPECT_FALSE(rewritten("forest: runs/demo\n"));
+  EXPECT_TRUE(rewritten("forest: runs/other\n"));
+  write_file(file, "forest: runs/other\n");  // as an older version left it
+  EXPECT_TRUE(rewritten("forest: runs/other\n"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Forms, SealedFile, testing::ValuesIn(kExamples), [](const auto& test) {
   return fs::path(test.param.path).extension().string().substr(test.param.path[0] == 'S' ? 0 : 1) +
          (test.param.path[0] == 'S' ? "sums" : "");

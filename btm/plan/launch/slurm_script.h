@@ -14,8 +14,9 @@ namespace btm {
 std::string training_script(const std::filesystem::path& program, const LauncherSettings& settings,
                             const std::vector<std::filesystem::path>& runs);
 
-// Runs the command, with a variable of this name.
+// Set in the environment of a command's job.
 inline constexpr char kGoesOn[] = "BTM_GOES_ON";
+// Runs the command.
 std::string command_script(const std::vector<std::string>& command);
 
 }  // namespace btm
