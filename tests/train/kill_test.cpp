@@ -47,14 +47,18 @@ pid_t start_with_little_room(const fs::path& run) {
 }
 
 // Waits until the run has as many whole checkpoints.
-void wait_for_checkpoints(const fs::path& run, int count) {
-  for (int found = 0; found < count;) {
-    std::this_thread::sleep_for(Milliseconds(1));
-    found = 0;
+bool wait_for_checkpoints(const fs::path& run, int count) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (std::chrono::steady_clock::now() < end) {
+    int found = 0;
     std::error_code none;
     for (const auto& entry : fs::directory_iterator(run / "checkpoints", none))
       found += entry.path().extension() != ".tmp";
+    if (found >= count) return true;
+    if (fs::exists(run / "result.json")) return false;  // it has ended
+    std::this_thread::sleep_for(Milliseconds(1));
   }
+  return false;
 }
 
 // Waits until the run has this share of the metrics that the whole one has: by the clock alone a run that goes faster
@@ -85,9 +89,9 @@ int wait_for(pid_t child) {
 
 TrainingJob long_job(const test::TemporaryFolder& folder) {
   TrainingJob job = test::small_job(folder);
-  job.tokens = 250 * 64;
-  job.training.dev_every = 50;
-  job.training.checkpoint_minutes = 0.0005;  // many, so that some are cut off in the middle
+  job.tokens = 500 * 64;
+  job.training.dev_every = 100;
+  job.training.checkpoint_minutes = 0.0001;  // many, so that some are cut off in the middle
   return job;
 }
 
@@ -176,7 +180,7 @@ TEST(Resume, AfterABrokenCheckpointTheOneBeforeIsUsed) {
   save_job(folder / "killed", job);
   pid_t child = start(folder / "killed");
   fs::path checkpoints = folder / "killed/checkpoints";
-  wait_for_checkpoints(folder / "killed", 2);
+  ASSERT_TRUE(wait_for_checkpoints(folder / "killed", 2));
   ::kill(child, SIGKILL);
   ASSERT_EQ(wait_for(child), -SIGKILL);
   std::int64_t newest = 0;
@@ -195,7 +199,7 @@ TEST(Resume, AfterAFullDiskTheLastCheckpointIsUsed) {
   ASSERT_EQ(wait_for(start(folder / "whole")), 0);
   save_job(folder / "full", job);
   pid_t child = start(folder / "full");
-  wait_for_checkpoints(folder / "full", 1);
+  ASSERT_TRUE(wait_for_checkpoints(folder / "full", 1));
   ::kill(child, SIGTERM);
   ASSERT_EQ(wait_for(child), 130);
 #ifdef __SANITIZE_THREAD__
