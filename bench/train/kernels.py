@@ -22,7 +22,7 @@ KERNELS = {  # name: symbols
     "packing of operands": r"\bpack_\w+|round_(?:copy|row|across)",
     "matrix products": r"multiply_(?:any|tile)|Tiling|BlockedProducts",
     "softmax of attention": r"softmax_block|softmax_backward_block|divide_rows|dot_rows",
-    "cross-entropy": r"cross_entropy_rows|largest|scale_rows",
+    "cross-entropy": r"cross_entropy_|largest|scale_rows",
     "GELU": r"gelu_",
     "norms, residuals, biases": r"norm_|bias_",
     "embeddings": r"embedding_",

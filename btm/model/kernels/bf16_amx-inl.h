@@ -92,6 +92,7 @@ struct AmxTiling : AmxSide, PairTiling<AmxSide> {
   static constexpr int kRows = 2 * kAmxSide;
   using Session = typename Tiles::Session;
 
+  static bool packs_a(MatrixView, int, int) { return true; }
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
     with_numbers(a.data, [&](const auto* x) {
       a.op == Op::none ? pack_amx_rows(rows, depth, x, a.stride, packed)

@@ -10,32 +10,61 @@ namespace btm {
 namespace {
 
 constexpr int kLanes = 16, kVectors = 3;
-constexpr int kRows = 8;  // a tile of c stays in 24 of the 32 registers
+constexpr int kRows = 8;        // a tile of c stays in 24 of the 32 registers
+constexpr int kPairsAhead = 8;  // to ask for: a panel of b is larger than the first-level cache
+// Of c, from which packing pays where a's stride is a multiple of kPackingStride: at a distance of 4096 bytes its rows
+// share the few lines of a set of the first-level cache.
+constexpr int kPackingColumns = 384, kPackingStride = 2048;
 
-// a is packed, [kRows][pairs] or, kTransposed, [pairs][kRows].
+// Adds to the sums of a tile what a row of pairs of the panel gives; a's next number lies `stride` floats on.
+template <int kTileRows, int kTileVectors>
+HWY_INLINE void add_products(const float* a, std::size_t stride, const float* panel,
+                             __m512 (&sums)[kTileRows][kTileVectors]) {
+  __m512bh w[kTileVectors];
+  HWY_UNROLL(16)
+  for (int v = 0; v < kTileVectors; ++v) w[v] = (__m512bh)_mm512_load_ps(panel + v * kLanes);
+  HWY_UNROLL(16)
+  for (int v = 0; v < kTileVectors; ++v) fetch(panel + (kPairsAhead * kVectors + v) * kLanes);
+  HWY_UNROLL(16)
+  for (int r = 0; r < kTileRows; ++r) {
+    const __m512bh x = (__m512bh)_mm512_set1_ps(a[r * stride]);
+    HWY_UNROLL(16)
+    for (int v = 0; v < kTileVectors; ++v) sums[r][v] = _mm512_dpbf16_ps(sums[r][v], x, w[v]);
+  }
+}
+
+// `stride`: pairs from row to row of a; kTransposed: it is packed, [pairs][kRows].
 template <int kTileRows, int kTileVectors, bool kTransposed>
-HWY_INLINE void multiply_tile(const Tile& t, const float* a, const float* panel) {
+HWY_INLINE void multiply_tile(const Tile& t, const float* a, std::size_t stride, const float* panel) {
   __m512 sums[kTileRows][kTileVectors];
   HWY_UNROLL(16)
   for (int r = 0; r < kTileRows; ++r) {
     HWY_UNROLL(16)
     for (int v = 0; v < kTileVectors; ++v) sums[r][v] = _mm512_setzero_ps();
-    _mm_prefetch(reinterpret_cast<const char*>(t.c + std::size_t(r) * t.c_stride), _MM_HINT_T0);
   }
-  const std::size_t stride = pairs(t.depth);
-  for (int p = 0; p < pairs(t.depth); ++p) {
-    __m512bh w[kTileVectors];
-    HWY_UNROLL(16)
-    for (int v = 0; v < kTileVectors; ++v) w[v] = (__m512bh)_mm512_load_ps(panel + std::size_t(v) * kLanes);
-    HWY_UNROLL(16)
-    for (int r = 0; r < kTileRows; ++r) {
-      const __m512bh x = (__m512bh)_mm512_set1_ps(kTransposed ? a[r] : a[r * stride]);
-      HWY_UNROLL(16)
-      for (int v = 0; v < kTileVectors; ++v) sums[r][v] = _mm512_dpbf16_ps(sums[r][v], x, w[v]);
+  const int depth = pairs(t.depth);
+  const float* next = t.next;
+  auto add = [&](int count) {
+    for (int p = 0; p < count; ++p) {
+      _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);  // into the second-level cache
+      next += t.next_step;
+      add_products(a, kTransposed ? 1 : stride, panel, sums);
+      a += kTransposed ? kRows : 1;
+      panel += kVectors * kLanes;
     }
-    a += kTransposed ? kRows : 1;
-    panel += std::size_t(kVectors) * kLanes;
+  };
+  // c is asked for little by little: all of it at once would hold up what is asked for of the panel, and be pushed out
+  // by it where its rows lie a multiple of 4096 bytes apart.
+  constexpr int kPairsBetween = 2;
+  int p = 0;
+  const bool is_deep = depth >= kPairsBetween * kTileRows * kTileVectors;
+  for (int r = 0; r < kTileRows; ++r) {
+    for (int v = 0; v < kTileVectors; ++v) {
+      fetch(t.c + std::size_t(r) * t.c_stride + v * kLanes);
+      if (is_deep) add(kPairsBetween), p += kPairsBetween;
+    }
   }
+  add(depth - p);
   HWY_UNROLL(16)
   for (int r = 0; r < kTileRows; ++r) {
     HWY_UNROLL(16)
@@ -44,10 +73,11 @@ HWY_INLINE void multiply_tile(const Tile& t, const float* a, const float* panel)
 }
 
 template <bool kTransposed>
-void multiply_any(const Tile& tile, const float* a, const float* panel) {
+void multiply_any(const Tile& tile, const float* a, std::size_t stride, const float* panel) {
   with_constant<kRows>(tile.rows, [&](auto rows) {
-    with_constant<kVectors>((tile.columns + kLanes - 1) / kLanes,
-                            [&](auto vectors) { multiply_tile<rows(), vectors(), kTransposed>(tile, a, panel); });
+    with_constant<kVectors>((tile.columns + kLanes - 1) / kLanes, [&](auto vectors) {
+      multiply_tile<rows(), vectors(), kTransposed>(tile, a, stride, panel);
+    });
   });
 }
 
@@ -89,6 +119,11 @@ struct Avx512Side {
 
 struct Avx512Tiling : Avx512Side, PairTiling<Avx512Side> {
   static constexpr int kRows = btm::kRows;
+  // Rows of whole pairs lie as they would be packed.
+  static bool packs_a(MatrixView a, int n, int k) {
+    const bool is_packed = a.op == Op::none && a.data.format() == Operands::bf16 && a.stride % 2 == 0 && k % 2 == 0;
+    return !is_packed || (n >= kPackingColumns && a.stride % kPackingStride == 0);
+  }
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
     with_numbers(a.data, [&](const auto* x) {
       a.op == Op::none ? pack_rows(rows, depth, x, a.stride, packed)
@@ -96,8 +131,13 @@ struct Avx512Tiling : Avx512Side, PairTiling<Avx512Side> {
     });
   }
   static void multiply(const Tile& t, MatrixView a, const float* packed_a, const float* panel) {
+    if (!packed_a) {
+      const bf16* rows = part(a, t.row, 0).data.as<bf16>();
+      return multiply_any<false>(t, reinterpret_cast<const float*>(rows), a.stride / 2, panel);
+    }
     packed_a += std::size_t(t.row) * packed_depth(t.depth);
-    a.op == Op::none ? multiply_any<false>(t, packed_a, panel) : multiply_any<true>(t, packed_a, panel);
+    a.op == Op::none ? multiply_any<false>(t, packed_a, packed_depth(t.depth), panel)
+                     : multiply_any<true>(t, packed_a, 1, panel);
   }
 };
 

@@ -132,7 +132,6 @@ struct PairTiling {
 
   struct Session {};
 
-  static bool packs_a(MatrixView, int) { return true; }
   static void pack_b(int depth, int columns, MatrixView b, float* panel) {
     constexpr int kColumns = Side::kColumns;
     with_numbers(b.data, [&](const auto* x) {

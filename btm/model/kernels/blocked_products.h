@@ -31,7 +31,7 @@ struct Tile {
 //   kRows, kColumns                  of the tile
 //   kDepth                           of a block
 //   packed_depth(depth)              floats that a row of a, or a column of b, takes when packed; <= kLargestDepth
-//   packs_a(a, n)                    or a product of n columns takes a as it lies
+//   packs_a(a, n, k)                 or a product [., k] x [k, n] takes a as it lies
 //   pack_a(rows, depth, a, packed)   a block of a: row r, a multiple of kRows, at r x packed_depth(depth)
 //   pack_b(depth, columns, b, panel) up to kColumns columns of b: [packed_depth][kColumns]
 //   multiply(tile, a, packed_a, panel)   packed_a: null where a is not packed
@@ -106,7 +106,7 @@ class BlockedProducts {
   static void multiply(int m, int n, int k, float alpha, MatrixView a, bool add, float* c, int c_stride,
                        const PanelOf& panel_of) {
     [[maybe_unused]] const typename Tiling::Session session;
-    float* packed_a = Tiling::packs_a(a, n) ? own_buffers().a.data() : nullptr;
+    float* packed_a = Tiling::packs_a(a, n, k) ? own_buffers().a.data() : nullptr;
     for (int j = 0; j < n; j += kBlockColumns) {
       const int end = std::min(j + kBlockColumns, n);
       for (int p = 0; p < k; p += kDepth) {
@@ -121,7 +121,7 @@ class BlockedProducts {
             const Panel panel = panel_of(PanelPlace{p, depth, j, column, columns, i == 0});
             const bool is_last = column + columns == end;  // what follows may be no memory: slow to ask for
             const float* next = panel.data + (is_last ? 0 : panel.floats);
-            for (int row = 0; row < rows; row += kRows, next += std::size_t(depth) * next_step) {
+            for (int row = 0; row < rows; row += kRows, next += std::size_t(Tiling::packed_depth(depth)) * next_step) {
               Tiling::multiply(Tile{row, column - j, std::min(kRows, rows - row), columns, depth, next, next_step,
                                     alpha, add || p > 0, c + std::size_t(i + row) * c_stride + column, c_stride},
                                block, packed_a, panel.data);

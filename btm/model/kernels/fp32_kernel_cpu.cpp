@@ -139,7 +139,7 @@ struct Tiling {
   static constexpr int packed_depth(int depth) { return depth; }
   struct Session {};
 
-  static bool packs_a(MatrixView a, int n) {
+  static bool packs_a(MatrixView a, int n, int) {
     if (a.op == Op::transposed) return kUnrolled > 1 || n > 2 * kColumns;
     return n >= kPackingColumns && a.stride % kPackingStride == 0;
   }

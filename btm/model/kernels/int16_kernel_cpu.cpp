@@ -309,7 +309,7 @@ struct Tiling {
   static constexpr int packed_depth(int depth) { return pairs(depth) + (depth + kShared - 1) / kShared; }
   struct Session {};
 
-  static bool packs_a(MatrixView, int) { return true; }
+  static bool packs_a(MatrixView, int, int) { return true; }
   // Groups of kRows rows, each of blocks of kShared numbers: [kRows] scales, [pairs][kRows].
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
     const std::size_t group = std::size_t(packed_depth(depth)) * kRows;
