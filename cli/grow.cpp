@@ -58,7 +58,9 @@ void add_grow(CLI::App& app) {
   Command command(app, "grow",
                   "The main job: tokenizer, tokens, seed, cycles of experts, comparisons and results out of one plan");
   command.add_option("PLAN", options->plan, "The plan, a YAML file; examples/demo/forest.yaml is one").required();
-  command.add_option("--set", options->overrides, "Override a setting, e.g. --set training.batch_tokens=16k")
+  command
+      .add_option("--set", options->overrides,
+                  "Override a setting, e.g. --set training.batch_tokens=16k; several times")
       .type_name("KEY=VALUE")
       .one_value();
   command.add_flag("--dry-run", options->dry_run,

@@ -45,7 +45,7 @@ void add_study(CLI::App& app) {
   command.add_option("FILE", options->file, "The study, a YAML file; examples/studies/ has some").required();
   command
       .add_option("--set", options->overrides,
-                  "Set this in every variant, as for btm grow, but for those that set it themselves")
+                  "Set this in every variant but those that set it themselves; several times")
       .type_name("KEY=VALUE")
       .one_value();
   command.add_flag("--json", options->json, "Print study.json instead of the table");

@@ -223,7 +223,8 @@ void add_train(CLI::App& app) {
                      "Folders with train and dev tokens (btm prepare); several are balanced");
   command.add_option("--tokens", options->tokens, "How many to train on: 500k, 4M");
   command.add_option("--tokenizer", options->tokenizer, "Folder with tokenizer.json; default: that of --init");
-  command.add_option("--set", options->overrides, "KEY=VALUE of the settings below, several times");
+  command.add_option("--set", options->overrides, "One of the settings below, e.g. --set model.layers=4; several times")
+      .type_name("KEY=VALUE");
   command.add_option("--threads", options->threads, "Replicas; default: as in run.yaml, all cores for a new run")
       .positive();
   command.add_flag("--mpi", options->mpi, "One of the processes (mpirun, srun) that train RUN together");
