@@ -17,6 +17,7 @@
 #include "btm/plan/branch.h"
 #include "btm/plan/scoring_place.h"
 #include "cli/command.h"
+#include "cli/count_option.h"
 #include "cli/named_weight.h"
 #include "cli/nearest_model.h"
 
@@ -95,14 +96,37 @@ void check_output(const AverageArguments& options) {
   require_replaceable(output, kAverageRecord, "average");
 }
 
-// The experts of the forest, or those named, with weights chosen on the dev sample of a domain.
-std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
-  auto kind = from_word<AverageKind>("--weights", options.weights);
-  if (kind == AverageKind::uniform && (!options.domain.empty() || options.budget || options.top_k > 0)) {
-    throw input_error("--weights uniform takes all experts alike: leave out --domain, --budget and --top-k");
+// What says how weights are chosen fits together.
+void check_choice(const AverageArguments& options) {
+  const bool has_domain = !options.domain.empty(), has_top_k = options.top_k != 0;
+  if (options.weights.empty()) {
+    if (has_top_k || has_domain || options.budget) {
+      throw input_error("--top-k, --domain and --budget are for weights that are chosen: add --weights KIND");
+    }
+    return;
   }
+  const auto kind = from_word<AverageKind>("--weights", options.weights);
   if (options.forest.empty())
     throw input_error("--weights {} chooses among experts: add --forest FOREST", options.weights);
+  if (kind == AverageKind::uniform) {
+    if (has_domain || options.budget || has_top_k) {
+      throw input_error("--weights uniform takes all experts alike: leave out --domain, --budget and --top-k");
+    }
+    return;
+  }
+  if (!has_domain) throw input_error("--weights {} are for a domain: add --domain NAME", options.weights);
+  if (options.budget && kind != AverageKind::fitted && kind != AverageKind::interpolated) {
+    throw input_error("--budget is for --weights fitted and interpolated, not {}", options.weights);
+  }
+  if (options.budget && *options.budget < 1) {
+    throw input_error("--budget is {}, but must be at least 1", *options.budget);
+  }
+  if (options.top_k < 0) throw input_error("--top-k is {}, but can't be negative", options.top_k);
+}
+
+// The experts of the forest, or those named, with weights chosen on the dev sample of a domain.
+std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
+  const auto kind = from_word<AverageKind>("--weights", options.weights);
   Forest forest = open_forest(options.forest);
   if (forest.experts.empty()) throw input_error("{}: the forest has no experts to average", options.forest);
   std::vector<Member> experts = expert_members(forest);
@@ -115,14 +139,12 @@ std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
   std::optional<Member> seed = seed_member(forest);
   AverageWeights weights{std::vector<double>(experts.size(), 1.0)};
   if (kind != AverageKind::uniform) {
-    if (options.domain.empty()) throw input_error("--weights {} are for a domain: add --domain NAME", options.weights);
     const DomainSample sample = dev_sample(forest, options.domain);
     const ScoringPlace place = scoring_place(forest, usable_cores());
     Scores dev = score_sample(forest, experts, sample, place, options.json);
     weights = average_weights(kind, experts, seed, read_sample(forest, sample, dev.window), dev,
                               {options.budget.value_or(AverageFitSettings().budget), place});
   }
-  if (options.top_k < 0) throw input_error("--top-k is {}, but can't be negative", options.top_k);
   keep_largest(weights.experts, options.top_k);
   const double left = std::accumulate(weights.experts.begin(), weights.experts.end(), 0.0);
   for (double& weight : weights.experts)
@@ -141,28 +163,20 @@ std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
 
 std::int64_t shard_bytes(const AverageArguments& options) {
   if (options.shard_size.empty()) return 0;
-  std::int64_t bytes = parse_count(options.shard_size);
+  std::int64_t bytes = count_option("--shard-size", options.shard_size);
   if (bytes < 1) throw input_error("--shard-size {}: must be at least 1 byte", options.shard_size);
   return bytes;
 }
 
 void run_average(const AverageArguments& options) {
   check_output(options);
-  if (options.weights.empty() && (options.top_k != 0 || !options.domain.empty() || options.budget)) {
-    throw input_error("--top-k, --domain and --budget are for weights that are chosen: add --weights KIND");
-  }
-  const bool tries = options.weights == "fitted" || options.weights == "interpolated";
-  if (options.budget && !options.weights.empty() && !tries) {
-    throw input_error("--budget is for --weights fitted and interpolated, not {}", options.weights);
-  }
-  if (options.budget && *options.budget < 1) {
-    throw input_error("--budget is {}, but must be at least 1", *options.budget);
-  }
+  check_choice(options);
+  const std::int64_t shard = shard_bytes(options);
   auto sources = options.weights.empty() ? find_sources(options) : choose_sources(options);
   fs::path output = fs::path(options.output) / "";  // "dir" and "dir/" are one
   FolderWriter folder(output.parent_path());
-  Json record = average_checkpoints(sources, folder.path(),
-                                    {.threads = 0, .quiet = options.json, .shard_bytes = shard_bytes(options)});
+  Json record =
+      average_checkpoints(sources, folder.path(), {.threads = 0, .quiet = options.json, .shard_bytes = shard});
   folder.publish();
   if (options.json) {
     Json json = {{"output", options.output}};

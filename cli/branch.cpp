@@ -8,6 +8,7 @@
 #include "btm/core/files.h"
 #include "btm/forest/forest.h"
 #include "btm/forest/output_place.h"
+#include "btm/model/average.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/plan_check.h"
 #include "btm/plan/scoring_place.h"
@@ -49,11 +50,13 @@ void run_branch(const BranchArguments& options) {
     throw input_error("{}: the forest has no tokens of domain '{}'; make them with btm prepare",
                       forest.paths.root.string(), options.domain);
   }
-  std::vector<Parent> parents =
-      branch_parents(settings, forest, candidates, options.domain, scoring_place(forest, usable_cores()));
   if (!options.output.empty()) {
     check_output_place(options.output, "runs");
-  } else if (parents.size() > 1) {
+    require_replaceable(options.output, kAverageRecord, "average");
+  }
+  std::vector<Parent> parents =
+      branch_parents(settings, forest, candidates, options.domain, scoring_place(forest, usable_cores()));
+  if (options.output.empty() && parents.size() > 1) {
     throw input_error("the average of {} parents needs a folder: give --output FOLDER", parents.size());
   }
   std::filesystem::path folder = branch_weights(parents, forest.paths, options.output);

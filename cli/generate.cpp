@@ -15,6 +15,7 @@
 #include "btm/data/utf8.h"
 #include "btm/model/checkpoint.h"
 #include "cli/command.h"
+#include "cli/count_option.h"
 #include "cli/generate_choice.h"
 #include "cli/generate_display.h"
 #include "cli/setting_options.h"
@@ -90,6 +91,11 @@ void run_generate(const GenerateArguments& options) {
   settings.stop = options.stop;
   check(settings);
   if (options.batch < 1) throw input_error("--batch is {}, but must be at least 1", options.batch);
+  EnsembleOptions running;
+  running.threads = options.threads;
+  running.memory = options.memory.empty() ? 0 : count_option("--memory", options.memory);
+  if (running.memory < 0) throw input_error("--memory is {}, but can't be negative", options.memory);
+  running.precision = from_word<GenerationPrecision>("--precision", options.precision);
   const Prompts given = read_prompts(options);
   const std::vector<std::string>& prompts = given.texts;
   GenerateChoiceOptions what = options.choice;
@@ -97,12 +103,7 @@ void run_generate(const GenerateArguments& options) {
   what.quiet = options.display.json;
   GenerateChoice choice = choose(what, prompts);
   settings.end_tokens = end_tokens_of(choice.members);
-  EnsembleOptions running;
   running.sequences = static_cast<int>(std::min<std::size_t>(prompts.size(), static_cast<std::size_t>(options.batch)));
-  running.threads = options.threads;
-  running.memory = options.memory.empty() ? 0 : parse_count(options.memory);
-  if (running.memory < 0) throw input_error("--memory is {}, but can't be negative", options.memory);
-  running.precision = from_word<GenerationPrecision>("--precision", options.precision);
   Ensemble ensemble(choice.members, choice.weights, running);
   check_prompts(ensemble, choice.tokenizer, given);
   GenerateDisplay display(options.display, choice, prompts);

@@ -22,6 +22,7 @@
 #include "btm/train/result.h"
 #include "btm/train/trainer.h"
 #include "cli/command.h"
+#include "cli/count_option.h"
 #include "cli/error_report.h"
 
 namespace btm {
@@ -43,7 +44,7 @@ TrainingJob plain_job(const TrainArguments& options) {
   TrainingJob job;
   fs::path output = fs::path(absolute(options.output)) / "";
   job.name = output.parent_path().filename().string();
-  job.tokens = parse_count(options.tokens);
+  job.tokens = count_option("--tokens", options.tokens);
   job.threads = usable_cores();
   job.init = absolute(options.init);
   if (!job.init.empty()) job.model = load_config(job.init);
