@@ -1,12 +1,15 @@
 #include "btm/model/kernels/gemm.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <span>
 #include <vector>
 
@@ -290,7 +293,13 @@ TEST(Gemm, OperandsInBfloat16GiveTheSameBytes) {
     for (const GemmKernel& kernel : bf16_kernels()) all.push_back(kernel.gemm);
     return all;
   }();
-  for (const auto& [m, n, k] : {std::array{1, 1, 1}, {17, 31, 33}, {40, 49, 64}, {33, 130, 515}, {193, 50, 31}}) {
+  for (const auto& [m, n, k] : {std::array{1, 1, 1},
+                                {17, 31, 33},
+                                {40, 49, 64},
+                                {33, 130, 515},
+                                {193, 50, 31},
+                                {195, 50, 1030},
+                                {9, 400, 2048}}) {
     for (const Op a_op : {Op::none, Op::transposed}) {
       for (const Op b_op : {Op::none, Op::transposed}) {
         const auto a = random_floats(std::size_t(m) * k, 1, 1), b = random_floats(std::size_t(k) * n, 1, 2);
@@ -345,6 +354,53 @@ TEST(Gemm, APackedOperandGivesTheSameBytes) {
       }
     }
   }
+}
+
+// Numbers that end where the process's memory does: to read or write behind them kills the test.
+template <class Number>
+class AtTheEnd {
+ public:
+  explicit AtTheEnd(std::size_t count) {
+    const std::size_t page = ::sysconf(_SC_PAGESIZE), bytes = (count * sizeof(Number) + page - 1) / page * page;
+    size_ = bytes + page;
+    memory_ = static_cast<char*>(::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (memory_ == MAP_FAILED || ::mprotect(memory_ + bytes, page, PROT_NONE) != 0) std::abort();
+    numbers_ = reinterpret_cast<Number*>(memory_ + bytes) - count;
+  }
+  ~AtTheEnd() { ::munmap(memory_, size_); }
+  AtTheEnd(const AtTheEnd&) = delete;
+  Number* data() const { return numbers_; }
+
+ private:
+  char* memory_;
+  std::size_t size_;
+  Number* numbers_;
+};
+
+template <class Number>
+void multiply_at_the_end(const std::vector<decltype(GemmKernel::gemm)>& products) {
+  for (const auto& [m, n, k] : {std::array{1, 1, 1}, {7, 49, 3}, {33, 31, 33}, {40, 65, 386}, {13, 47, 520}}) {
+    for (const Op a_op : {Op::none, Op::transposed}) {
+      for (const Op b_op : {Op::none, Op::transposed}) {
+        const AtTheEnd<Number> a(std::size_t(m) * k), b(std::size_t(k) * n);
+        const AtTheEnd<float> c(std::size_t(m) * n);
+        for (const auto& product : products) {
+          product(m, n, k, 1, {a.data(), a_op == Op::none ? k : m, a_op}, {b.data(), b_op == Op::none ? n : k, b_op},
+                  true, c.data(), n);
+          EXPECT_EQ(c.data()[0], 0);
+        }
+      }
+    }
+  }
+}
+
+TEST(Gemm, TouchesNothingBehindItsOperands) {
+  std::vector<decltype(GemmKernel::gemm)> in_bf16, in_fp32{fp32_kernel().gemm, int16_kernel().gemm};
+  if (fused_int16_kernel()) in_fp32.push_back(fused_int16_kernel()->gemm);
+  for (const GemmKernel& kernel : bf16_kernels()) in_bf16.push_back(kernel.gemm);
+  in_fp32.insert(in_fp32.end(), in_bf16.begin(), in_bf16.end());
+  multiply_at_the_end<float>(in_fp32);
+  multiply_at_the_end<bf16>(in_bf16);
 }
 
 TEST(Gemm, OverwritesWhatIsNotANumber) {
