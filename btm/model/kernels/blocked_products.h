@@ -19,7 +19,7 @@ struct Tile {
   int row, column;    // within the blocks
   int rows, columns;  // up to the tiling's kRows and kColumns
   int depth;
-  const float* next;  // this tile's share of the next panel, to ask for meanwhile: next_step floats for each of depth
+  const float* next;  // this tile's share of the next panel, to ask for meanwhile: next_step floats for each packed row
   int next_step;
   float alpha;
   bool add;
