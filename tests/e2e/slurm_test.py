@@ -1,4 +1,5 @@
 """A forest grown on a Slurm cluster: the same bytes as at home, through lost nodes, time limits and a coordinator that dies."""
+import getpass
 import json
 import os
 import re
@@ -37,7 +38,18 @@ class SlurmCase(ForestCase):
             self.cluster.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
 
     def btm(self, *args, code=0):
-        return btm(*args, code=code, env=self.cluster.environment, cwd=self.folder)
+        try:
+            return btm(*args, code=code, env=self.cluster.environment, cwd=self.folder)
+        except subprocess.TimeoutExpired as late:
+            at_work = self.at_work()
+            self.cluster.run("scancel", "--state=RUNNING,PENDING", "--user=" + getpass.getuser(), check=False)
+            self.fail(f"{late}\n{at_work}")
+
+    def at_work(self):
+        """What the jobs' processes wait for, and what they wrote: why a command does not end."""
+        processes = self.cluster.run("ps", "axo", "pid,ppid,stat,wchan:24,etime,args").splitlines()
+        logs = [f"{log}:\n{log.read_text()[-4000:]}" for log in sorted(self.forest.glob("runs/*/log.txt"))]
+        return "\n".join([line for line in processes if re.search("PID|btm|srun|slurmstepd|orted", line)] + logs)
 
     def grow_in_background(self, *args):
         process = subprocess.Popen([self.program, "grow", str(self.plan), *args], env=self.cluster.environment, cwd=self.folder,
