@@ -96,14 +96,14 @@ void check_output(const AverageArguments& options) {
   require_replaceable(output, kAverageRecord, "average");
 }
 
-// What says how weights are chosen fits together.
-void check_choice(const AverageArguments& options) {
+// How weights are chosen; none: as they are given. What is said of it fits together.
+std::optional<AverageKind> kind_of_choice(const AverageArguments& options) {
   const bool has_domain = !options.domain.empty(), has_top_k = options.top_k != 0;
   if (options.weights.empty()) {
     if (has_top_k || has_domain || options.budget) {
       throw input_error("--top-k, --domain and --budget are for weights that are chosen: add --weights KIND");
     }
-    return;
+    return {};
   }
   const auto kind = from_word<AverageKind>("--weights", options.weights);
   if (options.forest.empty())
@@ -112,7 +112,7 @@ void check_choice(const AverageArguments& options) {
     if (has_domain || options.budget || has_top_k) {
       throw input_error("--weights uniform takes all experts alike: leave out --domain, --budget and --top-k");
     }
-    return;
+    return kind;
   }
   if (!has_domain) throw input_error("--weights {} are for a domain: add --domain NAME", options.weights);
   if (options.budget && kind != AverageKind::fitted && kind != AverageKind::interpolated) {
@@ -122,11 +122,11 @@ void check_choice(const AverageArguments& options) {
     throw input_error("--budget is {}, but must be at least 1", *options.budget);
   }
   if (options.top_k < 0) throw input_error("--top-k is {}, but can't be negative", options.top_k);
+  return kind;
 }
 
 // The experts of the forest, or those named, with weights chosen on the dev sample of a domain.
-std::vector<WeightedFolder> choose_sources(const AverageArguments& options) {
-  const auto kind = from_word<AverageKind>("--weights", options.weights);
+std::vector<WeightedFolder> choose_sources(const AverageArguments& options, AverageKind kind) {
   Forest forest = open_forest(options.forest);
   if (forest.experts.empty()) throw input_error("{}: the forest has no experts to average", options.forest);
   std::vector<Member> experts = expert_members(forest);
@@ -170,9 +170,9 @@ std::int64_t shard_bytes(const AverageArguments& options) {
 
 void run_average(const AverageArguments& options) {
   check_output(options);
-  check_choice(options);
+  const std::optional<AverageKind> kind = kind_of_choice(options);
   const std::int64_t shard = shard_bytes(options);
-  auto sources = options.weights.empty() ? find_sources(options) : choose_sources(options);
+  auto sources = kind ? choose_sources(options, *kind) : find_sources(options);
   fs::path output = fs::path(options.output) / "";  // "dir" and "dir/" are one
   FolderWriter folder(output.parent_path());
   Json record =

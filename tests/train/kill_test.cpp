@@ -46,38 +46,41 @@ pid_t start_with_little_room(const fs::path& run) {
   return spawn({"/bin/sh", "-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$1\"", TRAIN_RUN_PROGRAM, run.string()});
 }
 
+// Whether the condition holds in time.
+template <class Condition>
+bool wait_until(std::chrono::seconds limit, const Condition& holds) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    std::this_thread::sleep_for(Milliseconds(1));
+  }
+  return true;
+}
+
 // Waits until the run has as many whole checkpoints.
 bool wait_for_checkpoints(const fs::path& run, int count) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (std::chrono::steady_clock::now() < end) {
+  return wait_until(std::chrono::minutes(1), [&] {
     int found = 0;
     std::error_code none;
     for (const auto& entry : fs::directory_iterator(run / "checkpoints", none))
       found += entry.path().extension() != ".tmp";
-    if (found >= count) return true;
-    if (fs::exists(run / "result.json")) return false;  // it has ended
-    std::this_thread::sleep_for(Milliseconds(1));
-  }
-  return false;
+    return found >= count;
+  });
 }
 
 // Waits until the run has this share of the metrics that the whole one has: by the clock alone a run that goes faster
 // than that one would end before it is stopped.
 void wait_for_metrics(const fs::path& run, double share, const fs::path& whole) {
   const double bytes = share * static_cast<double>(fs::file_size(whole / "metrics.jsonl"));
-  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (std::chrono::steady_clock::now() < end) {
+  wait_until(std::chrono::minutes(1), [&] {
     std::error_code none;
     const auto written = fs::file_size(run / "metrics.jsonl", none);
-    if (!none && static_cast<double>(written) >= bytes) return;
-    std::this_thread::sleep_for(Milliseconds(1));
-  }
+    return !none && static_cast<double>(written) >= bytes;
+  });
 }
 
 bool wait_for_file(const fs::path& file) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!fs::exists(file) && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(Milliseconds(1));
-  return fs::exists(file);
+  return wait_until(std::chrono::seconds(10), [&] { return fs::exists(file); });
 }
 
 // The exit code, or minus the signal that ended it.

@@ -16,7 +16,7 @@ constexpr int kPairsAhead = 8;  // to ask for: a panel of b is larger than the f
 // share the few lines of a set of the first-level cache.
 constexpr int kPackingColumns = 384, kPackingStride = 2048;
 
-// Adds to the sums of a tile what a row of pairs of the panel gives; a's next number lies `stride` floats on.
+// Adds to the sums of a tile what a row of pairs of the panel gives; from row to row of a it is `stride` floats.
 template <int kTileRows, int kTileVectors>
 HWY_INLINE void add_products(const float* a, std::size_t stride, const float* panel,
                              __m512 (&sums)[kTileRows][kTileVectors]) {
@@ -61,7 +61,9 @@ HWY_INLINE void multiply_tile(const Tile& t, const float* a, std::size_t stride,
   for (int r = 0; r < kTileRows; ++r) {
     for (int v = 0; v < kTileVectors; ++v) {
       fetch(t.c + std::size_t(r) * t.c_stride + v * kLanes);
-      if (is_deep) add(kPairsBetween), p += kPairsBetween;
+      if (!is_deep) continue;
+      add(kPairsBetween);
+      p += kPairsBetween;
     }
   }
   add(depth - p);
