@@ -41,7 +41,8 @@ struct Found {
                     did_you_mean(nearest_model(name, names), there));
 }
 
-// The seed, a living expert, a model of a comparison, or else the expert of that name that was removed last.
+// The seed, a living expert, a model of a comparison, or else the expert of that name that was removed last, or the one
+// that `btm lineage` calls so.
 Found find_model(const Forest& forest, const std::string& name) {
   const ForestPaths& paths = forest.paths;
   if (name == kSeedName && forest.seed) return {*forest.seed, paths.seed()};
@@ -53,6 +54,9 @@ Found find_model(const Forest& forest, const std::string& name) {
   }
   for (auto at = forest.removed.rbegin(); at != forest.removed.rend(); ++at) {
     if (at->name == name) return {*at, {}};
+  }
+  for (const LineageNode& node : lineage_of(forest).nodes) {
+    if (node.id == name && node.standing == Standing::removed) return {node.info, {}};
   }
   unknown_model(forest, name);
 }
@@ -94,7 +98,8 @@ std::string indented(const std::string& text) {
   return result + "\n";
 }
 
-void print_text(const Forest& forest, const Found& found) {
+// `name`: by which it was found
+void print_text(const Forest& forest, const Found& found, const std::string& name) {
   const ExpertInfo& info = found.info;
   std::string removed = found.folder.empty() ? time_of(forest, EditKind::remove, info) : "";
   fmt::print("{}: {}{}{}\n", info.name, info.kind, info.cycle > 0 ? fmt::format(" of cycle {}", info.cycle) : "",
@@ -107,7 +112,7 @@ void print_text(const Forest& forest, const Found& found) {
   if (info.updates > 0) {
     line("dev loss", fmt::format("{:.4f} nats per token, perplexity {:.4g}", info.dev_loss, std::exp(info.dev_loss)));
   }
-  line("descendants", descendants_text(forest, info.name));
+  line("descendants", descendants_text(forest, name));
   if (double taint = taint_of(forest, info); taint > 0) {
     line("tainted", fmt::format("{:.1f} % of its initial weights came from removed experts", 100 * taint));
   }
@@ -128,14 +133,14 @@ void print_text(const Forest& forest, const Found& found) {
 void run_show(const ShowArguments& options) {
   Forest forest = open_forest(options.forest);
   Found found = find_model(forest, options.expert);
-  if (!options.json) return print_text(forest, found);
+  if (!options.json) return print_text(forest, found, options.expert);
   Json json = expert_json(found.info);
   json["state"] = found.folder.empty() ? "removed" : "alive";
   json["folder"] = found.folder.string();
   json["perplexity"] = perplexity_of(found.info);
   json["tainted"] = taint_of(forest, found.info);
   json["descendants"] = Json::array();
-  for (const Tainted& each : tainted_by(forest, found.info.name)) {
+  for (const Tainted& each : tainted_by(forest, options.expert)) {
     json["descendants"].push_back({{"name", each.name}, {"share", each.share}});
   }
   fmt::print("{}\n", json.dump(2));
@@ -148,9 +153,10 @@ void add_show(CLI::App& app) {
   Command command(app, "show", "Show all that is known of one model: lineage, compute, recipe");
   command.add_option("FOREST", options->forest, "Folder of the forest").required();
   command
-      .add_option(
-          "EXPERT", options->expert,
-          "Name of an expert, also a removed one; seed; or a comparison, as NAME/MODEL if it has several models")
+      .add_option("EXPERT", options->expert,
+                  "Name of an expert, also a removed one (NAME@HASH, as lineage tells it, where another has its name "
+                  "now); seed; "
+                  "or a comparison, as NAME/MODEL if it has several models")
       .required();
   command.add_flag("--json", options->json,
                    "Print as JSON: expert.json with state, folder, perplexity, tainted, descendants");

@@ -190,7 +190,7 @@ std::vector<int> nodes_named(const Lineage& lineage, const std::string& name) {
   std::vector<int> found;
   for (int i = 0; i < static_cast<int>(lineage.nodes.size()); ++i) {
     const LineageNode& node = lineage.nodes[i];
-    if (node.info.name != name || node.standing == Standing::elsewhere) continue;
+    if ((node.info.name != name && node.id != name) || node.standing == Standing::elsewhere) continue;
     if (node.standing == Standing::alive) return {i};
     found.push_back(i);
   }

@@ -50,7 +50,7 @@ std::vector<Ancestor> ancestors_of(const Forest& forest, const ExpertInfo& exper
 // to the first of them of the product of the weights. Linear in the edges.
 std::vector<double> shares_of(const Lineage& lineage, const std::vector<int>& ancestors);
 
-// Nodes of that name in this forest: the living one, or else the removed ones; empty if there is none.
+// Nodes of that name or id in this forest: the living one, or else the removed ones; empty if there is none.
 std::vector<int> nodes_named(const Lineage& lineage, const std::string& name);
 
 // The removed experts that living ones descend from: training the living took theirs, too.
@@ -62,7 +62,7 @@ struct Tainted {
 };
 // The living with share > 0. Of a model that had other names here too, such as one imported again after its removal,
 // the expert under each of them.
-std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name);
+std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name);  // see nodes_named
 
 // "0.7 python + 0.3 rust"; "random weights" without parents. With more than `most` of them, the heaviest first and
 // "+ 5 more".

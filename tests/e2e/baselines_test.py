@@ -99,6 +99,9 @@ class Retrain(ForestCase):
         self.assertEqual(after["experts/python"], before["experts/python"])
         self.assertNotEqual(after["experts/c"], before["experts/c"])
         self.assertEqual([p["name"] for p in self.info_of("c")["parents"]], ["python"])
+        removed = next(node["id"] for node in json.loads(btm("lineage", self.forest, "--json").stdout)["nodes"] if node["id"].startswith("c@"))
+        self.assertIn("removed", btm("show", self.forest, removed).stdout)
+        self.assertEqual(json.loads(btm("show", self.forest, removed, "--json").stdout)["weights_sha256"][:8], removed[2:])
         # A forest that never had it.
         self.edit_plan("experts: [python, cpp]", "experts: [python]")
         btm("grow", self.plan, "--set", f"forest={self.folder}/never")

@@ -154,6 +154,9 @@ TEST(Lineage, NameUsedTwiceIsTwoNodes) {
   std::vector<Tainted> tainted = tainted_by(forest, "a");
   ASSERT_EQ(tainted.size(), 1u);
   EXPECT_EQ(tainted[0].name, "d");
+  tainted = tainted_by(forest, lineage.nodes.back().id);
+  ASSERT_EQ(tainted.size(), 1u);
+  EXPECT_EQ(tainted[0].name, "c");
 }
 
 // What learnt nothing has its parent's weights, and is its child all the same.
