@@ -16,101 +16,19 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
-#include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
-#include "btm/data/split.h"
-#include "btm/data/token_store.h"
-#include "btm/data/tokenizer.h"
 #include "btm/mixture/form.h"
-#include "btm/mixture/scores.h"
-#include "btm/mixture/text_posterior.h"
 #include "btm/model/checkpoint.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/mixture/planted_forest.h"
 
 namespace btm {
 namespace {
 
+using test::evaluate, test::info_of, test::plant, test::row_of, test::run_of, test::settings_of, test::write_tokens;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Json read_cases() {
-  return Json::parse(read_file(test::oracle_folder() / "cases.json"));
-}
-
-ExpertInfo info_of(const std::string& name, const std::string& kind, std::int64_t tokens) {
-  ExpertInfo info;
-  info.name = name;
-  info.kind = kind;
-  info.domains = {name};
-  info.cycle = kind == "expert" ? 1 : 0;
-  info.recipe = {{"name", name}};
-  info.tokens = tokens;
-  info.flops = 1e6 * static_cast<double>(tokens);
-  info.updates = tokens / 100;
-  info.device_seconds = 1;
-  info.threads = 2;
-  return info;
-}
-
-fs::path run_of(const ForestPaths& paths, const std::string& name) {
-  fs::path run = paths.run(name);
-  make_folders(run);
-  fs::copy(test::oracle_folder() / "models" / name, run / "model");
-  return run;
-}
-
-void write_tokens(const ForestPaths& paths, const std::string& domain, const Json& texts, int vocab_size) {
-  make_folders(paths.tokens(domain));
-  for (const char* split : {"dev", "test"}) {
-    TokenStoreWriter writer(paths.tokens(domain) / split, vocab_size);
-    writer.add(texts[split].get<std::vector<TokenId>>());
-    writer.publish();
-  }
-}
-
-// Seed, dense, experts a, b, c; domains a, b, c and the novel "odd".
-void plant(const ForestPaths& paths, const Json& cases, const std::vector<std::string>& experts = {"a", "b", "c"}) {
-  make_folders(paths.root);
-  publish_model(paths.seed(), run_of(paths, "seed"), info_of("seed", "seed", 1000));
-  ExpertInfo dense = info_of("dense", "dense", 1500);
-  dense.parents = {{"seed", 1, ""}};
-  publish_model(paths.comparison("dense"), run_of(paths, "dense"), dense);
-  for (const std::string& name : experts) merge_expert(paths, run_of(paths, name), info_of(name, "expert", 500));
-  make_folders(paths.tokenizer());
-  fs::copy_file(paths.seed() / "tokenizer.json", paths.tokenizer() / "tokenizer.json");
-  for (const auto& [domain, texts] : cases["texts"].items()) write_tokens(paths, domain, texts, cases["vocab_size"]);
-}
-
-EvaluateSettings settings_of(const Json& cases) {
-  EvaluateSettings settings;
-  settings.dev_sequences = cases["dev_sequences"];
-  settings.tokens_per_domain = cases["test_tokens"];
-  for (const auto& [row, losses] : cases["rows"].items()) {
-    bool always = row == "seed" || row == "dense" || row == "best_single" || row == "oracle";
-    if (!always) settings.mixtures.push_back(row);
-  }
-  return settings;
-}
-
-Json evaluate(const ForestPaths& paths, const EvaluateSettings& settings, int threads = 2,
-              const std::vector<EvaluationText>& texts = {}) {
-  Forest forest = open_forest(paths.root);
-  return evaluate_forest(forest, settings, evaluation_domains(forest), texts, {{Device::cpu, threads}, true});
-}
-
-const Json& row_of(const Json& evaluation, const std::string& model) {
-  for (const Json& row : evaluation["rows"]) {
-    if (row["model"] == model) return row;
-  }
-  throw failure("no row {}", model);
-}
-
-class Evaluate : public testing::Test {
- protected:
-  Json cases_ = read_cases();
-  test::TemporaryFolder folder_;
-  ForestPaths paths_{folder_ / "forest"};
-};
+struct Evaluate : test::PlantedForest {};
 
 TEST_F(Evaluate, EveryRowEqualsTheFormulas) {
   plant(paths_, cases_);
@@ -363,21 +281,6 @@ TEST_F(Evaluate, KeepsTheScoresThatItTookFromAnotherForest) {
   EXPECT_EQ(files(paths_), files(other)) << "with the seconds that it took there";
 }
 
-TEST_F(Evaluate, TakesTextThatIsNotInThePlan) {
-  plant(paths_, cases_);
-  std::string text;
-  for (int i = 0; i < 200; ++i) text += "some words of no domain " + std::to_string(i * 7919 % 1000) + "\n";
-  fs::path file = folder_.write("other.txt", text);
-  Json evaluation = evaluate(paths_, settings_of(cases_), 1, {{"other", file.string()}});
-  EXPECT_EQ(evaluation["domains"]["other"]["role"], "novel");
-  EXPECT_EQ(evaluation["domains"]["other"]["tokens"], cases_["test_tokens"]);
-  EXPECT_TRUE(row_of(evaluation, "ensemble")["domains"].contains("other"));
-  fs::path tiny = folder_.write("tiny.txt", "a");
-  EXPECT_NO_THROW(evaluate(paths_, settings_of(cases_), 1, {{"tiny", tiny.string()}}));
-  EXPECT_THROW(evaluate(paths_, settings_of(cases_), 1, {{"a", file.string()}}), Error);
-  EXPECT_THROW(evaluate(paths_, settings_of(cases_), 1, {{"none", (folder_ / "none.txt").string()}}), Error);
-}
-
 TEST_F(Evaluate, WeightsOfAnAverageAreThoseThatWereUsed) {
   plant(paths_, cases_);
   EvaluateSettings settings = settings_of(cases_);
@@ -396,69 +299,6 @@ TEST_F(Evaluate, WeightsOfAnAverageAreThoseThatWereUsed) {
     EXPECT_NEAR(sum, 1, 1e-12);
   }
   EXPECT_TRUE(left_out) << "or this test sees nothing";
-}
-
-TEST_F(Evaluate, OfItsOwnTextTestDocumentsAreScored) {
-  plant(paths_, cases_);
-  const Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
-  const std::size_t end = tokenizer.end_of_text() >= 0 ? 1 : 0;
-  std::string lines;
-  std::int64_t tokens = 0, documents = 0;
-  for (int i = 0; i < 4000; ++i) {
-    const std::string text = "document " + std::to_string(i) + " has some words";
-    lines += Json{{"text", text}}.dump() + "\n";
-    if (split_of(sha256_hex(text)) != Split::test) continue;
-    tokens += static_cast<std::int64_t>(tokenizer.encode(text).size() + end);
-    ++documents;
-  }
-  ASSERT_GT(documents, 40);
-  EvaluateSettings settings = settings_of(cases_);
-  settings.mixtures = {"ensemble"};
-  settings.tokens_per_domain = 1 << 20;
-  const fs::path file = folder_.write("other.jsonl", lines);
-  EXPECT_EQ(evaluate(paths_, settings, 1, {{"other", file.string()}})["domains"]["other"]["tokens"], tokens - 1);
-}
-
-TEST_F(Evaluate, DocumentsOfALongTextAreTakenOnceEachToTheirSide) {
-  plant(paths_, cases_, {});
-  const Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
-  EvaluateSettings settings;
-  settings.dev_sequences = 1000;
-  settings.tokens_per_domain = 200'000;
-  std::string lines;
-  std::map<Split, std::vector<TokenId>> expected;
-  for (int i = 0; i < 5000; ++i) {  // 5 MB: more than is encoded at a time, and than a text laid end to end takes
-    std::string text = "document " + std::to_string(i);
-    while (text.size() < 1000) text += " has some words";
-    lines += Json{{"text", text}}.dump() + "\n";
-    const Split split = split_of(sha256_hex(text));
-    if (split == Split::train) continue;
-    tokenizer.encode(text, expected[split]);
-    if (tokenizer.end_of_text() >= 0) expected[split].push_back(tokenizer.end_of_text());
-  }
-  const fs::path file = folder_.write("long.jsonl", lines);
-  const auto loaded = load_texts(paths_, tokenizer, settings, {}, {{"long", file.string()}}, 16, 2);
-  ASSERT_LE(expected[Split::test].size(), 200'001u);
-  EXPECT_TRUE(loaded.at(0).test.tokens == expected[Split::test]);
-  expected[Split::dev].resize(std::min<std::size_t>(expected[Split::dev].size(), 16'001));
-  EXPECT_TRUE(loaded.at(0).dev.tokens == expected[Split::dev]);
-}
-
-TEST_F(Evaluate, OfATextLaidEndToEndTheTestBeginsBehindTheDevSample) {
-  plant(paths_, cases_, {});
-  const Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
-  EvaluateSettings settings;
-  settings.dev_sequences = 5;
-  settings.tokens_per_domain = 200;
-  std::string text;
-  for (int i = 0; i < 300; ++i) text += "words " + std::to_string(i * 7919 % 1000) + " ";
-  const fs::path file = folder_.write("one.jsonl", Json{{"text", text}}.dump() + "\n");
-  const DomainTexts texts = load_texts(paths_, tokenizer, settings, {}, {{"one", file.string()}}, 16, 1).at(0);
-  std::vector<TokenId> both = texts.dev.tokens, expected = tokenizer.encode(text);
-  both.insert(both.end(), texts.test.tokens.begin(), texts.test.tokens.end());
-  expected.resize(5 * 16 + 1 + 201);
-  EXPECT_EQ(texts.dev.tokens.size(), 81u);
-  EXPECT_EQ(both, expected);
 }
 
 TEST_F(Evaluate, ASignalIsHeardBeforeTheNextTextIsScored) {
@@ -526,54 +366,6 @@ TEST_F(Evaluate, KeepsScoresOfRoundedProductsApart) {
     EXPECT_NEAR(ratio, 1, difference);
   }
   EXPECT_EQ(row_of(evaluate(paths_, settings), "ensemble")["mean"], row_of(exact, "ensemble")["mean"]);
-}
-
-TEST_F(Evaluate, ScoresATextInWindowsWhateverItsLength) {
-  Model model = load_model(test::oracle_folder() / "models" / "a");
-  auto tokens = cases_["texts"]["odd"]["test"].get<std::vector<TokenId>>();
-  auto expected = cases_["log_probs"].get<std::vector<double>>();
-  tokens.resize(expected.size() + 1);
-  const auto scorer = scorer_of(model, "a", model.config.context, {Device::cpu, 2});
-  std::vector<float> found = score_text(*scorer, "a", tokens);
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-4) << i;
-  tokens.resize(2);
-  EXPECT_NEAR(score_text(*scorer, "a", tokens).at(0), expected[0], 1e-4);
-}
-
-// Without memory the posterior is that of the last token, at the begin of a window of the experts, too.
-TEST_F(Evaluate, ThePosteriorOfATextGoesOnOverItsWindows) {
-  plant(paths_, cases_);
-  const Forest forest = open_forest(paths_.root);
-  const Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
-  std::string text;
-  for (int i = 0; i < 20; ++i) text += "some words " + std::to_string(i) + "\n";
-  TextPosteriorSettings settings;
-  settings.prior.forgetting = 0;
-  settings.quiet = true;
-  for (const PriorKind kind : {PriorKind::uniform, PriorKind::updating}) {
-    settings.prior.posterior = kind;
-    const TextPosterior found = text_posterior(forest, expert_members(forest), tokenizer, text, settings);
-    EXPECT_EQ(found.tokens, tokenizer.encode(text)) << "the first one has a score, too";
-    EXPECT_EQ(found.bytes, static_cast<std::int64_t>(text.size()));
-    const auto window = static_cast<std::size_t>(load_config(paths_.seed()).context);
-    ASSERT_GT(found.tokens.size(), 2 * window);
-    for (std::size_t t : {window - 1, window, 2 * window}) {
-      const auto p = [&](std::size_t j) { return std::exp(static_cast<double>(found.scores.of(j)[t - 1])); };
-      const bool last_token = std::abs(found.course[t * 3] - p(0) / (p(0) + p(1) + p(2))) < 1e-6;
-      EXPECT_EQ(last_token, kind == PriorKind::uniform || t == window - 1) << to_word(kind) << t;
-    }
-  }
-}
-
-TEST_F(Evaluate, RefusesToScoreWhatCannotBe) {
-  Model model = load_model(test::oracle_folder() / "models" / "a");
-  const auto scorer = scorer_of(model, "a", 8, {});
-  EXPECT_THROW(scorer_of(model, "a", 17, {}), Error);
-  EXPECT_THROW(score_text(*scorer, "a", {1}), Error);
-  EXPECT_THROW(score_text(*scorer, "a", {1, 5000}), Error);
-  model.parameters.data()[0] = std::nanf("");
-  EXPECT_THAT(message_of([&] { score_text(*scorer, "a", {0, 1, 2}); }), HasSubstr("damaged"));
 }
 
 }  // namespace
