@@ -2,6 +2,7 @@
 import getpass
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -178,6 +179,19 @@ class DisturbedTest(SlurmCase):
         output = self.finished(grow)
         self.assertRegex(output, r"(python|cpp): its job was lost \(NODE_FAIL\); it is sent again")
         self.assertEqual(self.weights(), self.weights_at_home())
+
+    @unittest.skipUnless(shutil.which("mpirun"), "there is no MPI")
+    def test_a_rank_that_dies_takes_the_others_with_it(self):
+        self.edit_plan("kind: slurm", "kind: slurm, nodes: 2, ranks: 2")
+        grow = self.grow_in_background()
+        self.job_of("python")
+        for process in subprocess.run(["pgrep", "-f", f"train {self.forest}/runs/python"], capture_output=True, text=True).stdout.split():
+            if b"SLURM_PROCID=1\0" in pathlib.Path(f"/proc/{process}/environ").read_bytes():
+                os.kill(int(process), signal.SIGKILL)
+        output = self.finished(grow)
+        self.assertRegex(output, r"python: its job ended with exit code \d+; it is sent again")
+        metrics = (self.forest / "experts/python/metrics.jsonl").read_text().splitlines()
+        self.assertEqual([json.loads(line)["update"] for line in metrics], list(range(1, len(metrics) + 1)))
 
     def test_a_cancelled_job_is_not_sent_again(self):
         grow = self.grow_in_background()

@@ -42,7 +42,8 @@ void visit(LauncherSettings& s, F&& f) {
   f("time", s.time, "slurm: limit of a job, e.g. 4:00:00; an expert that isn't done then saves and queues again");
   f("nodes", s.nodes, "slurm: of each expert");
   f("ranks", s.ranks, "processes that train one expert together, over MPI, with `threads` or a GPU each");
-  f("mpi", s.mpi, "command that starts them; empty: local: mpirun -np RANKS --bind-to none; slurm: srun --mpi=pmix");
+  f("mpi", s.mpi,
+    "command that starts them; empty: local: mpirun -np RANKS --bind-to none; slurm: srun --mpi=pmix --wait=10");
   f("extra", s.extra, "slurm: more options for sbatch, of the jobs that train, e.g. [--mem=8G, --exclude=n7]");
   f("retries", s.retries, "slurm: how often a lost or failed job is sent again if it made no progress");
 }

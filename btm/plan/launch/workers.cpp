@@ -13,7 +13,8 @@ namespace btm {
 namespace {
 
 std::string default_starter(const LauncherSettings& settings) {
-  if (settings.kind == LauncherKind::slurm) return "srun --mpi=pmix";
+  // --wait: without it, ranks whose partner died wait for it to the job's time limit (mpirun ends them by itself).
+  if (settings.kind == LauncherKind::slurm) return "srun --mpi=pmix --wait=10";
   return fmt::format("mpirun -np {} --bind-to none", settings.ranks);  // a rank's threads may use any core
 }
 
