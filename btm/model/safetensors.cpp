@@ -96,8 +96,8 @@ TensorView parse_tensor(const fs::path& path, const std::string& name, const Hea
                             data.size()));
   }
   if (range[1] - range[0] != byte_count(tensor)) {
-    throw wrong(fmt::format("it has {} bytes, but {} {} needs {}", range[1] - range[0], dtype, shape_text(tensor.shape),
-                            byte_count(tensor)));
+    throw wrong(fmt::format("it has {} bytes, but {} {} needs {}", range[1] - range[0], dtype.get<std::string>(),
+                            shape_text(tensor.shape), byte_count(tensor)));
   }
   tensor.bytes = data.substr(static_cast<std::size_t>(range[0]), static_cast<std::size_t>(range[1] - range[0]));
   return tensor;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -46,7 +46,7 @@ class WindowScorer {
   Scorer& of(int window) {
     if (window != window_) {
       scorer_.reset();  // before the new one takes its memory
-      scorer_.emplace(config_, window, team_, operands_);
+      scorer_ = std::make_unique<Scorer>(config_, window, team_, operands_);
       window_ = window;
     }
     return *scorer_;
@@ -57,7 +57,7 @@ class WindowScorer {
   ThreadTeam& team_;
   Operands operands_;
   int window_ = 0;
-  std::optional<Scorer> scorer_;
+  std::unique_ptr<Scorer> scorer_;
 };
 
 std::size_t scored_windows(std::size_t tokens, int length);  // floor((tokens - 1) / length)

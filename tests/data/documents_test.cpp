@@ -65,7 +65,7 @@ TEST(Documents, SplitByTheirHashAsPythonComputesIt) {
     EXPECT_EQ(result.splits.at(item["text"]), names.at(item["split"])) << item;
     EXPECT_EQ(split_of(item["sha256"].get<std::string>()), names.at(item["split"])) << item;
   }
-  EXPECT_EQ(result.report.text_sha256, cases["text_sha256"]);
+  EXPECT_EQ(result.report.text_sha256, cases["text_sha256"].get<std::string>());
 }
 
 TEST(Documents, AreLeftOutAndCounted) {

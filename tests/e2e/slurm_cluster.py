@@ -83,7 +83,8 @@ class Cluster:
                                              first=port + 1, last=port + nodes, nodes=nodes, cpus=cpus))
         # Nothing here uses cgroups, but slurmd refuses to guess their version where none are mounted.
         (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
-        self.environment = {**os.environ, "PATH": PATH, "SLURM_CONF": str(self.config)}
+        # Open MPI 5 doesn't see by itself that two nodes of one address reach each other.
+        self.environment = {**os.environ, "PATH": PATH, "SLURM_CONF": str(self.config), "OMPI_MCA_btl_tcp_if_include": "lo"}
         self._start_munge()
         self.run("slurmctld", "-f", self.config)
         for node in self.nodes:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "tests/support/temporary_folder.h"
 
@@ -57,11 +58,11 @@ OracleCase read_case(const Json& json) {
 
 }  // namespace
 
-const OracleCase& oracle_case(const std::string& name) {
-  static std::map<std::string, OracleCase> cases;
+const OracleCase& oracle_case(std::string_view name) {
+  static std::map<std::string, OracleCase, std::less<>> cases;
   if (auto found = cases.find(name); found != cases.end()) return found->second;
   for (const Json& json : manifest()) {
-    if (json["name"] == name) return cases.emplace(name, read_case(json)).first->second;
+    if (json["name"].get<std::string>() == name) return cases.emplace(name, read_case(json)).first->second;
   }
   throw failure("no oracle case {}", name);
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "btm/core/token.h"
@@ -21,6 +22,6 @@ struct OracleCase {
   std::map<std::string, std::vector<float>> gradients;  // by tensor, of -scale x sum(log_probs)
 };
 
-const OracleCase& oracle_case(const std::string& name);  // read once
+const OracleCase& oracle_case(std::string_view name);  // read once
 
 }  // namespace btm::test
