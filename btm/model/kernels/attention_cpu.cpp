@@ -31,7 +31,7 @@ HWY_INLINE void for_each_masked_vector(std::size_t count, float beyond, Step&& s
   const std::size_t rest = count - i;
   const auto within = hn::FirstN(d, rest);
   step([=](const float* p) HWY_ATTR { return hn::IfThenElse(within, load_first(d, p, rest), hn::Set(d, beyond)); },
-       [=](auto x, float* p) HWY_ATTR { hn::BlendedStore(x, within, d, p); }, i);
+       [=](auto x, float* p) HWY_ATTR { store_first(x, d, p, rest); }, i);
 }
 
 // scores[0, seen) -> exp(scores - offset), [seen, keys) -> 0; returns the sum.

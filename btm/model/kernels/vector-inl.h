@@ -51,6 +51,19 @@ HWY_INLINE hn::Vec<D> load_first(D d, const float* p, std::size_t count) {
 #endif
 }
 
+// The first `count` lanes to p, which need not be aligned; nothing beyond is touched. (Highway's BlendedStore is so on
+// x86 alone, and slow below AVX2: elsewhere it loads and stores whole vectors.)
+template <class D>
+HWY_INLINE void store_first(hn::Vec<D> x, D d, float* p, std::size_t count) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  hn::BlendedStore(x, hn::FirstN(d, count), d, p);
+#else
+  HWY_ALIGN float lanes[hn::MaxLanes(D())];
+  hn::Store(x, d, lanes);
+  std::copy_n(lanes, std::min(count, hn::MaxLanes(D())), p);
+#endif
+}
+
 #undef BTM_IS_AVX512
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3  // newer ones have lower numbers
 #define BTM_IS_AVX512 1

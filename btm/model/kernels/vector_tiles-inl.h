@@ -122,7 +122,6 @@ HWY_INLINE void write_tile(const Tile& t, const V (&sums)[kTileRows][kTileVector
   const std::size_t stride = t.c_stride;
   const bool add = t.add;
   const int last = t.columns - (kTileVectors - 1) * kLanes;
-  const auto within = hn::FirstN(d, last);
   HWY_UNROLL(16)
   for (int r = 0; r < kTileRows; ++r, c += stride) {
     HWY_UNROLL(16)
@@ -132,7 +131,7 @@ HWY_INLINE void write_tile(const Tile& t, const V (&sums)[kTileRows][kTileVector
         hn::StoreU(add ? hn::MulAdd(alpha, sums[r][v], hn::LoadU(d, to)) : hn::Mul(alpha, sums[r][v]), d, to);
       } else {
         const V before = add ? load_first(d, to, static_cast<std::size_t>(last)) : hn::Zero(d);
-        hn::BlendedStore(hn::MulAdd(alpha, sums[r][v], before), within, d, to);
+        store_first(hn::MulAdd(alpha, sums[r][v], before), d, to, static_cast<std::size_t>(last));
       }
     }
   }
