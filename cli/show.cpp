@@ -41,8 +41,7 @@ struct Found {
                     did_you_mean(nearest_model(name, names), there));
 }
 
-// The seed, a living expert, a model of a comparison, or else the expert of that name that was removed last, or the one
-// that `btm lineage` calls so.
+// The seed, a living expert, a model of a comparison, or else the expert of that name or id that was removed last.
 Found find_model(const Forest& forest, const std::string& name) {
   const ForestPaths& paths = forest.paths;
   if (name == kSeedName && forest.seed) return {*forest.seed, paths.seed()};
@@ -52,13 +51,11 @@ Found find_model(const Forest& forest, const std::string& name) {
       if (model.name == name) return {std::move(model.info), model.folder};
     }
   }
-  for (auto at = forest.removed.rbegin(); at != forest.removed.rend(); ++at) {
-    if (at->name == name) return {*at, {}};
-  }
-  for (const LineageNode& node : lineage_of(forest).nodes) {
-    if (node.id == name && node.standing == Standing::removed) return {node.info, {}};
-  }
-  unknown_model(forest, name);
+  const Lineage lineage = lineage_of(forest);
+  const std::vector<int> nodes = nodes_named(lineage, name);
+  // The lineage has a seed even where none is trained yet.
+  if (nodes.empty() || lineage.nodes[nodes.back()].standing != Standing::removed) unknown_model(forest, name);
+  return {lineage.nodes[nodes.back()].info, {}};
 }
 
 // When the last edit of that kind was logged for the model; "" for one that isn't an expert.
@@ -155,8 +152,7 @@ void add_show(CLI::App& app) {
   command
       .add_option("EXPERT", options->expert,
                   "Name of an expert, also a removed one (NAME@HASH, as lineage tells it, where another has its name "
-                  "now); seed; "
-                  "or a comparison, as NAME/MODEL if it has several models")
+                  "now); seed; or a comparison, as NAME/MODEL if it has several models")
       .required();
   command.add_flag("--json", options->json,
                    "Print as JSON: expert.json with state, folder, perplexity, tainted, descendants");

@@ -124,6 +124,11 @@ class DisturbedTest(SlurmCase):
         DisturbedTest.home = DisturbedTest.home or super().weights_at_home()
         return DisturbedTest.home
 
+    def assert_each_update_once(self):
+        """Of python's expert, however often it was sent again."""
+        metrics = (self.forest / "experts/python/metrics.jsonl").read_text().splitlines()
+        self.assertEqual([json.loads(line)["update"] for line in metrics], list(range(1, len(metrics) + 1)))
+
     def test_a_later_grow_picks_up_the_jobs_of_a_killed_one(self):
         first = self.grow_in_background()
         job = self.job_of("python")
@@ -155,8 +160,7 @@ class DisturbedTest(SlurmCase):
         self.assertEqual(saved["state"], "interrupted")
         self.assertIn(f"saved, queued (job {job})", self.btm("ls", self.forest).stdout)
         self.finished(grow)
-        metrics = (self.forest / "experts/python/metrics.jsonl").read_text().splitlines()
-        self.assertEqual([json.loads(line)["update"] for line in metrics], list(range(1, len(metrics) + 1)))
+        self.assert_each_update_once()
         self.assertEqual(self.weights(), self.weights_at_home())
 
     def test_the_last_task_of_an_array_is_queued_again_alone(self):
@@ -190,8 +194,7 @@ class DisturbedTest(SlurmCase):
                 os.kill(int(process), signal.SIGKILL)
         output = self.finished(grow)
         self.assertRegex(output, r"python: its job ended with exit code \d+; it is sent again")
-        metrics = (self.forest / "experts/python/metrics.jsonl").read_text().splitlines()
-        self.assertEqual([json.loads(line)["update"] for line in metrics], list(range(1, len(metrics) + 1)))
+        self.assert_each_update_once()
 
     def test_a_cancelled_job_is_not_sent_again(self):
         grow = self.grow_in_background()
