@@ -1,6 +1,5 @@
 #include "btm/core/buffer.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <new>
 
 #include "btm/core/error.h"
+#include "btm/core/files.h"
 
 namespace btm {
 namespace {
@@ -30,8 +30,11 @@ Buffer::Buffer(std::size_t size) : size_(size) {
 }
 
 Buffer Buffer::map(const std::filesystem::path& file, std::uint64_t offset, std::size_t size) {
-  int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw input_error("{}: can't be read: {}", file.string(), std::strerror(errno));
+  const int descriptor = open_to_read(file);
+  if (file_size(descriptor) < offset + size * sizeof(float)) {  // touched, what is not there would end the process
+    ::close(descriptor);
+    throw input_error("{}: it has become shorter meanwhile; don't change models in use", file.string());
+  }
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t before = offset % page;
   const std::size_t bytes = before + size * sizeof(float);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/hash.h"
 #include "btm/core/host.h"
 #include "btm/core/mapped_file.h"
 #include "btm/core/write_error.h"
@@ -77,6 +78,17 @@ fs::file_time_type last_change(const fs::path& path) {
   return last;
 }
 
+// As far as a half-written name has room for it: of a file system's 255 bytes models' names may take 200.
+const std::string& short_host_name() {
+  static const std::string name = [] {
+    constexpr std::size_t kLongest = 20, kHash = 8;
+    const std::string whole = host_name();
+    if (whole.size() <= kLongest) return whole;
+    return whole.substr(0, kLongest - kHash) + fmt::format("{:016x}", xxh3(whole)).substr(0, kHash);
+  }();
+  return name;
+}
+
 // Whether the process that a half-written name tells of is at work: it is alive here, or wrote lately on another host.
 bool is_being_written(const fs::path& path) {
   const std::string name = path.stem().string();  // NAME.HOST.PID
@@ -84,7 +96,7 @@ bool is_being_written(const fs::path& path) {
   if (dot == name.npos) return false;
   const std::string before = name.substr(0, dot);
   const int process = std::atoi(name.c_str() + dot + 1);
-  if (before.ends_with("." + host_name())) {
+  if (before.ends_with("." + short_host_name())) {
     return process > 0 && process != ::getpid() && (::kill(process, 0) == 0 || errno == EPERM);
   }
   return before.find('.') != before.npos && fs::file_time_type::clock::now() - last_change(path) < kSilentWriter;
@@ -94,7 +106,7 @@ bool is_being_written(const fs::path& path) {
 // ending.
 fs::path beside(const fs::path& path) {
   fs::path name = path;
-  name += fmt::format(".{}.{}{}", host_name(), ::getpid(), kHalfWritten);
+  name += fmt::format(".{}.{}{}", short_host_name(), ::getpid(), kHalfWritten);
   return name;
 }
 
@@ -150,11 +162,6 @@ std::error_code make_durable_folders(const fs::path& path) {
   return status;
 }
 
-std::size_t size_of(int descriptor) {
-  struct stat info {};
-  return ::fstat(descriptor, &info) == 0 ? static_cast<std::size_t>(info.st_size) : 0;
-}
-
 // The file that a chain of symbolic links ends at, whether it is there or not: what is put in place of a link would
 // land on the link's disk, not on the one it points to.
 fs::path behind_links(fs::path path) {
@@ -177,10 +184,15 @@ int open_to_read(const fs::path& path) {
   throw input_error("{}: can't be read: {}", path.string(), std::strerror(code));
 }
 
+std::size_t file_size(int descriptor) {
+  struct stat info {};
+  return ::fstat(descriptor, &info) == 0 ? static_cast<std::size_t>(info.st_size) : 0;
+}
+
 std::string read_file(const fs::path& path) {
   const int descriptor = open_to_read(path);
   std::string bytes;
-  bytes.reserve(size_of(descriptor));
+  bytes.reserve(file_size(descriptor));
   char block[1 << 16];
   ssize_t n;
   while ((n = ::read(descriptor, block, sizeof block)) > 0 || (n < 0 && errno == EINTR)) {

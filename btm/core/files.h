@@ -15,6 +15,8 @@ inline constexpr const char* kStandardInput = "/dev/stdin";
 // begin anew, and a socket can't be. Throws Error(input), also for a folder.
 int open_to_read(const fs::path& path);
 
+std::size_t file_size(int descriptor);  // in bytes, of what open_to_read() opened; of a pipe 0
+
 std::string read_file(const fs::path& path);  // throws Error(input) naming the path and the system's reason
 
 // Writes beside, fsync, rename, fsync of the folder. Throws Error(input) on a full disk or a read-only folder; then the

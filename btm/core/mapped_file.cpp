@@ -1,7 +1,6 @@
 #include "btm/core/mapped_file.h"
 
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,8 +13,7 @@ namespace btm {
 
 MappedFile::MappedFile(const fs::path& path) {
   const int descriptor = open_to_read(path);
-  struct stat info {};
-  size_ = ::fstat(descriptor, &info) == 0 ? static_cast<std::size_t>(info.st_size) : 0;
+  size_ = file_size(descriptor);
   void* address = size_ ? ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor, 0) : nullptr;
   int code = errno;
   ::close(descriptor);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <string_view>
 #include <system_error>
@@ -36,7 +37,7 @@ void count_batch(const PreTokenizer& words, const Batch& batch, Counts& counts) 
   for (const std::string& text : batch) words.split(text, take);
 }
 
-// Threads that count batches from a short queue; ended by the destructor.
+// Threads that count batches from a short queue; ended by the destructor. What one of them throws, add() or finish() does.
 class Counters {
  public:
   explicit Counters(int threads) : counts_(static_cast<std::size_t>(threads)) {
@@ -53,7 +54,8 @@ class Counters {
 
   void add(Batch batch) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return queue_.size() < 2 * counts_.size(); });
+    changed_.wait(lock, [&] { return thrown_ || queue_.size() < 2 * counts_.size(); });
+    if (thrown_) std::rethrow_exception(thrown_);
     queue_.push_back(std::move(batch));
     changed_.notify_all();
   }
@@ -61,6 +63,7 @@ class Counters {
   // Waits for all batches; the counts of each thread.
   std::vector<Counts> finish() {
     stop();
+    if (thrown_) std::rethrow_exception(thrown_);
     return std::move(counts_);
   }
 
@@ -75,6 +78,16 @@ class Counters {
   }
 
   void work(Counts& counts) {
+    try {
+      count(counts);
+    } catch (...) {  // no memory
+      const std::lock_guard lock(mutex_);
+      thrown_ = std::current_exception();
+      changed_.notify_all();
+    }
+  }
+
+  void count(Counts& counts) {
     const PreTokenizer words = PreTokenizer::gpt2();
     for (;;) {
       std::unique_lock lock(mutex_);
@@ -93,6 +106,7 @@ class Counters {
   std::condition_variable changed_;
   std::deque<Batch> queue_;
   bool done_ = false;
+  std::exception_ptr thrown_;
   std::vector<std::jthread> threads_;  // last: they use what is above
 };
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "btm/core/error.h"
+#include "btm/core/json.h"
 #include "btm/data/byte_alphabet.h"
 #include "btm/data/normalizer.h"
 
@@ -16,14 +16,6 @@ using nlohmann::json;
 using Vocabulary = std::unordered_map<std::string, TokenId>;
 
 constexpr std::size_t kMostUnused = 1 << 16;  // ids without a token: a broken file should not ask for gigabytes
-
-json read_json(std::string_view text, const std::string& name) {
-  try {
-    return json::parse(text);
-  } catch (const json::exception& error) {
-    throw input_error("{}: not valid JSON ({}); is the file whole?", name, error.what());
-  }
-}
 
 bool is_off(const json& model, const char* key) {
   static const json kOff = {nullptr, false, "", 0};
@@ -167,7 +159,7 @@ TokenizerFile read_parts(const json& root, const std::string& name) {
 }  // namespace
 
 TokenizerFile parse_tokenizer_file(std::string_view text, const std::string& name) {
-  const json root = read_json(text, name);
+  const json root = parse_json_object<json>(text, name);
   try {
     return read_parts(root, name);
   } catch (const json::exception& error) {

@@ -10,7 +10,6 @@ namespace btm {
 namespace {
 
 constexpr int kVersion = 1;
-constexpr int kDeepest = 16;  // levels of JSON; a reader of more would run out of stack
 constexpr std::size_t kMostAncestors = 1000;
 constexpr int kLastCycle = 1'000'000;
 constexpr std::array<const char*, 5> kKeys = {"bundle", "delta", "config", "ancestors", "expert"};
@@ -98,18 +97,6 @@ class Checker {
   const std::string& where_;
 };
 
-Json parse_json(const std::string& text, const Checker& check) {
-  Json json = Json::parse(
-      text,
-      [&check](int depth, Json::parse_event_t, Json&) {
-        check.require(depth <= kDeepest, "its manifest is nested too deep");
-        return true;
-      },
-      false);
-  check.require(json.is_object(), "its manifest is not a JSON object");
-  return json;
-}
-
 void check_keys(const Json& json, const Checker& check) {
   const bool versioned = json.contains("bundle") && json["bundle"].is_number_integer();
   check.require(versioned, "its manifest has no version");
@@ -138,7 +125,7 @@ std::string manifest_text(const Manifest& manifest, const std::string& where) {
 
 Manifest parse_manifest(const std::string& text, const std::string& where) {
   const Checker check(where);
-  const Json json = parse_json(text, check);
+  const Json json = parse_json_object(text, where + ": its manifest");
   check.texts(json.dump());
   check_keys(json, check);
   Manifest manifest;

@@ -103,14 +103,8 @@ bool is_published(const fs::path& folder) {
 }
 
 ExpertInfo load_expert(const fs::path& folder) {
-  fs::path path = folder / kExpertFile;
-  Json json;
-  try {
-    json = Json::parse(read_file(path));
-  } catch (const Json::exception& e) {
-    throw input_error("{}: not valid JSON ({}); restore it from a copy of the folder", path.string(), e.what());
-  }
-  return expert_from_json(std::move(json), path.string());
+  const fs::path path = folder / kExpertFile;
+  return expert_from_json(read_json_object(path), path.string());
 }
 
 void save_expert(const fs::path& folder, const ExpertInfo& info) {

@@ -36,7 +36,7 @@ SafetensorsFile open_own_weights(const fs::path& folder, const ExpertInfo& info,
 
 Manifest manifest_of(const Forest& forest, const ExpertInfo& info, bool delta) {
   const fs::path config = forest.paths.expert(info.name) / kConfigFile;
-  const Json written = Json::parse(read_file(config), nullptr, false);
+  const Json written = read_json_object(config);
   const ModelConfig shape = from_hugging_face(written, config.string());
   const Json end_of_text = written.value("eos_token_id", Json());
   // Written anew: what others may have put into the file stays here.

@@ -35,13 +35,6 @@ bool is_free(std::string_view setting) {
          setting.ends_with("dropout") || setting.ends_with("pdrop");
 }
 
-// Sorted by key, so that the order in the file doesn't count.
-nlohmann::json read_config(const fs::path& folder) {
-  auto json = nlohmann::json::parse(read_file(folder / kConfigFile), nullptr, false);
-  if (!json.is_object()) throw input_error("{}: not a JSON object", (folder / kConfigFile).string());
-  return json;
-}
-
 // The rotary positions that a config asks for, in one form: "rope_theta" and "rope_scaling" are of transformers 4,
 // "rope_parameters" of 5; what is left out is the default.
 nlohmann::json rotary(const nlohmann::json& config) {
@@ -62,7 +55,10 @@ bool may_be_none(std::string_view setting) {
 // Settings that are left out, or mostly null, are the family's defaults, which aren't known here but for the rotary
 // ones.
 void check_configs(const fs::path& first, const fs::path& other) {
-  auto a = read_config(first), b = read_config(other);
+  const auto read = [](const fs::path& folder) {  // sorted by key, so that the order in the file doesn't count
+    return read_json_object<nlohmann::json>(folder / kConfigFile);
+  };
+  auto a = read(first), b = read(other);
   if (rotary(a) != rotary(b)) {
     throw input_error("{} can't be averaged with {}: its config.json asks for rotary positions by {}, the other by {}",
                       other.string(), first.string(), rotary(b).dump(), rotary(a).dump());
@@ -78,8 +74,7 @@ void check_configs(const fs::path& first, const fs::path& other) {
 
 // What a tokenizer.json makes of text: without how long texts are made, and with merges written in one way.
 nlohmann::json meaning_of_tokenizer(const fs::path& file) {
-  auto json = nlohmann::json::parse(read_file(file), nullptr, false);
-  if (!json.is_object()) return json;
+  auto json = read_json_object<nlohmann::json>(file);
   for (const char* key : {"version", "truncation", "padding"}) json.erase(key);
   if (!json.contains("model") || !json["model"].is_object() || !json["model"].contains("merges")) return json;
   for (auto& merge : json["model"]["merges"]) {

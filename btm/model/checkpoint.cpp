@@ -124,17 +124,6 @@ Error not_finite(const fs::path& folder, const ParameterSlice& slice) {
   return input_error("{}: tensor {} holds NaN or infinite numbers", folder.string(), slice.name);
 }
 
-Json read_json(const fs::path& path) {
-  constexpr int kDeepest = 64;  // what is nested deeper would cost a stack frame a level when it is written or copied
-  const auto check = [&path](int depth, Json::parse_event_t, Json&) {
-    if (depth > kDeepest) throw input_error("{}: nested too deep", path.string());
-    return true;
-  };
-  Json json = Json::parse(read_file(path), check, false);
-  if (!json.is_object()) throw input_error("{}: not a JSON object", path.string());
-  return json;
-}
-
 Json generation_config(int end_of_text) {
   Json json = {{"_from_model_config", true}};
   if (end_of_text >= 0) {
@@ -167,11 +156,11 @@ void save_model(const fs::path& folder, const Model& model, int end_of_text, con
   writer.publish();
   Json config = hugging_face_config(model.config, end_of_text), generation = generation_config(end_of_text);
   if (!like.empty() && fs::exists(like / kConfigFile)) {
-    const Json there = read_json(like / kConfigFile);
+    const Json there = read_json_object(like / kConfigFile);
     for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
       if (there.contains(key) && !there[key].is_null()) config[key] = there[key];
     }
-    if (fs::exists(like / kGenerationFile)) generation = read_json(like / kGenerationFile);
+    if (fs::exists(like / kGenerationFile)) generation = read_json_object(like / kGenerationFile);
   }
   write_file(folder / kConfigFile, config.dump(2) + "\n");
   write_file(folder / kGenerationFile, generation.dump(2) + "\n");
@@ -180,7 +169,7 @@ void save_model(const fs::path& folder, const Model& model, int end_of_text, con
 std::vector<int> end_tokens(const fs::path& folder) {
   for (const char* file : {kGenerationFile, kConfigFile}) {
     if (!fs::exists(folder / file)) continue;
-    const Json ids = read_json(folder / file).value("eos_token_id", Json());
+    const Json ids = read_json_object(folder / file).value("eos_token_id", Json());
     if (ids.is_number_integer()) return {ids.get<int>()};
     if (!ids.is_array()) continue;
     std::vector<int> found;
@@ -194,7 +183,7 @@ std::vector<int> end_tokens(const fs::path& folder) {
 
 ModelConfig load_config(const fs::path& folder) {
   const fs::path path = folder / kConfigFile;
-  const Json json = read_json(path);
+  const Json json = read_json_object(path);
   return from_hugging_face(json, path.string());
 }
 

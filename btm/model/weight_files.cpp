@@ -15,10 +15,8 @@ using Index = std::map<std::string, std::string>;  // tensor -> file
 
 Index read_index(const fs::path& path) {
   auto broken = [&](const std::string& what) { return input_error("{}: broken index: {}", path.string(), what); };
-  Json json = Json::parse(read_file(path), nullptr, false);
-  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
-    throw broken("it is not a JSON object with a weight_map");
-  }
+  Json json = read_json_object(path);
+  if (!json.contains("weight_map") || !json["weight_map"].is_object()) throw broken("it has no weight_map");
   Index index;
   for (const auto& [tensor, file] : json["weight_map"].items()) {
     if (!file.is_string()) throw broken(fmt::format("tensor {} has no file name", Json(tensor).dump()));

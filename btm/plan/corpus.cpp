@@ -33,9 +33,7 @@ Json full_recipe(const Plan& plan) {
 Json made_recipe(const ForestPaths& paths) {
   const fs::path file = paths.tokenizer() / kTokenizerRecipe;
   if (!fs::exists(file)) return nullptr;
-  Json made = Json::parse(read_file(file), nullptr, false);
-  if (!made.is_object()) throw input_error("{}: not a JSON object; the file is damaged", file.string());
-  return made;
+  return read_json_object(file);
 }
 
 void check_made_as(const Json& wanted, const Json& made, const ForestPaths& paths) {

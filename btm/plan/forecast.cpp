@@ -31,17 +31,25 @@ class Forecaster {
       end_group(together);
     }
     const Forest forest = planned_forest(plan_, forest_, result_.model);
-    for (const ComparisonSettings& comparison : plan_.compare) {
-      auto [tasks, outgrown] = comparison_state(comparison, forest, result_.model.context);
-      if (!outgrown)
-        std::erase_if(tasks, [this](const ModelTask& task) { return !!published_comparison(paths_, task); });
-      add(comparison_name(comparison), tasks);
-    }
+    for (std::size_t i = 0; i < plan_.compare.size(); ++i) add_comparison(i, forest);
     end_group();
     return std::move(result_);
   }
 
  private:
+  void add_comparison(std::size_t index, const Forest& forest) {
+    const ComparisonSettings& comparison = plan_.compare[index];
+    auto [tasks, outgrown] = comparison_state(comparison, forest, result_.model.context);
+    if (!outgrown) std::erase_if(tasks, [this](const ModelTask& task) { return !!published_comparison(paths_, task); });
+    for (const ModelTask& task : tasks) {
+      const std::int64_t batch = comparison.training.batch_tokens, context = result_.model.context;
+      if (task.tokens >= batch / context * context) continue;
+      throw input_error("compare[{}].training.batch_tokens is {}, but {} is trained on {} tokens; lower it", index, batch,
+                        task.kind == task.name ? task.kind : fmt::format("{} of {}", task.name, task.kind), task.tokens);
+    }
+    add(comparison_name(comparison), tasks);
+  }
+
   void add_cycle(std::size_t index) {
     std::vector<ModelTask> tasks;
     for (const std::string& name : plan_.cycles[index].experts) {

@@ -30,7 +30,7 @@ TrainingGroup largest(const Forecast& forecast);  // the group that takes the mo
 ForecastStep sum_of(const std::vector<ForecastStep>& steps);
 
 // Of what the forest of the plan does not have yet; `model`: planned_model(), `forest`: forest_so_far()
-// (planned_forest.h). Reads no text.
+// (planned_forest.h). Reads no text. Throws Error(input) where a baseline's batch is larger than the tokens that it gets.
 Forecast forecast(const Plan& plan, const ModelConfig& model, const Forest& forest);
 
 }  // namespace btm

@@ -50,7 +50,7 @@ class Grower {
     if (!fs::exists(paths_.plan())) record_plan();
     prepare();
     check_published(plan_, base_);
-    require_memory_of_all();
+    check_forecast();
     record_plan();  // one that the forest doesn't fit has been refused
     outcome_.complete = grow_seed() && grow_cycles();
     if (outcome_.complete && !plan_.cycles.empty()) {
@@ -87,10 +87,10 @@ class Grower {
     }
   }
 
-  // Before the seed is trained, not when a later step begins.
-  void require_memory_of_all() const {
-    if (plan_.launcher.kind != LauncherKind::local) return;
-    std::ranges::for_each(forecast(plan_, base_.model, forest_so_far(paths_)).groups, require_memory);
+  // What can't be trained is told before the seed is, not when a later step begins.
+  void check_forecast() const {
+    const Forecast all = forecast(plan_, base_.model, forest_so_far(paths_));
+    if (plan_.launcher.kind == LauncherKind::local) std::ranges::for_each(all.groups, require_memory);
   }
 
   void record_plan() { ensure_sealed_file(paths_.plan(), to_yaml(settings_json(plan_))); }

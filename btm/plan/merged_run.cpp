@@ -42,7 +42,7 @@ std::vector<Parent> parents_of_init(const Forest& forest, const TrainingJob& job
   if (!fs::exists(record)) return {parent_by_weights(forest, job.init, job.init_sha256, 1)};
   std::vector<Parent> parents;
   try {
-    const Json json = Json::parse(read_file(record));
+    const Json json = read_json_object(record);
     for (const Json& source : json.at("sources")) {
       double weight = source.at("weight").get<double>();
       if (weight == 0) continue;

@@ -113,6 +113,8 @@ void check_comparisons(const Plan& plan) {
     check_training(comparison.training, where + ".training");
     if (comparison.tokens > 0) {
       check_updates(comparison.tokens, comparison.training, plan.model.config.context, where + ".");
+    } else {  // forecast() tells them from the forest
+      check_batch(comparison.training, plan.model.config.context, where + ".");
     }
   }
 }

@@ -21,10 +21,7 @@ std::vector<ReportFile> report_files(const Report& report) {
 }
 
 Json read_results(const fs::path& file) {
-  if (!fs::exists(file)) return nullptr;
-  Json json = Json::parse(read_file(file), nullptr, false);
-  if (json.is_discarded()) throw input_error("{}: not JSON; make it again", file.string());
-  return json;
+  return fs::exists(file) ? read_json_object(file) : nullptr;
 }
 
 std::vector<Json> read_studies(const std::vector<std::string>& folders) {
@@ -34,7 +31,6 @@ std::vector<Json> read_studies(const std::vector<std::string>& folders) {
     const fs::path file = folder / "study.json";
     studies.push_back(read_results(file));
     if (studies.back().is_null()) throw input_error("{}: not there; grow the study with btm study", file.string());
-    if (!studies.back().is_object()) throw input_error("{}: not a study; grow it again", file.string());
     const std::string name = studies.back().value("study", "");
     if (!names.insert(slug(name)).second)
       throw input_error("{}: two studies are called '{}', as files are named", file.string(), name);

@@ -65,7 +65,7 @@ void check_job(const TrainingJob& job) {
   }
 }
 
-void check_updates(std::int64_t tokens, const TrainingSettings& training, int context, const std::string& where) {
+void check_batch(const TrainingSettings& training, int context, const std::string& where) {
   if (training.batch_tokens < context) {
     throw input_error("{}training.batch_tokens is {}, less than one sequence of {} tokens (model.context); raise it",
                       where, training.batch_tokens, context);
@@ -74,6 +74,10 @@ void check_updates(std::int64_t tokens, const TrainingSettings& training, int co
     throw input_error("{}training.batch_tokens is {}: {} sequences of {} (model.context) are too many for one update",
                       where, training.batch_tokens, training.batch_tokens / context, context);
   }
+}
+
+void check_updates(std::int64_t tokens, const TrainingSettings& training, int context, const std::string& where) {
+  check_batch(training, context, where);
   if (tokens < training.batch_tokens / context * context) {
     throw input_error("{}tokens is {}, less than one update of {} (training.batch_tokens); raise it or lower the batch",
                       where, tokens, training.batch_tokens);

@@ -149,6 +149,21 @@ TEST(Launcher, FailureNamesTheRunItsLastLineAndItsLogWhenTheOthersAreDone) {
   EXPECT_EQ(done, (std::set<std::string>{"run1", "run2", "run3"})) << "all but the one that waits for it";
 }
 
+TEST(Launcher, AWorkerThatCantBeStartedTakesNobodyWithIt) {
+  test::TemporaryFolder folder;
+  LocalWorkers workers = workers_of(folder, ": > $run/output", 1);
+  const std::vector<LaunchedRun> runs = runs_of(folder, 3);
+  std::filesystem::create_directories(RunPaths{runs[0].run}.log());  // in the log's place
+  std::set<std::string> done;
+  try {
+    launch(workers, "test", runs, {.done = [&](const LaunchedRun& run) { done.insert(run.name); }}, kQuiet);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("run0/log.txt"));
+  }
+  EXPECT_EQ(done, (std::set<std::string>{"run1", "run2"}));
+}
+
 TEST(Launcher, StopsTheOthersWhenTheCallerIsInterrupted) {
   test::TemporaryFolder folder;
   const auto start = std::chrono::steady_clock::now();

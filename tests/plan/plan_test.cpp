@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "btm/plan/forecast.h"
 #include "btm/plan/growable.h"
 #include "btm/plan/planned_forest.h"
 #include "tests/support/temporary_folder.h"
@@ -180,6 +181,26 @@ TEST(PlannedForest, HasWhatIsToComeButForWhatWasRemoved) {
   EXPECT_EQ(names(), std::vector<std::string>{"rust"});
 }
 
+TEST(Forecast, ABaselinesBatchThatIsLargerThanItsTokensIsTold) {
+  const auto told = [](const std::string& compare) -> std::string {
+    const Plan plan = load(kPlan, {"compare=" + compare});
+    ModelConfig model = plan.model.config;
+    model.vocab_size = 500;
+    try {
+      forecast(plan, resolve(model), Forest{});
+    } catch (const Error& e) {
+      EXPECT_EQ(e.cause(), Cause::input);
+      return e.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(told("[dense, random_split]"), "");
+  EXPECT_THAT(told("[{model: dense, training: {batch_tokens: 200k}}]"),
+              testing::HasSubstr("compare[0].training.batch_tokens is 200000, but dense is trained on 146816 tokens"));
+  EXPECT_THAT(told("[dense, {model: random_split, training: {batch_tokens: 80k}}]"),
+              testing::HasSubstr("compare[1].training.batch_tokens is 80000, but part_2 of random_split is trained on"));
+}
+
 TEST(Plan, OverridesReachListEntries) {
   EXPECT_EQ(load(kPlan, {"cycles.1.tokens=7k"}).cycles[1].tokens, 7000);
 }
@@ -195,6 +216,8 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
   EXPECT_THAT(message(kPlan, {"cycles.0.training.dev_tokens=0"}), HasSubstr("cycles[0].training.dev_tokens is 0"));
   EXPECT_THAT(message(kPlan, {"compare=[dense, {model: dense, tokens: 20k}]"}),
               HasSubstr("compare[1]: dense is there"));
+  EXPECT_THAT(message(kPlan, {"compare=[{model: dense, training: {batch_tokens: 10}}]"}),
+              HasSubstr("compare[0].training.batch_tokens is 10, less than one sequence"));
   EXPECT_THAT(message(kPlan, {"evaluate.forgetting=2"}), HasSubstr("forgetting is 2"));
   EXPECT_THAT(message(kPlan, {"training.learning_rate=fast"}), HasSubstr("must be a number, found 'fast'"));
   EXPECT_THAT(message(kPlan, {"training.learning_rate=0"}),

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
@@ -71,7 +73,11 @@ void LocalWorkers::start(const std::vector<const LaunchedRun*>& runs) {
   tell_failures();
   for (const LaunchedRun* run : runs) {
     const std::size_t gpus = least_used_gpus();
-    alive_[start(*run, gpus)] = {run, gpus};
+    try {
+      alive_[start(*run, gpus)] = {run, gpus};
+    } catch (const Error& e) {  // as of one that fails later
+      failures_.push_back(e);
+    }
   }
 }
 
@@ -85,6 +91,7 @@ pid_t LocalWorkers::start(const LaunchedRun& run, std::size_t gpus) const {
   const fs::path log = RunPaths{run.run}.log();
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
   if (output < 0) throw write_error(log);
+  const std::shared_ptr<void> on_return(nullptr, [output](void*) { ::close(output); });
   // The workers' threads don't spin while they wait, because the cores are shared.
   ProcessOptions options{.output = output, .errors = output, .environment = {"OMP_WAIT_POLICY=passive"}};
   if (gpus_.size() > 1) options.environment.push_back("CUDA_VISIBLE_DEVICES=" + gpus_[gpus]);
@@ -96,14 +103,11 @@ pid_t LocalWorkers::start(const LaunchedRun& run, std::size_t gpus) const {
   words.insert(words.end(), {"train", run.run});
   const std::vector<std::string> behind = worker_options(settings_);
   words.insert(words.end(), behind.begin(), behind.end());
-  const pid_t worker = start_process(words, options);
-  ::close(output);
-  return worker;
+  return start_process(words, options);
 }
 
 std::vector<const LaunchedRun*> LocalWorkers::ended() {
   std::vector<const LaunchedRun*> well;
-  const std::size_t before = failures_.size();
   for (auto at = alive_.begin(); at != alive_.end();) {
     int status = 0;
     if (::waitpid(at->first, &status, WNOHANG) != at->first) {
@@ -118,9 +122,10 @@ std::vector<const LaunchedRun*> LocalWorkers::ended() {
       failures_.push_back(worker_error(*run, status, worker_command(program_, settings_).front()));
     }
   }
+  const bool failed = failures_.size() > std::exchange(seen_, failures_.size());
   if (!alive_.empty()) {
     tell_failures();
-  } else if (well.empty() && failures_.size() == before && before > 0) {  // and nothing was started since
+  } else if (well.empty() && !failed && !failures_.empty()) {  // and nothing was started since
     told_ = std::max(told_, std::size_t{1});
     tell_failures();
     throw failures_.front();

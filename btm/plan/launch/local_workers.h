@@ -42,7 +42,7 @@ class LocalWorkers : public Workers {
   std::optional<GpuSharing> sharing_;  // ends behind the workers
   std::map<pid_t, Worker> alive_;
   std::vector<Error> failures_;
-  std::size_t told_ = 0;  // of failures_
+  std::size_t seen_ = 0, told_ = 0;  // of failures_: by the last call of ended(), to the user
 };
 
 }  // namespace btm

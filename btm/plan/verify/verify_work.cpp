@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <set>
 
@@ -94,16 +95,19 @@ std::vector<Finding> run_checks(const VerifyWork& work, int threads, bool quiet)
   std::condition_variable ended;
   std::int64_t done = 0;
   int working = std::clamp(threads, 1, static_cast<int>(std::max<std::size_t>(1, checks.size())));
+  const auto leave = [&] {
+    const std::lock_guard lock(mutex);
+    --working;
+    ended.notify_one();
+  };
   const auto look = [&] {
+    const std::shared_ptr<void> on_return(nullptr, [&](void*) { leave(); });  // an error, too, ends the drawing
     for (std::size_t i; (i = next++) < checks.size() && !interrupted();) {
       std::optional<Finding> found = look_at(checks[i], work.paths.root);
       const std::lock_guard lock(mutex);
       done += checks[i].bytes;
       if (found) findings.push_back(*std::move(found));
     }
-    const std::lock_guard lock(mutex);
-    --working;
-    ended.notify_one();
   };
   Progress progress("verify", total, quiet);
   const auto draw = [&] {
