@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "btm/core/format.h"
 #include "btm/report/model_note.h"
@@ -22,7 +24,8 @@ std::string synchronised_text(double bytes) {
 // Rules before the first mixture and before the single experts, where something stands above.
 std::vector<std::size_t> rules_of(const Json& rows) {
   auto group = [](const std::string& model) {
-    if (model == "seed" || model == "dense" || model == "demix") return 0;
+    constexpr std::array<std::string_view, 4> kBeside = {"seed", "dense", "demix", "random_"};  // and what it begins
+    if (std::ranges::any_of(kBeside, [&](std::string_view start) { return model.starts_with(start); })) return 0;
     return model == "best_single" || model == "oracle" ? 2 : 1;
   };
   std::vector<std::size_t> rules;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "btm/core/format.h"
 #include "btm/report/evaluation_data.h"
@@ -13,15 +14,18 @@ namespace {
 
 std::string measured(const Json& evaluation) {
   int train = 0, novel = 0;
-  std::int64_t tokens = 0;
-  for (const Json& domain : evaluation.at("domains")) {
+  double tokens = 0, least = std::numeric_limits<double>::max();
+  std::string shortest;
+  for (const auto& [name, domain] : evaluation.at("domains").items()) {
     ++(domain.at("role") == "train" ? train : novel);
-    tokens += domain.at("tokens").get<std::int64_t>();
+    const double own = domain.at("tokens");
+    tokens += own;
+    if (own < least) least = own, shortest = name;
   }
   return fmt::format(
-      "Means over {} train and {} novel domains, {} test tokens in all. Use: experts run per token, their "
-      "weights' memory.\n",
-      train, novel, format_count(static_cast<double>(tokens)));
+      "Means over {} train and {} novel domains; {} test tokens, {} the fewest ({}).\n"
+      "Use: experts run per token, their weights' memory.\n",
+      train, novel, format_count(tokens), format_count(least), shortest);
 }
 
 std::string models_text(const Json& evaluation, TableStyle style) {

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "btm/core/error.h"
+#include "btm/report/evaluation_data.h"
 #include "btm/report/text_table.h"
 #include "tests/report/quality.h"
 
@@ -56,6 +57,13 @@ TEST(EvaluationTable, HasARowPerModelWithin120Columns) {
   EXPECT_THAT(text, Not(HasSubstr("\u2061")));
 }
 
+TEST(EvaluationTable, TellsWhichDomainHasTheLeastTestText) {
+  Json results = evaluation();
+  results["domains"]["vim_help"]["tokens"] = 1230;
+  EXPECT_THAT(evaluation_table(results, TableStyle::plain),
+              HasSubstr("1 train and 1 novel domains; 51.2k test tokens, 1.23k the fewest (vim_help)"));
+}
+
 TEST(EvaluationTable, TellsOncePerTrainingHowTheModelsWereTrained) {
   Json results = evaluation();
   for (Json& row : results["rows"]) {
@@ -72,6 +80,18 @@ TEST(EvaluationTable, TellsOncePerTrainingHowTheModelsWereTrained) {
   EXPECT_THAT(line_of("seed "), testing::ContainsRegex("976 +21.5 +1.73MB"));
   EXPECT_THAT(line_of("dense "), testing::ContainsRegex("2k +21.5 +1.73MB"));
   EXPECT_THAT(line_of("ensemble and 3 more"), testing::ContainsRegex("2k +- +none"));
+}
+
+TEST(EvaluationTable, ARuleStandsBelowTheBaselines) {
+  Json results = evaluation();
+  for (const char* name : {"dense_from_random", "random_split"}) {
+    results["rows"].insert(results["rows"].begin() + 2, results["rows"][1]);
+    results["rows"][2]["model"] = name;
+  }
+  const DataTable table = results_data(results);
+  EXPECT_EQ(table.rows[3].front().text, "dense_from_random");
+  EXPECT_EQ(table.rows[4].front().text, "ensemble");
+  EXPECT_EQ(table.rules, (std::vector<std::size_t>{4, 6}));
 }
 
 TEST(EvaluationTable, ShowsTheBestBold) {
