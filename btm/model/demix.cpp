@@ -6,10 +6,6 @@
 namespace btm {
 namespace {
 
-bool is_feed_forward(const ParameterSlice& slice) {
-  return slice.name.find(".mlp.") != std::string::npos;
-}
-
 // Slices of the plain model, and for each of them where domain `domain` has it.
 struct Place {
   ParameterSlice plain;
@@ -21,7 +17,7 @@ std::vector<Place> places_of(const ModelConfig& config, int domain) {
   std::vector<Place> places;
   std::int64_t next = parameter_count(config) + (domain - 1) * feed_forward_parameters(config);
   for (const ParameterSlice& slice : parameter_layout(config)) {
-    const bool own = domain > 0 && is_feed_forward(slice);
+    const bool own = domain > 0 && slice.feed_forward;
     places.push_back({slice, own ? next : slice.offset});
     if (own) next += slice.size;
   }
@@ -32,7 +28,7 @@ std::vector<Place> places_of(const ModelConfig& config, int domain) {
 
 std::int64_t feed_forward_parameters(const ModelConfig& config) {
   std::int64_t sum = 0;
-  for (const ParameterSlice& slice : parameter_layout(config)) sum += is_feed_forward(slice) ? slice.size : 0;
+  for (const ParameterSlice& slice : parameter_layout(config)) sum += slice.feed_forward ? slice.size : 0;
   return sum;
 }
 

@@ -16,10 +16,13 @@ struct ParameterSlice {
   std::vector<std::int64_t> shape;  // as there (GPT-2's projections are [in, out], Llama's [out, in])
   std::int64_t offset = 0;          // in floats
   std::int64_t size = 0;
-  bool decay = false;  // weight decay applies: matrices and embeddings, not biases and norms
+  bool decay = false;            // weight decay applies: matrices and embeddings, not biases and norms
+  bool feed_forward = false;     // of a block's feed-forward network, which DEMix has a copy of for each domain
+  bool residual_output = false;  // what it gives is added to the residual stream
 };
 
-// The slices in the order of the forward pass; a tied head has no slice of its own.
+// The slices in the order of the forward pass; a tied head has no slice of its own. Throws Error(failed) where the
+// vocabulary's size is not known yet.
 std::vector<ParameterSlice> parameter_layout(const ModelConfig& config);
 
 struct Model {

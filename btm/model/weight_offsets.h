@@ -40,7 +40,6 @@ struct WeightOffsets {
   LinearOffsets head;  // of the logits; a tied one is stored at `tokens`
 };
 
-// `config` is resolved.
 WeightOffsets weight_offsets(const ModelConfig& config);
 
 std::vector<LinearOffsets> matrices_of(const WeightOffsets& offsets);  // every matrix of a forward pass
