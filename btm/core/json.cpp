@@ -1,7 +1,5 @@
 #include "btm/core/json.h"
 
-#include <algorithm>
-
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/mapped_file.h"
@@ -14,16 +12,28 @@ namespace {
 
 constexpr int kDeepest = 64;
 
-template <class J>
-bool is_deeper(const J& json, int levels) {
-  if (!json.is_structured()) return false;
-  return levels == 0 || std::any_of(json.begin(), json.end(), [&](const J& each) { return is_deeper(each, levels - 1); });
+// Before it is parsed: ordered_json copies what it has where a key joins it.
+bool is_deep(std::string_view text) {
+  int level = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') in_string = !in_string;
+    if (in_string) {
+      i += c == '\\';  // what follows is of the string
+      continue;
+    }
+    if ((c == '[' || c == '{') && ++level > kDeepest) return true;
+    if (c == ']' || c == '}') --level;
+  }
+  return false;
 }
 
 }  // namespace
 
 template <class J>
 J parse_json_object(std::string_view text, const std::string& where) {
+  if (is_deep(text)) throw input_error("{}: nested deeper than {} levels", where, kDeepest);
   J json;
   try {
     json = J::parse(text);
@@ -31,7 +41,6 @@ J parse_json_object(std::string_view text, const std::string& where) {
     throw input_error("{}: not valid JSON ({}); is the file whole?", where, e.what());
   }
   if (!json.is_object()) throw input_error("{}: not a JSON object", where);
-  if (is_deeper(json, kDeepest)) throw input_error("{}: nested deeper than {} levels", where, kDeepest);
   return json;
 }
 

@@ -35,6 +35,8 @@ TEST(Json, WhatIsNoObjectOrNestedTooDeepIsRefused) {
   EXPECT_THAT(message_of("[]"), HasSubstr("config.json: not a JSON object"));
   EXPECT_EQ(message_of(nested(50)), "no error");
   EXPECT_THAT(message_of(nested(1'000'000)), HasSubstr("config.json: nested deeper than"));
+  const std::string brackets(100, '[');
+  EXPECT_EQ(message_of(R"({"a": "\"\\)" + brackets + R"(", ")" + brackets + R"(": 1})"), "no error");
 }
 
 TEST(Json, FilesThatSayTheSameHaveTheSameContent) {
