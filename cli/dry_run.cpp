@@ -1,7 +1,5 @@
 #include "cli/dry_run.h"
 
-#include <algorithm>
-
 #include "btm/core/cores.h"
 #include "btm/core/format.h"
 #include "btm/plan/forecast.h"
@@ -24,12 +22,6 @@ double training_flops(const Forecast& f, Precision precision) {
   return kTrainingShare * measure_gemm_peak(team, operands_of(precision));
 }
 
-double model_bytes(const Forecast& f) {
-  double sum = 0;
-  for (const TrainingGroup& group : f.groups) sum += group.model_bytes;
-  return sum;
-}
-
 Json forecast_json(const Forecast& f, double seconds) {
   const ForecastStep all = sum_of(f.steps);
   const TrainingGroup most = largest(f);
@@ -41,7 +33,7 @@ Json forecast_json(const Forecast& f, double seconds) {
                {"threads", most.share.threads * most.ranks},
                {"memory_bytes", most.memory.host},
                {"gpu_memory_bytes", most.memory.gpu},
-               {"disk_bytes", model_bytes(f) + most.checkpoint_bytes},
+               {"disk_bytes", model_bytes(f) + checkpoint_bytes(f)},
                {"seconds", seconds},
                {"steps", Json::array()}};
   for (const ForecastStep& step : f.steps) {
@@ -75,7 +67,7 @@ void print(const Forecast& f, double seconds, double speed) {
              most.share.workers);
   if (most.share.on_gpu) fmt::print("GPU     {}B of its memory for each\n", format_count(most.memory.gpu));
   fmt::print("disk    {}B of models, {}B of checkpoints; text and tokens besides\n", format_count(model_bytes(f)),
-             format_count(most.checkpoint_bytes));
+             format_count(checkpoint_bytes(f)));
   const std::string where =
       most.share.on_gpu ? "one GPU like this" : fmt::format("{} cores like these", usable_cores());
   fmt::print("time    {} of training on {}, at {}FLOP/s\n", format_duration(seconds), where, format_count(speed));
@@ -93,8 +85,7 @@ void dry_run(const Plan& plan, bool json) {
   } else {
     print(f, seconds, speed);
   }
-  if (plan.launcher.kind == LauncherKind::local) std::ranges::for_each(f.groups, require_memory);
-  require_disk(plan.forest, model_bytes(f) + largest(f).checkpoint_bytes);
+  require_room(plan, f);
 }
 
 }  // namespace btm

@@ -37,7 +37,8 @@ void count_batch(const PreTokenizer& words, const Batch& batch, Counts& counts) 
   for (const std::string& text : batch) words.split(text, take);
 }
 
-// Threads that count batches from a short queue; ended by the destructor. What one of them throws, add() or finish() does.
+// Threads that count batches from a short queue; ended by the destructor. What one of them throws, add() or finish()
+// does.
 class Counters {
  public:
   explicit Counters(int threads) : counts_(static_cast<std::size_t>(threads)) {

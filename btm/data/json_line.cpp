@@ -54,8 +54,9 @@ class FieldFinder : public nlohmann::json_sax<json> {
     if (!is_object_) return fmt::format("expected an object with a field \"{}\"", field_);
     const std::string near = nearest_word(field_, other_keys_);
     if (!near.empty()) return fmt::format("no field \"{}\"; did you mean text_field: {}?", field_, near);
-    return fmt::format("no field \"{}\"; it has {}: set text_field to the one to read, or rename it", field_,
-                       fmt::join(other_keys_, ", "));
+    return fmt::format(
+        "no field \"{}\"; it has {}: rename it, or set text_field (--text-field of prepare and tokenize)", field_,
+        fmt::join(other_keys_, ", "));
   }
 
  private:

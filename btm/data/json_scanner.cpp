@@ -24,7 +24,7 @@ class Scanner {
     const bool well_formed = object([&](std::string_view key, bool& failed) {
       if (key != field) return false;
       text.clear();
-      found = take('"') ? string(&text) : word("null");
+      found = take('"') ? string(&text) : word("null") || word("NaN");  // pandas has no other text that is missing
       failed = !found;
       return true;
     });

@@ -6,8 +6,8 @@
 
 namespace btm {
 
-// True if the line is a well-formed JSON object and its field `field` is a string or null, which is then in `text`;
-// halves of surrogate pairs become U+FFFD. False says only that the slow way has to look: never is broken JSON taken
+// True if the line is a well-formed JSON object and its field `field` is a string, which is then in `text`, or
+// null or NaN, which are an empty one; halves of surrogate pairs become U+FFFD. False says only that the slow way has to look: never is broken JSON taken
 // for whole. The line is valid UTF-8.
 bool scan_text_field(std::string_view line, std::string_view field, std::string& text);
 

@@ -8,6 +8,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
+#include "btm/core/log.h"
 #include "btm/core/progress.h"
 #include "btm/core/sums.h"
 #include "btm/data/token_store.h"
@@ -93,6 +94,14 @@ void refuse_too_small(const DomainReport& report, const std::string& delimiter, 
   }
 }
 
+void warn_of_useless(const std::string& delimiter, const DomainReport& report) {
+  const std::int64_t documents = report.train.documents + report.dev.documents + report.test.documents +
+                                 report.duplicates + report.empty_documents;
+  if (delimiter.empty() || documents > report.files) return;
+  log_warning(fmt::format("domain {}: split_documents_on, {}, is in none of its {}: each is a document", report.name,
+                          Json(delimiter).dump(), counted(report.files, "file")));
+}
+
 }  // namespace
 
 DomainReport prepare_domain(const TextSettings& settings, const std::string& domain, const Tokenizer& tokenizer,
@@ -117,6 +126,7 @@ DomainReport prepare_domain(const TextSettings& settings, const std::string& dom
     encoder.finish(report);
   }
   refuse_too_small(report, settings.split_documents_on, least_tokens);
+  warn_of_useless(settings.split_documents_on, report);
   report.tokenizer_sha256 = tokenizer.sha256();
   report.train_sha256 = TokenStore(output.path() / kSplitNames[0]).sha256();
   report.dev_sha256 = TokenStore(output.path() / kSplitNames[1]).sha256();

@@ -26,6 +26,15 @@ void refuse_binary(std::string_view head, const std::string& name) {
   if (head.starts_with("\xff\xfe") || head.starts_with("\xfe\xff")) {
     throw input_error("{}: UTF-16 text; turn it into UTF-8 with: iconv -f UTF-16 -t UTF-8", name);
   }
+  constexpr std::array<std::array<std::string_view, 3>, 2> kPackings = {
+      {{"\x1f\x8b", "gzip", ".gz"}, {"\x28\xb5\x2f\xfd", "zstd", ".zst"}}};
+  for (const auto& [magic, packing, ending] : kPackings) {
+    if (head.starts_with(magic)) {
+      throw input_error(
+          "{}: packed by {}, which is read as it is from files whose names end in {}; rename or unpack it", name,
+          packing, ending);
+    }
+  }
   const auto controls = std::ranges::count_if(head, [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte == 0x7f || (byte < 0x20 && (byte < 0x08 || byte > 0x0d) && byte != 0x1b);  // \b \t \n \v \f \r, escape
@@ -44,6 +53,16 @@ std::string extension_below_packing(const std::filesystem::path& path) {
   const std::string extension = lower_extension(path);
   const bool packed = extension == ".gz" || extension == ".zst";
   return packed ? lower_extension(path.stem()) : extension;
+}
+
+// Windows ends lines so, and who writes a plan has "\n" in mind: as the file's first line ends.
+std::string in_line_ends_of(std::string_view head, const std::string& delimiter) {
+  const std::size_t end = head.find('\n');
+  const bool carriage = end != std::string_view::npos && end > 0 && head[end - 1] == '\r';
+  if (!carriage || delimiter.find('\r') != std::string::npos) return delimiter;
+  std::string result;
+  for (const char c : delimiter) result += c == '\n' ? "\r\n" : std::string(1, c);
+  return result;
 }
 
 // C4 and others call files of JSON lines .json; a single JSON document has no text in its first line.
@@ -92,6 +111,7 @@ TextFile::TextFile(const std::filesystem::path& path, const TextSettings& settin
     kind_ = Kind::json_lines;
   } else if (!delimiter_.empty()) {
     kind_ = Kind::delimited;
+    delimiter_ = in_line_ends_of(records_.peek(kFirstLine), delimiter_);
   } else if (options.cut_long && records_.peek(kLongFile + 1).size() > kLongFile) {
     kind_ = Kind::pieces;
   }

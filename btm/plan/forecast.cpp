@@ -107,6 +107,23 @@ TrainingGroup largest(const Forecast& forecast) {
   });
 }
 
+double model_bytes(const Forecast& forecast) {
+  double sum = 0;
+  for (const TrainingGroup& group : forecast.groups) sum += group.model_bytes;
+  return sum;
+}
+
+double checkpoint_bytes(const Forecast& forecast) {
+  double most = 0;
+  for (const TrainingGroup& group : forecast.groups) most = std::max(most, group.checkpoint_bytes);
+  return most;
+}
+
+void require_room(const Plan& plan, const Forecast& forecast) {
+  if (plan.launcher.kind == LauncherKind::local) std::ranges::for_each(forecast.groups, require_memory);
+  require_disk({plan.forest}, model_bytes(forecast) + checkpoint_bytes(forecast));
+}
+
 Forecast forecast(const Plan& plan, const ModelConfig& model, const Forest& forest) {
   return Forecaster(plan, model, forest).work();
 }

@@ -25,12 +25,19 @@ struct Forecast {
   std::vector<TrainingGroup> groups;  // of what is to be trained, one after the other; empty: nothing is
 };
 
-TrainingGroup largest(const Forecast& forecast);  // the group that takes the most memory, of a GPU where it uses one
+TrainingGroup largest(const Forecast& forecast);    // the group that takes the most memory, of a GPU where it uses one
+double model_bytes(const Forecast& forecast);       // of all models on disk
+double checkpoint_bytes(const Forecast& forecast);  // on disk, at most at a time
+
+// Throws Error(input) where this machine has less memory, or the forest's disk less room. (A cluster's machines are
+// their own.)
+void require_room(const Plan& plan, const Forecast& forecast);
 
 ForecastStep sum_of(const std::vector<ForecastStep>& steps);
 
 // Of what the forest of the plan does not have yet; `model`: planned_model(), `forest`: forest_so_far()
-// (planned_forest.h). Reads no text. Throws Error(input) where a baseline's batch is larger than the tokens that it gets.
+// (planned_forest.h). Reads no text. Throws Error(input) where a baseline's batch is larger than the tokens that it
+// gets.
 Forecast forecast(const Plan& plan, const ModelConfig& model, const Forest& forest);
 
 }  // namespace btm

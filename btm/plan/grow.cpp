@@ -50,7 +50,8 @@ class Grower {
     if (!fs::exists(paths_.plan())) record_plan();
     prepare();
     check_published(plan_, base_);
-    check_forecast();
+    // What can't be trained is told before the seed is, not when a later step begins.
+    require_room(plan_, forecast(plan_, base_.model, forest_so_far(paths_)));
     record_plan();  // one that the forest doesn't fit has been refused
     outcome_.complete = grow_seed() && grow_cycles();
     if (outcome_.complete && !plan_.cycles.empty()) {
@@ -85,12 +86,6 @@ class Grower {
     } catch (const Error& e) {  // for `btm verify` to tell
       log_detail(e.what());
     }
-  }
-
-  // What can't be trained is told before the seed is, not when a later step begins.
-  void check_forecast() const {
-    const Forecast all = forecast(plan_, base_.model, forest_so_far(paths_));
-    if (plan_.launcher.kind == LauncherKind::local) std::ranges::for_each(all.groups, require_memory);
   }
 
   void record_plan() { ensure_sealed_file(paths_.plan(), to_yaml(settings_json(plan_))); }

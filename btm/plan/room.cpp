@@ -49,6 +49,16 @@ double checkpoint_bytes(const ModelTask& task, const ModelConfig& model) {
   return kept * 3 * parameters_of(task, model) * sizeof(float);  // weights and two moments
 }
 
+double bytes_below(const fs::path& folder) {
+  double sum = 0;
+  std::error_code none;
+  for (fs::recursive_directory_iterator at(folder, none), end; at != end; at.increment(none)) {
+    const std::uintmax_t size = at->file_size(none);  // of a folder there is none
+    if (!none) sum += static_cast<double>(size);
+  }
+  return sum;
+}
+
 }  // namespace
 
 TrainingGroup training_group(const std::vector<ModelTask>& tasks, const ModelConfig& model,
@@ -83,14 +93,16 @@ void require_memory(const TrainingGroup& group) {
   require((workers * group.ranks + gpu.count - 1) / gpu.count, group.memory.gpu, gpu.memory_bytes, "its GPU");
 }
 
-void require_disk(const fs::path& folder, double bytes) {
-  fs::path there = fs::absolute(folder);
+void require_disk(const ForestPaths& forest, double bytes) {
+  fs::path there = fs::absolute(forest.root);
   while (!fs::exists(there)) there = there.parent_path();
   std::error_code unknown;
   const fs::space_info space = fs::space(there, unknown);
-  if (unknown || bytes <= static_cast<double>(space.available)) return;
-  throw input_error("{}: models and checkpoints take {}B, and {}B are free there; free some or choose another folder",
-                    folder.string(), format_count(bytes), format_count(static_cast<double>(space.available)));
+  const double room = static_cast<double>(space.available) + bytes_below(forest.runs());
+  if (unknown || bytes <= room) return;
+  throw input_error(
+      "{}: models and checkpoints take {}B, and there is room for {}B; free some or choose another folder",
+      forest.root.string(), format_count(bytes), format_count(room));
 }
 
 }  // namespace btm

@@ -34,7 +34,8 @@ TrainingGroup training_group(const std::vector<ModelTask>& tasks, const ModelCon
 // Throws Error(input) if this machine or its GPUs have less memory.
 void require_memory(const TrainingGroup& group);
 
-// Throws Error(input) if the file system of the folder, which need not be there, has less room left.
-void require_disk(const std::filesystem::path& folder, double bytes);
+// Throws Error(input) if the forest's file system has less room left; its folder need not be there. What its runs take
+// counts as room: who goes on with them writes in place of it.
+void require_disk(const ForestPaths& forest, double bytes);
 
 }  // namespace btm

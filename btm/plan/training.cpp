@@ -83,7 +83,7 @@ bool Training::train(const std::string& title, std::vector<PendingModel> models,
   const std::vector<ModelTask> tasks = tasks_of(models);
   const TrainingGroup group = training_group(tasks, base_.model, place_.launcher, together);
   if (local) require_memory(group);  // a cluster's machines are their own
-  require_disk(base_.paths.root, group.model_bytes + group.checkpoint_bytes);
+  require_disk(base_.paths, group.model_bytes + group.checkpoint_bytes);
   const WorkerShare share = group.share;
   std::vector<LaunchedRun> runs;
   for (const PendingModel& model : models) {

@@ -115,6 +115,21 @@ TEST_F(Prepare, ReplacesNothingButTokens) {
   EXPECT_EQ(read_file(other / "chapter.txt"), "words");
 }
 
+TEST_F(Prepare, WarnsOfADelimiterThatIsNowhere) {
+  TextSettings texts;
+  for (int i = 0; i < 5; ++i) {
+    texts.text.push_back(settings("text" + std::to_string(i) + ".txt", "words\n==\n" + std::to_string(i)).text.front());
+  }
+  const auto warning = [&](const char* delimiter) {
+    texts.split_documents_on = delimiter;
+    testing::internal::CaptureStderr();
+    prepare_domain(texts, "d", tokenizer_, output(), 1, 2);
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(warning("=="), testing::Not(HasSubstr("split_documents_on")));
+  EXPECT_THAT(warning("\n===\n"), HasSubstr(R"(domain d: split_documents_on, "\n===\n", is in none of its 5 files)"));
+}
+
 TEST_F(Prepare, SaysThatADomainIsTooSmall) {
   const TextSettings text = many(20, 10);
   EXPECT_THAT(test::message_of([&] { prepare_domain(text, "d", tokenizer_, output(), 100'000, 2); }),
@@ -123,10 +138,10 @@ TEST_F(Prepare, SaysThatADomainIsTooSmall) {
   const TextSettings two = settings("two.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n");
   EXPECT_THAT(test::message_of([&] { prepare_domain(two, "d", tokenizer_, output(), 1, 2); }),
               AllOf(HasSubstr("only 2 documents"), HasSubstr("split_documents_on")));
-  TextSettings windows = settings("windows.txt", "a\r\n\r\nb\r\n\r\nc");
-  windows.split_documents_on = "\n\n";
-  EXPECT_THAT(test::message_of([&] { prepare_domain(windows, "d", tokenizer_, output(), 1, 2); }),
-              HasSubstr(R"(split_documents_on (now "\n\n"))"));
+  TextSettings one = settings("one.txt", "a\n\nb\n\nc");
+  one.split_documents_on = "\n\n\n";
+  EXPECT_THAT(test::message_of([&] { prepare_domain(one, "d", tokenizer_, output(), 1, 2); }),
+              HasSubstr(R"(split_documents_on (now "\n\n\n"))"));
   const TextSettings none = settings("none.txt", "  \n");
   EXPECT_THAT(test::message_of([&] { prepare_domain(none, "d", tokenizer_, output(), 1, 2); }),
               HasSubstr("no document"));

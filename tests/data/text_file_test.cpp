@@ -130,7 +130,7 @@ TEST(TextFile, NamesFileAndLineOfWhatIsWrong) {
   EXPECT_THAT(message(R"({"text": "\ud800", })"), HasSubstr("a.jsonl:3: broken JSON"));
   EXPECT_THAT(message(R"({"test": "a", "id": 1})"), HasSubstr("no field \"text\"; did you mean text_field: test?"));
   EXPECT_THAT(message(R"({"content": "a", "id": 1})"),
-              HasSubstr("it has content, id: set text_field to the one to read, or rename it"));
+              HasSubstr("it has content, id: rename it, or set text_field (--text-field of prepare and tokenize)"));
   EXPECT_THAT(message(R"({"content": "a", "score": NaN})"), HasSubstr("no field \"text\"; it has content"));
   EXPECT_THAT(message(R"({"score": NaN, "content": "a"})"), HasSubstr("no field \"text\""));
   EXPECT_THAT(message(R"({"content": "a", "score": N})"), HasSubstr("a.jsonl:3: broken JSON"));
@@ -150,6 +150,17 @@ TEST(TextFile, ReadsPlainText) {
   settings.split_documents_on = "\n\n\n";
   EXPECT_THAT(documents_of(folder.write("c.txt", "one\n\n\ntwo\n\n2\n\n\n\nthree\n\n\n"), settings),
               ElementsAre("one", "two\n\n2", "\nthree"));
+}
+
+TEST(TextFile, ADelimitersLineEndsAreTheFiles) {
+  test::TemporaryFolder folder;
+  TextSettings settings;
+  settings.split_documents_on = "\n\n==\n";
+  const std::string windows = "one\r\nmore\r\n\r\n==\r\ntwo\r\n";
+  EXPECT_THAT(documents_of(folder.write("a.txt", windows), settings), ElementsAre("one\r\nmore", "two\r\n"));
+  EXPECT_THAT(documents_of(folder.write("a.txt", "one\n\n==\ntwo\r\n"), settings), ElementsAre("one", "two\r\n"));
+  settings.split_documents_on = "\r\n==";
+  EXPECT_THAT(documents_of(folder.write("a.txt", windows), settings), ElementsAre("one\r\nmore\r\n", "\r\ntwo\r\n"));
 }
 
 TEST(TextFile, FindsADelimiterThatLiesAcrossBlocks) {
@@ -230,6 +241,8 @@ TEST(TextFile, RefusesBinaryFiles) {
               AllOf(HasSubstr("a.bin: a binary file"), HasSubstr("glob")));
   EXPECT_THAT(message("b.dat", std::string(100, '\x01')), HasSubstr("b.dat: a binary file"));
   EXPECT_THAT(message("c.jsonl.gz", test::gzip(std::string(9, '\0'))), HasSubstr("c.jsonl.gz: a binary file"));
+  EXPECT_THAT(message("c.txt", test::gzip("text")), HasSubstr("c.txt: packed by gzip"));
+  EXPECT_THAT(message("c.jsonl", "\x28\xb5\x2f\xfd text"), HasSubstr("whose names end in .zst"));
   EXPECT_THAT(message("d.zip", std::string("PK\3\4\0\0", 6)), HasSubstr("unpack it"));
   EXPECT_THAT(message("e.txt", std::string("\xff\xfeh\0i\0", 6)), HasSubstr("UTF-16"));
   EXPECT_THAT(documents_of(folder.write("latin1.txt", "\xe4\xf6\xfc\x1b[0m\f")),

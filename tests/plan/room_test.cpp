@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "btm/core/cores.h"
+#include "btm/core/files.h"
 #include "btm/model/demix.h"
 #include "btm/plan/launch/workers.h"
 #include "btm/train/score.h"
 #include "btm/train/thread_learner.h"
+#include "tests/support/temporary_folder.h"
 
 namespace btm {
 namespace {
@@ -131,6 +133,20 @@ TEST(ShareOf, RanksOfAModelShareTheCores) {
   launcher.ranks = 2;
   EXPECT_EQ(share_of(launcher, Precision::fp32, 1).threads, std::max(1, usable_cores() / 2));
   EXPECT_EQ(share_of(launcher, Precision::fp32, 100).workers, std::max(1, usable_cores() / 2));
+}
+
+// The disk has room for `more` bytes beyond what is free if the runs that are gone on with take as many.
+TEST(Room, WhatRunsTakeOfTheDiskIsRoomForThem) {
+  test::TemporaryFolder folder;
+  const ForestPaths forest{folder.path() / "forest"};
+  const double more = 1e9, needed = static_cast<double>(std::filesystem::space(folder.path()).available) + more;
+  EXPECT_THROW(require_disk(forest, needed), Error);
+  const std::filesystem::path file = forest.run("a") / "checkpoints" / "1" / "parameters.bin";
+  std::filesystem::create_directories(file.parent_path());
+  write_file(file, "");
+  std::filesystem::resize_file(file, static_cast<std::uintmax_t>(1e11));  // a hole
+  EXPECT_NO_THROW(require_disk(forest, needed));
+  EXPECT_THROW(require_disk(forest, 1e15), Error);
 }
 
 }  // namespace
