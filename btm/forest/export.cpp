@@ -34,6 +34,14 @@ SafetensorsFile open_own_weights(const fs::path& folder, const ExpertInfo& info,
   return file;
 }
 
+// The command of another trainer tells of paths, and may of people: its hash goes out in its place.
+void keep_command_here(ExpertInfo& info) {
+  if (!info.recipe.contains("trainer")) return;
+  info.recipe["trainer_sha256"] = sha256_hex(info.recipe["trainer"].get<std::string>());
+  info.recipe.erase("trainer");
+  info.recipe_sha256 = recipe_sha256(info.recipe);
+}
+
 Manifest manifest_of(const Forest& forest, const ExpertInfo& info, bool delta) {
   const fs::path config = forest.paths.expert(info.name) / kConfigFile;
   const Json written = read_json_object(config);
@@ -43,6 +51,7 @@ Manifest manifest_of(const Forest& forest, const ExpertInfo& info, bool delta) {
   Manifest manifest{delta, hugging_face_config(shape, end_of_text.is_number_integer() ? end_of_text.get<int>() : -1),
                     info, ancestors_of(forest, info)};
   manifest.expert.imported.reset();
+  keep_command_here(manifest.expert);
   return manifest;
 }
 

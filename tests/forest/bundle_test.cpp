@@ -313,6 +313,19 @@ TEST_F(Bundles, ImportedAgainUnderAnotherNameItIsTheSameModel) {
   }
 }
 
+TEST_F(Bundles, TheCommandOfAnotherTrainerStaysAtHome) {
+  const std::string command = "/home/jo/train.sh {init} {output}";
+  ExpertInfo info = expert_info("t", 1, {{"seed", 1, ""}});
+  info.recipe["trainer"] = command;
+  write_run(theirs.run("t"), 5);
+  merge_expert(theirs, theirs.run("t"), info);
+  EXPECT_THAT(read_file(out("t")), testing::Not(HasSubstr("/home/jo")));
+  in(file);
+  const Json recipe = load_expert(ours.expert("t")).recipe;
+  EXPECT_EQ(recipe["trainer_sha256"], sha256_hex(command));
+  EXPECT_FALSE(recipe.contains("trainer"));
+}
+
 TEST_F(Bundles, PassedOnItKeepsItsLineage) {
   grow_descendants();
   in(out("d"), "e");
