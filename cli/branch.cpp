@@ -34,9 +34,6 @@ BranchSettings settings_of(const BranchArguments& options) {
     if (!named.weight) throw input_error("--weights {}: write NAME=WEIGHT", entry);
     settings.weights.emplace_back(named.name, *named.weight);
   }
-  if (!settings.weights.empty() && (settings.from != BranchSettings().from || settings.top_k != 0)) {
-    throw input_error("--weights say all: leave out --from and --top-k");
-  }
   check_branch(settings, "branch");
   return settings;
 }

@@ -85,6 +85,7 @@ void dry_run(const Plan& plan, bool json) {
   } else {
     print(f, seconds, speed);
   }
+  require_texts(plan);
   require_room(plan, f);
 }
 

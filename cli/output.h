@@ -10,8 +10,11 @@
 
 namespace btm {
 
+// A full disk is the user's to mend, a reader that has gone is nobody's.
 inline Error output_error() {
-  return failure("standard output can't be written: {}", std::strerror(errno));
+  const int code = errno;
+  return {code == EPIPE ? Cause::failed : Cause::input,
+          fmt::format("standard output can't be written: {}", std::strerror(code))};
 }
 
 // At once, for who reads along. Throws output_error(): nobody sees what would come.

@@ -11,6 +11,7 @@
 #include "btm/core/log.h"
 #include "btm/forest/output_place.h"
 #include "cli/command.h"
+#include "cli/count_option.h"
 
 namespace btm {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 struct PrepareArguments {
   TextSettings text;
   std::string tokenizer, output, name;
-  std::int64_t least_tokens = 1;
+  std::string least_tokens = "1";
   int threads = 1;
   bool json = false;
 };
@@ -57,7 +58,7 @@ void prepare(PrepareArguments options) {
   options.text.except = {folder.parent_path()};
   const Tokenizer tokenizer = Tokenizer::load(options.tokenizer);
   const DomainReport report = prepare_domain(options.text, options.name, tokenizer, folder.parent_path(),
-                                             options.least_tokens, options.threads);
+                                             count_option("--least-tokens", options.least_tokens), options.threads);
   if (options.json) {
     fmt::print("{}\n", settings_json(report).dump(2));
   } else {

@@ -54,6 +54,9 @@ void run_verify(const VerifyArguments& options) {
   if (bad > 0) {
     throw failure("{}: {} damaged or missing; what to do is said with each", options.forest, counted(bad, "file"));
   }
+  if (const std::int64_t closed = count(result, Verdict::unreadable); closed > 0) {
+    throw input_error("{}: {} can't be read by this user; verify as their owner", options.forest, counted(closed, "file"));
+  }
 }
 
 }  // namespace
@@ -68,12 +71,13 @@ void add_verify(CLI::App& app) {
       "\nNames every file that is\n"
       "  damaged     not what was written, down to a byte\n"
       "  missing     but known to others that are there\n"
+      "  unreadable  by this user\n"
       "  unexpected  not of the forest\n"
       "  unchecked   written by an older btm, without a hash\n"
       "  exempt      written again all the time: locks, states and logs of workers, lines behind the last checkpoint\n"
       "              (listed with --verbose and --json)\n"
       "and says what to do. Changes nothing, and may run while others work on the forest. Exit code 1 if something is\n"
-      "damaged or missing, 2 if there is no forest, else 0.");
+      "damaged or missing, 2 if there is no forest or a file can't be read, else 0.");
   command.callback([options] { run_verify(*options); });
 }
 

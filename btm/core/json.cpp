@@ -33,7 +33,7 @@ bool is_deep(std::string_view text) {
 
 template <class J>
 J parse_json_object(std::string_view text, const std::string& where) {
-  if (is_deep(text)) throw input_error("{}: nested deeper than {} levels", where, kDeepest);
+  if (is_deep(text)) throw input_error("{}: nested too deep, by more than {} levels", where, kDeepest);
   J json;
   try {
     json = J::parse(text);

@@ -78,6 +78,9 @@ void apply_override(YAML::Node& root, const std::string& assignment) {
   }
   YAML::Node value = LineRemover().copy(parse_yaml(assignment.substr(equals + 1), "--set " + assignment));
   std::string path = assignment.substr(0, equals);
+  for (std::size_t at; (at = path.find_first_of("[]")) != std::string::npos;) {  // cycles[0].tokens, as errors have it
+    path.replace(at, 1, path[at] == '[' ? "." : "");
+  }
   root = shallow_copy(root);
   YAML::Node node = root;  // a handle: assignments below reach the tree
   std::size_t start = 0;

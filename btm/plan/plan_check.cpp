@@ -170,6 +170,9 @@ void check_launcher(const LauncherSettings& s) {
 }  // namespace
 
 void check_branch(const BranchSettings& branch, const std::string& where) {
+  if (!branch.weights.empty() && (branch.from != BranchSettings().from || branch.top_k != 0)) {
+    throw input_error("{}.weights say all: leave out from and top_k", where);
+  }
   for (const auto& [name, weight] : branch.weights) {
     if (!(weight >= 0)) throw input_error("{}.weights.{}: {} is not 0 or more", where, name, weight);
   }

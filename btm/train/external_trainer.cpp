@@ -182,6 +182,10 @@ class ExternalRun {
   }
 
   TrainingResult finish() {
+    if (!fs::exists(output() / kConfigFile)) {
+      throw input_error("{}: the trainer ended well, but left no checkpoint there: {} is missing", output().string(),
+                        kConfigFile);
+    }
     require_same_shape(load_config(output()), job_, output().string());
     const Model model = load_model(output());
     WindowScorer scorer(model.config, team_, operands_of(job_.training.precision));
@@ -225,6 +229,15 @@ void check_trainer_command(const std::string& command) {
     output = output || name == "output";
     return "";
   });
+  for (const char* name : kKnown) {
+    for (const char* quote : {"\"", "'"}) {
+      const std::string quoted = fmt::format("{0}{{{1}}}{0}", quote, name);
+      if (command.find(quoted) != std::string::npos) {
+        throw input_error("trainer.command: {} stands in quotes, but is put in as a word of the shell; leave them out",
+                          quoted);
+      }
+    }
+  }
   if (!output) throw input_error("trainer.command has no {{output}}: the folder for the checkpoint that it leaves");
 }
 

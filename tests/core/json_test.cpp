@@ -34,7 +34,7 @@ TEST(Json, WhatIsNoObjectOrNestedTooDeepIsRefused) {
   EXPECT_THAT(message_of("{\"a\": "), AllOf(HasSubstr("config.json: not valid JSON"), HasSubstr("column")));
   EXPECT_THAT(message_of("[]"), HasSubstr("config.json: not a JSON object"));
   EXPECT_EQ(message_of(nested(50)), "no error");
-  EXPECT_THAT(message_of(nested(1'000'000)), HasSubstr("config.json: nested deeper than"));
+  EXPECT_THAT(message_of(nested(1'000'000)), HasSubstr("config.json: nested too deep"));
   const std::string brackets(100, '[');
   EXPECT_EQ(message_of(R"({"a": "\"\\)" + brackets + R"(", ")" + brackets + R"(": 1})"), "no error");
 }

@@ -231,7 +231,8 @@ TEST(TokenizerTest, SaysWhatIsWrongWithABrokenFile) {
   const std::string good = test::read(case_folder("llama3") / "tokenizer.json");
   EXPECT_THAT(error_of(""), HasSubstr("not valid JSON"));
   EXPECT_THAT(error_of(good.substr(0, good.size() / 2)), HasSubstr("is the file whole?"));
-  EXPECT_THAT(error_of("[]"), HasSubstr("no `model`"));
+  EXPECT_THAT(error_of("[]"), HasSubstr("not a JSON object"));
+  EXPECT_THAT(error_of("{}"), HasSubstr("no `model`"));
   EXPECT_THAT(error_of("{\"model\": 3}"), HasSubstr("wrong type"));
   EXPECT_THROW(Tokenizer::load("no/such/folder"), Error);
 }

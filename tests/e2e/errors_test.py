@@ -407,7 +407,7 @@ class Errors(ForestCase):
     def test_a_full_device_takes_no_output(self):
         with open("/dev/full", "w") as full:
             done = subprocess.run([BTM, "doctor", "--json"], stdout=full, stderr=subprocess.PIPE, text=True)
-        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("standard output", done.stderr)
 
     def test_wrong_usage(self):

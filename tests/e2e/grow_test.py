@@ -358,7 +358,7 @@ class Grow(ForestCase):
             self.assertEqual(watch.wait(timeout=60), 1)
             self.assertIn("Broken pipe", watch.stderr.read())
         with open("/dev/full", "w") as full:
-            self.assertEqual(subprocess.run([BTM, "--help"], stdout=full, stderr=subprocess.DEVNULL, check=False).returncode, 1)
+            self.assertEqual(subprocess.run([BTM, "--help"], stdout=full, stderr=subprocess.DEVNULL, check=False).returncode, 2)
 
     def test_a_second_grow_at_the_same_time_is_refused(self):
         first = subprocess.Popen([BTM, "grow", self.plan], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -225,7 +225,7 @@ class Models(ForestCase):
              "--top-k is -1"),
             (["average", "--forest", self.forest, "--weights", "em", "--domain", "none", "--shard-size", "0", "--output", self.folder / "o"],
              "--shard-size 0"),
-            (["branch", self.forest, "python", "--weights", "seed=1", "--from", "uniform"], "leave out --from"),
+            (["branch", self.forest, "python", "--weights", "seed=1", "--from", "uniform"], "leave out from"),
             (["evaluate", self.forest, "--mixtures", "top_04"], "top_04"),
             (["generate", self.forest, "--prompt", "x", "--stop", ""], "stop: an empty text"),
             (["generate", self.forest, "--prompt", "x", "--average", "python=0"], "average: its weights sum to 0"),

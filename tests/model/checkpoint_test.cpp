@@ -217,6 +217,8 @@ TEST_F(AlteredIndex, PathOutOfTheFolder) {
   index["weight_map"]["model.norm.weight"] = 3;
   EXPECT_THAT(message(), HasSubstr("model.norm.weight"));
   index = Json::array();
+  EXPECT_THAT(message(), HasSubstr("not a JSON object"));
+  index = Json::object();
   EXPECT_THAT(message(), HasSubstr("weight_map"));
 }
 

@@ -203,6 +203,7 @@ TEST(Forecast, ABaselinesBatchThatIsLargerThanItsTokensIsTold) {
 
 TEST(Plan, OverridesReachListEntries) {
   EXPECT_EQ(load(kPlan, {"cycles.1.tokens=7k"}).cycles[1].tokens, 7000);
+  EXPECT_EQ(load(kPlan, {"cycles[1].tokens=7k"}).cycles[1].tokens, 7000);
 }
 
 TEST(Plan, ErrorsSayWhatAndWhere) {
@@ -234,6 +235,8 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
               HasSubstr("add it to cycles[1].after"));
   EXPECT_THAT(message(kPlan, {"cycles.0.branch={weights: {rust: 1}}"}),
               HasSubstr("cycles[0].branch.weights.rust: it is not an expert of a cycle before"));
+  EXPECT_THAT(message(kPlan, {"cycles.1.branch={from: uniform, weights: {python: 1}}"}),
+              HasSubstr("cycles[1].branch.weights say all"));
   EXPECT_THAT(message(kPlan, {"cycles.0.branch=unifrom"}), HasSubstr("did you mean 'uniform'?"));
   EXPECT_THAT(message(kPlan, {"model.heads=5"}), testing::AllOf(HasSubstr("heads"), HasSubstr("96")));
   EXPECT_THAT(message(kPlan, {"model.preset=gpt9"}), HasSubstr("gpt3-small"));
@@ -261,6 +264,7 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
   EXPECT_THAT(message(kPlan, {"launcher.workers=0"}), HasSubstr("launcher.workers"));
   EXPECT_THAT(message(kPlan, {"launcher.ranks=2", "trainer.command='train {output}'"}),
               HasSubstr("launcher.ranks is 2"));
+  EXPECT_THAT(message(kPlan, {"trainer.command='train \"{output}\"'"}), HasSubstr("\"{output}\" stands in quotes"));
   EXPECT_THAT(message("[1, 2]"), HasSubstr("a plan is a map of settings"));
   EXPECT_THAT(message("forest: ''\ndomains: {a: {text: x}}"), HasSubstr("forest is missing"));
 }

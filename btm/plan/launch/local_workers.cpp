@@ -32,6 +32,12 @@ Error worker_error(const LaunchedRun& run, int status, const std::string& progra
   const int code = WEXITSTATUS(status);
   if (code == kNotFound && (!fs::exists(log) || fs::is_empty(log)))
     return input_error("{}: {} can't be started; is it installed, and in PATH?", run.name, program);
+  if (::geteuid() == 0 && fs::exists(log) && read_file(log).find("OMPI_ALLOW_RUN_AS_ROOT") != std::string::npos) {
+    return input_error(
+        "{}: {} starts nothing as root, unless OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 are set; "
+        "set both (log: {})",
+        run.name, program, log.string());
+  }
   Cause cause = code == 2 ? Cause::input : code == 130 ? Cause::interrupted : Cause::failed;
   return {cause, fmt::format("{}: {} (log: {})", run.name, last_line(log), log.string())};
 }

@@ -68,6 +68,8 @@ std::string last_line(const fs::path& log) {
     const bool says_something = std::ranges::any_of(line, [](unsigned char c) { return std::isalnum(c); });
     if (says_something) last = line.substr(0, line.find_last_not_of(" \r") + 1);  // mpirun ends with a ruler
   }
+  constexpr std::string_view kOwn = "btm: ";  // as this program will begin its own line
+  if (last.starts_with(kOwn)) last.erase(0, kOwn.size());
   return last.empty() ? "it could say nothing; is the disk full?" : last;
 }
 

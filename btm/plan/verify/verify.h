@@ -14,13 +14,15 @@ namespace btm {
 enum class Verdict {
   damaged,     // not what was written
   missing,     // was there once, as others that are there say
+  unreadable,  // by this user
   unexpected,  // of no use to btm
   unchecked,   // written without a hash, by an older version
   exempt,      // written again all the time, or as work goes on
 };
-inline std::array<std::pair<Verdict, std::string_view>, 5> names(Verdict) {
+inline std::array<std::pair<Verdict, std::string_view>, 6> names(Verdict) {
   return {{{Verdict::damaged, "damaged"},
            {Verdict::missing, "missing"},
+           {Verdict::unreadable, "unreadable"},
            {Verdict::unexpected, "unexpected"},
            {Verdict::unchecked, "unchecked"},
            {Verdict::exempt, "exempt"}}};

@@ -1,7 +1,10 @@
 #include "btm/plan/verify/verify_work.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -18,6 +21,7 @@
 namespace btm {
 namespace {
 
+constexpr const char* kAsOwner = "verify as its owner";
 constexpr auto kRedraw = std::chrono::milliseconds(100);
 
 std::optional<Finding> look_at(const FileCheck& check, const fs::path& root) {
@@ -25,6 +29,8 @@ std::optional<Finding> look_at(const FileCheck& check, const fs::path& root) {
     return check.look();
   } catch (const std::exception& e) {  // also of a JSON library that meets other types than were written
     if (!fs::exists(root / check.file)) return Finding{Verdict::exempt, check.file, "removed meanwhile", {}};
+    if (::access((root / check.file).c_str(), R_OK) != 0 && errno == EACCES)
+      return Finding{Verdict::unreadable, check.file, "whether it is as it was written can't be told", kAsOwner};
     return Finding{Verdict::damaged, check.file, e.what(), {}};
   }
 }
