@@ -1,4 +1,6 @@
 // btm export: one expert as a file for another forest.
+#include "btm/forest/export.h"
+
 #include <memory>
 
 #include "btm/core/files.h"

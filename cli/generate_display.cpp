@@ -1,7 +1,7 @@
 #include "cli/generate_display.h"
 
-#include "btm/core/progress.h"
 #include "btm/core/settings.h"
+#include "btm/core/terminal.h"
 #include "cli/expert_colours.h"
 #include "cli/output.h"
 

@@ -1,4 +1,6 @@
 // btm import: an expert of another forest, out of a bundle.
+#include "btm/forest/import.h"
+
 #include <memory>
 
 #include "btm/core/files.h"

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "btm/forest/lineage_text.h"
 #include "cli/command.h"
 
 namespace btm {

@@ -8,7 +8,7 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/interrupt.h"
-#include "btm/core/progress.h"
+#include "btm/core/terminal.h"
 #include "btm/forest/lineage.h"
 #include "btm/report/text_table.h"
 #include "cli/command.h"

@@ -1,4 +1,6 @@
 // btm merge: publish a finished run into the forest.
+#include "btm/forest/merge.h"
+
 #include <algorithm>
 #include <memory>
 #include <optional>

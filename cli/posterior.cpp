@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "btm/core/log.h"
-#include "btm/core/progress.h"
+#include "btm/core/terminal.h"
 #include "btm/data/byte_source.h"
 #include "btm/data/text_file.h"
 #include "btm/data/utf8.h"

@@ -1,4 +1,6 @@
 // btm remove: take an expert out of the forest.
+#include "btm/forest/remove.h"
+
 #include <unistd.h>
 
 #include <algorithm>

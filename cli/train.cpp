@@ -20,7 +20,7 @@
 #include "btm/model/checkpoint.h"
 #include "btm/train/job_check.h"
 #include "btm/train/result.h"
-#include "btm/train/trainer.h"
+#include "btm/train/run_training.h"
 #include "cli/command.h"
 #include "cli/count_option.h"
 #include "cli/error_report.h"

@@ -3,7 +3,7 @@
 
 #include "btm/data/json_scanner.h"
 #include "btm/data/text_file.h"
-#include "btm/data/unicode.h"
+#include "btm/data/utf8.h"
 #include "fuzz/input.h"
 
 namespace {

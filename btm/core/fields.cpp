@@ -124,12 +124,6 @@ const Kind& kind_of<std::int64_t>() {
 }
 
 template <>
-const Kind& kind_of<std::uint64_t>() {
-  static const NumberKind<std::uint64_t> kind;
-  return kind;
-}
-
-template <>
 const Kind& kind_of<double>() {
   static const NumberKind<double> kind;
   return kind;

@@ -83,8 +83,6 @@ const Kind& kind_of<int>();
 template <>
 const Kind& kind_of<std::int64_t>();
 template <>
-const Kind& kind_of<std::uint64_t>();
-template <>
 const Kind& kind_of<double>();
 template <>
 const Kind& kind_of<std::string>();

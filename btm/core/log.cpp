@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "btm/core/progress.h"
+#include "btm/core/terminal.h"
 
 namespace btm {
 namespace {

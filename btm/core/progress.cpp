@@ -1,14 +1,13 @@
 #include "btm/core/progress.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "btm/core/format.h"
 #include "btm/core/log.h"
+#include "btm/core/terminal.h"
 
 namespace btm {
 namespace {
@@ -25,15 +24,6 @@ std::string bar(double share) {
 }
 
 }  // namespace
-
-bool is_terminal(std::FILE* stream) {
-  return ::isatty(::fileno(stream)) == 1;
-}
-
-bool shows_colours(std::FILE* stream) {
-  const char* none = std::getenv("NO_COLOR");
-  return is_terminal(stream) && !(none && *none);
-}
 
 Progress::Progress(std::string title, double total, bool quiet)
     : title_(std::move(title)),

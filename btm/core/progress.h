@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdio>
 #include <string>
 
 namespace btm {
@@ -28,8 +27,5 @@ class Progress {
   bool terminal_, quiet_, drawn_ = false;
   Clock::time_point start_, last_;
 };
-
-bool is_terminal(std::FILE* stream);
-bool shows_colours(std::FILE* stream);  // a terminal, and NO_COLOR (no-color.org) isn't set
 
 }  // namespace btm

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "btm/data/unicode.h"
+#include "btm/data/utf8.h"
 
 namespace btm {
 namespace {

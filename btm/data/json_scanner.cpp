@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "btm/data/unicode.h"
+#include "btm/data/utf8.h"
 
 namespace btm {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "btm/core/error.h"
 #include "btm/data/unicode.h"
+#include "btm/data/utf8.h"
 
 namespace btm {
 namespace {

@@ -102,23 +102,23 @@ SplitStep::Behavior behavior_of(const std::string& name, const std::string& wher
   throw input_error("{}: Split has the unknown behavior `{}`", where, name);
 }
 
-void set_regex(SplitStep& step, const std::string& pattern, const std::string& where, bool scanners) {
+void set_regex(SplitStep& step, const std::string& pattern, const std::string& where) {
   const bool whole =
       step.behavior == SplitStep::Behavior::isolated || (step.behavior == SplitStep::Behavior::removed && step.invert);
   // The known patterns match every character, so nothing is left between their matches.
-  if (scanners && whole) step.words = known_pattern(pattern);
+  if (whole) step.words = known_pattern(pattern);
   if (!step.words) step.regex.emplace(pattern, where);
 }
 
-SplitStep split_step(const json& part, const std::string& where, bool scanners) {
+SplitStep split_step(const json& part, const std::string& where) {
   SplitStep step;
   step.behavior = behavior_of(part.at("behavior").get<std::string>(), where);
   step.invert = part.at("invert").get<bool>();
   const json& pattern = part.at("pattern");
   if (pattern.contains("String")) {
-    set_regex(step, escaped(pattern.at("String").get<std::string>()), where, scanners);
+    set_regex(step, escaped(pattern.at("String").get<std::string>()), where);
   } else {
-    set_regex(step, pattern.at("Regex").get<std::string>(), where, scanners);
+    set_regex(step, pattern.at("Regex").get<std::string>(), where);
   }
   return step;
 }
@@ -131,10 +131,10 @@ SplitStep digits_step(const json& part, const std::string& where) {
   return step;
 }
 
-SplitStep byte_level_step(const json& part, const std::string& where, bool scanners) {
+SplitStep byte_level_step(const json& part, const std::string& where) {
   SplitStep step;
   step.prefix_space = part.value("add_prefix_space", true);
-  if (part.value("use_regex", true)) set_regex(step, std::string(regex_of(WordPattern::gpt2)), where, scanners);
+  if (part.value("use_regex", true)) set_regex(step, std::string(regex_of(WordPattern::gpt2)), where);
   return step;
 }
 
@@ -150,16 +150,16 @@ void collect(const json& part, const std::string& where, std::vector<const json*
 
 }  // namespace
 
-PreTokenizer PreTokenizer::parse(const json& spec, const std::string& where, bool scanners) {
+PreTokenizer PreTokenizer::parse(const json& spec, const std::string& where) {
   std::vector<const json*> parts;
   collect(spec, where, parts);
   PreTokenizer made;
   for (const json* part : parts) {
     const std::string type = part->is_object() ? part->value("type", "") : "";
     if (type == "ByteLevel") {
-      made.steps_.push_back(byte_level_step(*part, where, scanners));
+      made.steps_.push_back(byte_level_step(*part, where));
     } else if (type == "Split") {
-      made.steps_.push_back(split_step(*part, where, scanners));
+      made.steps_.push_back(split_step(*part, where));
     } else if (type == "Digits") {
       made.steps_.push_back(digits_step(*part, where));
     } else {

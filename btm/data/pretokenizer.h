@@ -30,8 +30,8 @@ class PreTokenizer {
   using Take = std::function<void(std::string_view word)>;
 
   // `json` is the "pre_tokenizer" of a tokenizer.json; `where` begins the message of an Error(input). The last step
-  // must be ByteLevel. scanners = false runs known patterns through PCRE2 too, which tests compare.
-  static PreTokenizer parse(const nlohmann::json& json, const std::string& where, bool scanners = true);
+  // must be ByteLevel.
+  static PreTokenizer parse(const nlohmann::json& json, const std::string& where);
   // GPT-2's ByteLevel without prefix space.
   static PreTokenizer gpt2();
 

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "btm/core/error.h"
-#include "btm/data/unicode.h"
+#include "btm/data/utf8.h"
 
 namespace btm {
 namespace {

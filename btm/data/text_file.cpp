@@ -5,7 +5,6 @@
 
 #include "btm/core/error.h"
 #include "btm/data/json_line.h"
-#include "btm/data/unicode.h"
 #include "btm/data/utf8.h"
 
 namespace btm {

@@ -11,7 +11,7 @@
 #include "btm/core/thread_team.h"
 #include "btm/data/normalizer.h"
 #include "btm/data/tokenizer_file.h"
-#include "btm/data/unicode.h"
+#include "btm/data/utf8.h"
 
 namespace btm {
 namespace {

@@ -17,8 +17,9 @@ namespace btm {
 class Tokenizer {
  public:
   // Reads DIR/tokenizer.json (or the file itself). Supported: model BPE (byte-level alphabet), pre-tokenizers
-  // ByteLevel, Split with a regex, and Sequences of these; normalizers none and NFC; added tokens. Throws Error(input)
-  // naming the file and the part that is broken or not supported. Truncation and padding are not applied.
+  // ByteLevel, Split with a regex or a string, Digits, and Sequences of these; normalizers none and NFC; added tokens.
+  // Throws Error(input) naming the file and the part that is broken or not supported. Truncation and padding are not
+  // applied.
   static Tokenizer load(const std::filesystem::path& path);
   static Tokenizer parse(std::string_view json, const std::string& name);
 

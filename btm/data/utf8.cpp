@@ -1,6 +1,7 @@
 #include "btm/data/utf8.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "btm/data/unicode.h"
 
@@ -28,6 +29,56 @@ std::size_t maximal_subpart(std::string_view bytes) {
 }
 
 }  // namespace
+
+void append_utf8(std::uint32_t value, std::string& text) {
+  const auto tail = [&](int shift) { text += static_cast<char>(0x80 | (value >> shift & 0x3f)); };
+  if (value < 0x80) {
+    text += static_cast<char>(value);
+  } else if (value < 0x800) {
+    text += static_cast<char>(0xc0 | value >> 6);
+    tail(0);
+  } else if (value < 0x10000) {
+    text += static_cast<char>(0xe0 | value >> 12);
+    tail(6);
+    tail(0);
+  } else {
+    text += static_cast<char>(0xf0 | value >> 18);
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
+std::size_t find_invalid_utf8(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  const std::size_t size = text.size();
+  std::size_t at = 0;
+  while (at < size) {
+    std::uint64_t eight;
+    if (at + 8 <= size && (std::memcpy(&eight, bytes + at, 8), (eight & 0x8080808080808080u) == 0)) {
+      at += 8;
+      continue;
+    }
+    const unsigned char lead = bytes[at];
+    if (lead < 0x80) {
+      ++at;
+      continue;
+    }
+    const std::size_t length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    if (length == 0 || at + length > size) return at;
+    for (std::size_t i = 1; i < length; ++i) {
+      if ((bytes[at + i] & 0xc0) != 0x80) return at;
+    }
+    // Overlong forms, surrogates, and values past U+10FFFF show in the second byte.
+    const unsigned char second = bytes[at + 1];
+    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
+        (lead == 0xf4 && second > 0x8f)) {
+      return at;
+    }
+    at += length;
+  }
+  return std::string_view::npos;
+}
 
 bool repair_utf8(std::string& text) {
   std::size_t invalid = find_invalid_utf8(text);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "btm/data/unicode.h"
+#include "btm/data/utf8.h"
 
 namespace btm {
 namespace {

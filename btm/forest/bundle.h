@@ -1,5 +1,5 @@
 // An expert on its way from one forest to another, in one file: a safetensors file whose metadata holds the manifest
-// (docs/formats.md). Export and import; in between only copies.
+// (docs/formats.md).
 #pragma once
 
 #include <filesystem>
@@ -33,27 +33,8 @@ Bundle open_bundle(const std::filesystem::path& path);
 std::string plain_metrics(std::string_view lines);
 
 struct BundleOptions {
-  bool delta = false;  // export: only the difference to the weights that the expert started from
+  bool delta = false;  // export alone: only the difference to the weights that the expert started from
   bool quiet = false;  // no progress on stderr
 };
-
-// Writes the living expert of an opened forest (open_forest) to `output`, whole or not at all. No path, no text, no
-// tokenizer and nothing of the data but hashes goes with it. Throws Error(input): no such expert, weights that are
-// damaged or that btm didn't write, a delta to parents that aren't in the forest.
-Manifest export_expert(const Forest& forest, const std::string& name, const std::filesystem::path& output,
-                       const BundleOptions& options);
-
-struct ImportOutcome {
-  ExpertInfo expert;       // as it is in the forest
-  bool was_there = false;  // with these weights, under whatever name: nothing was done
-};
-
-// Checks the bundle against itself and the forest, and adds its expert under `name` (empty: its own): the folder, then
-// the line in the log, as a merge does. Where the folder of an expert of the log is lost, it is put back. Throws
-// Error(input), with nothing changed: see open_bundle; another tokenizer, shape or number format than the forest's,
-// weights that aren't those that the manifest names or that aren't finite, a delta to weights that aren't here, a name
-// that is taken or none. The caller holds the forest's lock.
-ImportOutcome import_expert(const ForestPaths& paths, const std::filesystem::path& file, const std::string& name,
-                            const BundleOptions& options);
 
 }  // namespace btm

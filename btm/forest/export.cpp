@@ -1,3 +1,5 @@
+#include "btm/forest/export.h"
+
 #include <algorithm>
 #include <optional>
 
@@ -6,7 +8,6 @@
 #include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/progress.h"
-#include "btm/forest/bundle.h"
 #include "btm/forest/lineage.h"
 #include "btm/forest/starting_weights.h"
 #include "btm/model/checkpoint.h"

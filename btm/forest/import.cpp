@@ -1,3 +1,5 @@
+#include "btm/forest/import.h"
+
 #include <algorithm>
 #include <optional>
 
@@ -9,7 +11,6 @@
 #include "btm/core/progress.h"
 #include "btm/core/sums.h"
 #include "btm/forest/admission.h"
-#include "btm/forest/bundle.h"
 #include "btm/forest/edit_log.h"
 #include "btm/forest/starting_weights.h"
 #include "btm/forest/unfinished.h"

@@ -68,9 +68,4 @@ std::vector<Tainted> tainted_by(const Forest& forest, const std::string& name); 
 // "+ 5 more".
 std::string parents_text(const ExpertInfo& info, std::size_t most = std::numeric_limits<std::size_t>::max());
 
-// The three forms of `btm lineage`.
-std::string lineage_text(const Lineage& lineage);  // a tree for the terminal; each node below its weightiest parent
-Json lineage_json(const Lineage& lineage);         // {"nodes": [...], "edges": [{"from", "to", "weight"}]}
-std::string lineage_dot(const Lineage& lineage);   // Graphviz
-
 }  // namespace btm

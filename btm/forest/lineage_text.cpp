@@ -1,6 +1,7 @@
 // The three forms in which a lineage is shown.
+#include "btm/forest/lineage_text.h"
+
 #include "btm/core/format.h"
-#include "btm/forest/lineage.h"
 
 namespace btm {
 namespace {

@@ -1,3 +1,5 @@
+#include "btm/forest/merge.h"
+
 #include <algorithm>
 #include <cmath>
 #include <system_error>
@@ -9,7 +11,6 @@
 #include "btm/core/sums.h"
 #include "btm/forest/admission.h"
 #include "btm/forest/edit_log.h"
-#include "btm/forest/forest.h"
 #include "btm/forest/unfinished.h"
 #include "btm/model/checkpoint.h"
 #include "btm/model/weight_files.h"

@@ -1,4 +1,4 @@
-// Every path of a forest is built here and nowhere else (docs/formats.md).
+// The paths of a forest (docs/formats.md); btm/plan/verify, which checks them, spells them again.
 #pragma once
 
 #include <array>

@@ -1,9 +1,10 @@
+#include "btm/forest/remove.h"
+
 #include <algorithm>
 
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/forest/edit_log.h"
-#include "btm/forest/forest.h"
 #include "btm/forest/lineage.h"
 #include "btm/forest/unfinished.h"
 

@@ -31,7 +31,7 @@ void linear_backward_input(const LinearOffsets& l, const Weights& weights, int r
   if (multiplies_packed(weights, rows)) {
     return gemm_packed(rows, l.in, l.out, 1, {dy, l.out}, weights.packed->backward(l), dx, l.in, weights.operands);
   }
-  gemm(rows, l.in, l.out, 1, {dy, l.out}, turned(linear_view(l, weights.parameters)), false, dx, l.in,
+  gemm(rows, l.in, l.out, 1, {dy, l.out}, transpose(linear_view(l, weights.parameters)), false, dx, l.in,
        weights.operands);
 }
 

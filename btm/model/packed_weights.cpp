@@ -44,7 +44,7 @@ void PackedWeights::pack(const float* parameters, int part, int parts) {
     const MatrixView w = linear_view(l, parameters);
     const Place& place = places_.at(l.weight);
     btm::pack(l.in, l.out, w, place.forward, operands_);
-    btm::pack(l.out, l.in, turned(w), place.backward, operands_);
+    btm::pack(l.out, l.in, transpose(w), place.backward, operands_);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "btm/core/log.h"
 #include "btm/core/seal.h"
 #include "btm/forest/forest.h"
+#include "btm/forest/merge.h"
 #include "btm/forest/models.h"
 #include "btm/forest/published_comparisons.h"
 #include "btm/model/checkpoint.h"

@@ -10,7 +10,7 @@
 #include "btm/forest/paths.h"
 #include "btm/plan/plan.h"
 #include "btm/train/result.h"
-#include "btm/train/trainer.h"
+#include "btm/train/run_training.h"
 
 namespace btm {
 

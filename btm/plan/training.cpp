@@ -8,6 +8,7 @@
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/forest.h"
+#include "btm/forest/merge.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/launch/local_workers.h"
 #include "btm/plan/launch/slurm_workers.h"
@@ -92,7 +93,7 @@ bool Training::train(const std::string& title, std::vector<PendingModel> models,
   }
   log_info(fmt::format("{}: {}", title, description(tasks, base_.model, local, share)));
   auto model_of = [&](const LaunchedRun& run) -> PendingModel& {
-    return models[static_cast<std::size_t>(&run - runs.data())];
+    return *std::ranges::find(models, run.name, [](const PendingModel& model) { return run_name(model.task); });
   };
   LaunchHooks hooks;
   hooks.prepare = [&](const LaunchedRun& run) {

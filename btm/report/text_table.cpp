@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "btm/core/progress.h"
+#include "btm/core/terminal.h"
 
 namespace btm {
 namespace {

@@ -13,7 +13,7 @@
 #include "btm/train/event_file.h"
 #include "btm/train/result.h"
 #include "btm/train/run_status.h"
-#include "btm/train/trainer.h"
+#include "btm/train/run_training.h"
 #include "cli/command.h"
 #include "tests/forest/runs.h"
 #include "tests/support/temporary_folder.h"

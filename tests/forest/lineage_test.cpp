@@ -1,6 +1,7 @@
 #include "btm/forest/lineage.h"
 
 #include "btm/core/random.h"
+#include "btm/forest/lineage_text.h"
 #include "tests/forest/runs.h"
 
 namespace btm {

@@ -1,7 +1,10 @@
+#include "btm/forest/merge.h"
+
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
 #include "btm/forest/edit_log.h"
 #include "btm/forest/forest.h"
+#include "btm/forest/remove.h"
 #include "btm/model/checkpoint.h"
 #include "tests/forest/runs.h"
 #include "tests/support/temporary_folder.h"

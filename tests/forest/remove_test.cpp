@@ -1,3 +1,5 @@
+#include "btm/forest/remove.h"
+
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -4,6 +4,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
+#include "btm/forest/merge.h"
 #include "btm/model/checkpoint.h"
 
 namespace btm::test {

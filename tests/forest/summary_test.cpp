@@ -4,6 +4,8 @@
 
 #include "btm/core/files.h"
 #include "btm/forest/curve.h"
+#include "btm/forest/merge.h"
+#include "btm/forest/remove.h"
 #include "tests/forest/runs.h"
 #include "tests/support/temporary_folder.h"
 

@@ -17,6 +17,8 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/interrupt.h"
+#include "btm/forest/merge.h"
+#include "btm/forest/remove.h"
 #include "btm/mixture/form.h"
 #include "btm/model/checkpoint.h"
 #include "tests/mixture/planted_forest.h"

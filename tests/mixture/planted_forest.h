@@ -11,6 +11,7 @@
 #include "btm/core/files.h"
 #include "btm/data/token_store.h"
 #include "btm/forest/forest.h"
+#include "btm/forest/merge.h"
 #include "btm/mixture/evaluate.h"
 #include "tests/support/temporary_folder.h"
 

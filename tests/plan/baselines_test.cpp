@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "btm/core/files.h"
+#include "btm/forest/merge.h"
 #include "btm/forest/published_comparisons.h"
 #include "tests/forest/runs.h"
 #include "tests/support/temporary_folder.h"

@@ -13,6 +13,7 @@
 #include "btm/core/hash.h"
 #include "btm/core/random.h"
 #include "btm/data/token_store.h"
+#include "btm/forest/merge.h"
 #include "btm/model/checkpoint.h"
 #include "btm/model/transformer.h"
 #include "tests/forest/runs.h"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "btm/core/hash.h"
+#include "btm/forest/remove.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/jobs.h"
 #include "tests/forest/runs.h"

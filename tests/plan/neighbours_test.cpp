@@ -6,6 +6,7 @@
 #include "btm/core/folders.h"
 #include "btm/core/sums.h"
 #include "btm/data/documents.h"
+#include "btm/forest/merge.h"
 #include "tests/forest/runs.h"
 #include "tests/support/temporary_folder.h"
 

@@ -8,7 +8,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
-#include "btm/train/trainer.h"
+#include "btm/train/run_training.h"
 #include "tests/train/run_fixture.h"
 
 namespace btm {

@@ -18,7 +18,7 @@
 #include "btm/train/event_file.h"
 #include "btm/train/result.h"
 #include "btm/train/run_status.h"
-#include "btm/train/trainer.h"
+#include "btm/train/run_training.h"
 #include "tests/train/run_fixture.h"
 
 extern char** environ;

@@ -8,7 +8,7 @@
 
 #include "btm/train/job.h"
 #include "btm/train/result.h"
-#include "btm/train/trainer.h"
+#include "btm/train/run_training.h"
 #include "tests/support/temporary_folder.h"
 
 namespace btm::test {

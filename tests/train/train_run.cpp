@@ -5,7 +5,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/interrupt.h"
-#include "btm/train/trainer.h"
+#include "btm/train/run_training.h"
 
 int main(int, char** arguments) {
   btm::catch_interrupts();

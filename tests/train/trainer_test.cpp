@@ -1,5 +1,3 @@
-#include "btm/train/trainer.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,6 +19,7 @@
 #include "btm/train/metrics.h"
 #include "btm/train/result.h"
 #include "btm/train/run_status.h"
+#include "btm/train/run_training.h"
 #include "btm/train/score.h"
 #include "btm/train/text_scorer.h"
 #include "tests/train/run_fixture.h"

@@ -286,7 +286,7 @@ void attention_forward(const AttentionShape& s, Heads q, Heads k, Heads v, Mutab
   for (int kv_head = 0; kv_head < s.kv_heads; ++kv_head) {
     const int kv_at = kv_head * s.head_dim;
     float* rest = workspace;
-    const ForwardKeys keys{{s, turned(view(from(k, 0, kv_at))), rest}, {s, view(from(v, 0, kv_at)), rest}};
+    const ForwardKeys keys{{s, transpose(view(from(k, 0, kv_at))), rest}, {s, view(from(v, 0, kv_at)), rest}};
     for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
       const int at = head * s.head_dim;
       forward_head(s, from(q, 0, at), keys, from(out, 0, at),
@@ -303,7 +303,7 @@ void attention_backward(const AttentionShape& s, Heads q, Heads k, Heads v, Head
     const int kv_at = kv_head * s.head_dim;
     const MatrixView k_view = view(from(k, 0, kv_at)), v_view = view(from(v, 0, kv_at));
     float* rest = workspace;
-    const BackwardKeys keys{{s, k_view, rest}, {s, turned(k_view), rest}, {s, turned(v_view), rest}};
+    const BackwardKeys keys{{s, k_view, rest}, {s, transpose(k_view), rest}, {s, transpose(v_view), rest}};
     float *sum_of_k = take(rest, size), *sum_of_v = take(rest, size);
     std::fill_n(sum_of_k, 2 * size, 0.0f);
     for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {

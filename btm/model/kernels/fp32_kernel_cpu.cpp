@@ -147,7 +147,7 @@ struct Tiling {
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
     if (a.op == Op::transposed) return pack_groups(rows, depth, a, packed);
     for (int r = 0; r < rows; r += kRows, packed += std::size_t(depth) * kRows) {
-      pack_floats<kRows>(depth, std::min(kRows, rows - r), turned(part(a, r, 0)), packed);
+      pack_floats<kRows>(depth, std::min(kRows, rows - r), transpose(part(a, r, 0)), packed);
     }
   }
   static void pack_b(int depth, int columns, MatrixView b, float* panel) {

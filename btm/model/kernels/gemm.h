@@ -22,7 +22,7 @@ inline MatrixView transposed(OperandView data, int stride) {
 }
 
 // The transpose of op(x).
-inline MatrixView turned(MatrixView x) {
+inline MatrixView transpose(MatrixView x) {
   x.op = x.op == Op::none ? Op::transposed : Op::none;
   return x;
 }

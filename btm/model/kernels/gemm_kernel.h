@@ -7,7 +7,7 @@
 
 namespace btm {
 
-// Products in blocks (blocked_products.h). b is packed as it is met, into buffers of 4 MB that each thread keeps, or
+// Products in blocks (blocked_products.h). b is packed as it is met, into buffers of 3.2 MB that each thread keeps, or
 // was packed before; either gives the same bytes. The sums are taken in an order that depends on the shape alone.
 struct GemmKernel {
   std::size_t (*packed_floats)(int k, int n);

@@ -11,8 +11,8 @@
 
 #include "btm/model/kernels/vector-inl.h"
 
-#ifndef BTM_MODEL_KERNELS_PACKED_MATRIX_LAYOUT
-#define BTM_MODEL_KERNELS_PACKED_MATRIX_LAYOUT
+#ifndef BTM_MODEL_KERNELS_NARROW_MATRIX_LAYOUT
+#define BTM_MODEL_KERNELS_NARROW_MATRIX_LAYOUT
 namespace btm {
 constexpr int kPanel = 32;  // outputs
 constexpr int kGroup = 64;  // inputs that share a scale
@@ -176,7 +176,7 @@ void multiply_panels(Numbers numbers, NarrowFormat format, int in, int out, cons
   }
 }
 
-void multiply_packed(NarrowFormat format, int in, int out, const char* panels, int rows, const float* x, float* y) {
+void multiply_narrow(NarrowFormat format, int in, int out, const char* panels, int rows, const float* x, float* y) {
   if (format == NarrowFormat::bf16) {
     multiply_panels(Bf16Numbers(), format, in, out, panels, rows, x, y);
   } else {
@@ -255,7 +255,7 @@ int panel_count(int out) {
 }  // namespace
 
 HWY_EXPORT(pack_panel);
-HWY_EXPORT(multiply_packed);
+HWY_EXPORT(multiply_narrow);
 
 NarrowMatrix::NarrowMatrix(NarrowFormat format, int in, int out, MatrixView w, float* memory)
     : format_(format), in_(in), out_(out), panels_(reinterpret_cast<const char*>(memory)) {
@@ -266,7 +266,7 @@ NarrowMatrix::NarrowMatrix(NarrowFormat format, int in, int out, MatrixView w, f
 }
 
 void NarrowMatrix::multiply(int rows, const float* x, float* y) const {
-  HWY_DYNAMIC_DISPATCH(multiply_packed)
+  HWY_DYNAMIC_DISPATCH(multiply_narrow)
   (format_, in_, out_, panels_, rows, x, y);
 }
 

@@ -47,15 +47,14 @@ std::string submit_job(const std::vector<std::string>& options, std::string_view
 
 std::map<std::string, SlurmJob> known_jobs() {
   // The widths are of the fields' longest values; shorter ones are padded.
-  const ProcessResult result =
-      run_process({"squeue", "--me", "--noheader", "--array", "--states=all",
-                   "--Format=JobArrayID:64|,State:32|,exit_code:16|,NodeList:128|,Reason:128|"});
+  const ProcessResult result = run_process(
+      {"squeue", "--me", "--noheader", "--array", "--states=all", "--Format=JobArrayID:64|,State:32|,exit_code:16|"});
   if (result.code != 0) throw failure("squeue: {}", complaint(result));
   std::map<std::string, SlurmJob> jobs;
   for (const std::string_view line : split(result.output, '\n')) {
     const auto fields = split(line, '|');
-    if (fields.size() < 5) continue;
-    SlurmJob job{std::string(fields[1]), 0, std::string(fields[3]), std::string(fields[4])};
+    if (fields.size() < 3) continue;
+    SlurmJob job{std::string(fields[1]), 0};
     std::from_chars(fields[2].data(), fields[2].data() + fields[2].size(), job.exit_status);
     jobs[std::string(fields[0])] = std::move(job);
   }

@@ -12,8 +12,6 @@ namespace btm {
 struct SlurmJob {
   std::string state;    // PENDING, RUNNING, FAILED, ... as squeue names them
   int exit_status = 0;  // as waitpid gives it
-  std::string nodes;    // where it runs or ran
-  std::string reason;   // why it waits, or why it failed
 };
 
 // Queues the batch script; gives the job's id. Throws Error(input) with what sbatch says.
