@@ -105,6 +105,10 @@ void run_generate(const GenerateArguments& options) {
   settings.end_tokens = end_tokens_of(choice.members);
   running.sequences = static_cast<int>(std::min<std::size_t>(prompts.size(), static_cast<std::size_t>(options.batch)));
   Ensemble ensemble(choice.members, choice.weights, running);
+  if (ensemble.resident() < ensemble.experts()) {
+    log_info(fmt::format("{} of {} stay in memory; the others are read again for every token (--memory {})",
+                         ensemble.resident(), counted(ensemble.experts(), "expert"), options.memory));
+  }
   check_prompts(ensemble, choice.tokenizer, given);
   GenerateDisplay display(options.display, choice, prompts);
   auto start = std::chrono::steady_clock::now();

@@ -55,7 +55,8 @@ void run_verify(const VerifyArguments& options) {
     throw failure("{}: {} damaged or missing; what to do is said with each", options.forest, counted(bad, "file"));
   }
   if (const std::int64_t closed = count(result, Verdict::unreadable); closed > 0) {
-    throw input_error("{}: {} can't be read by this user; verify as their owner", options.forest, counted(closed, "file"));
+    throw input_error("{}: {} can't be read by this user; verify as their owner", options.forest,
+                      counted(closed, "file"));
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace btm {
@@ -35,6 +36,16 @@ Error input_error(fmt::format_string<Args...> format, Args&&... args) {
 template <class... Args>
 Error failure(fmt::format_string<Args...> format, Args&&... args) {
   return {Cause::failed, fmt::format(format, std::forward<Args>(args)...)};
+}
+
+// What f() gives; an Error that it throws gets "WHERE: " before its message.
+template <class F>
+auto with_context(std::string_view where, F&& f) {
+  try {
+    return f();
+  } catch (const Error& e) {
+    throw Error(e.cause(), fmt::format("{}: {}", where, e.what()));
+  }
 }
 
 }  // namespace btm

@@ -37,11 +37,7 @@ void apply_override(YAML::Node& root, const std::string& assignment);
 // nearest known one), wrong type, with the line and the path of the key.
 template <class T>
 void read_settings(const YAML::Node& node, T& settings, const std::string& name) {
-  try {
-    kind_of<T>().read(node, &settings, "");
-  } catch (const Error& e) {
-    throw Error(e.cause(), name + ": " + e.what());
-  }
+  with_context(name, [&] { kind_of<T>().read(node, &settings, ""); });
 }
 
 // The same of a whole YAML or JSON file, with or without a seal (seal.h).

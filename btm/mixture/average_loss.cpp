@@ -1,15 +1,13 @@
 #include "btm/mixture/average_loss.h"
 
 #include <algorithm>
-#include <array>
 
 #include "btm/core/error.h"
+#include "btm/model/weighted_sum.h"
 
 namespace btm {
 
 namespace {
-
-constexpr std::size_t kStripe = 2048;  // floats summed at once: they stay in the first-level cache
 
 std::vector<Model> load_equals(std::span<const Member> members) {
   std::vector<Model> models;
@@ -35,24 +33,9 @@ AverageLoss::AverageLoss(std::span<const Member> members, const Text& sample, in
   loss_ = make_text_loss(models_.front().config, window, sample.tokens, use, place);
 }
 
-void AverageLoss::average(std::span<const double> weights) {
-  const std::size_t size = parameters_.size(), stripes = (size + kStripe - 1) / kStripe;
-  team_.share(stripes, [&](std::size_t s) {
-    const std::size_t begin = s * kStripe, count = std::min(kStripe, size - begin);
-    std::array<double, kStripe> sum;
-    std::fill_n(sum.begin(), count, 0.0);
-    for (std::size_t j = 0; j < models_.size(); ++j) {
-      if (weights[j] == 0) continue;
-      const float* own = models_[j].parameters.data() + begin;
-      for (std::size_t i = 0; i < count; ++i) sum[i] += weights[j] * own[i];
-    }
-    std::copy_n(sum.begin(), count, parameters_.data() + begin);
-  });
-}
-
 double AverageLoss::operator()(std::span<const double> weights, std::span<double> gradient) {
   if (!gradient.empty() && gradient_.size() == 0) throw failure("AverageLoss: made for scoring, asked for gradients");
-  average(weights);
+  weighted_sum(models_, weights, team_, parameters_.span());
   const double loss = loss_->of(parameters_.span(), gradient.empty() ? std::span<float>() : gradient_.span());
   if (gradient.empty()) return loss;
   team_.share(models_.size(), [&](std::size_t j) {

@@ -27,8 +27,6 @@ class AverageLoss {
   double operator()(std::span<const double> weights, std::span<double> gradient = {});
 
  private:
-  void average(std::span<const double> weights);
-
   std::vector<Model> models_;
   ThreadTeam team_;
   Buffer parameters_, gradient_;  // of the average; no gradient for scoring

@@ -96,6 +96,14 @@ class Table {
     score_missing(*evaluation_.store, std::move(tasks), quiet_);
   }
 
+  // mixture_shares() of the experts' dev scores of a text, computed once. Several threads may ask at once, for
+  // different texts.
+  const std::vector<double>& shares(std::size_t text) {
+    std::vector<double>& own = dev_shares_[text];
+    if (own.empty()) own = mixture_shares(dev_scores(evaluation_, evaluation_.texts[text]));
+    return own;
+  }
+
   void add(const Row& row, const Json& training) { rows_.push_back(row_json(evaluation_, row, training)); }
 
   void add_models_beside() {
@@ -124,7 +132,14 @@ class Table {
     } else if (form.kind == FormKind::product) {
       add(product_row(evaluation_, mixture), forest_training_);
     } else {
-      add(mixture_row(evaluation_, evaluation_.experts, mixture, form, generalists(form)), forest_training_);
+      const std::vector<Member> beside = generalists(form);
+      if (beside.empty()) {
+        add(mixture_row(evaluation_, evaluation_.experts, mixture, form, {},
+                        [this](std::size_t i) { return shares(i); }),
+            forest_training_);
+      } else {
+        add(mixture_row(evaluation_, evaluation_.experts, mixture, form, beside), forest_training_);
+      }
     }
   }
 
@@ -133,10 +148,10 @@ class Table {
     std::vector<Member> members;
     if (form.generalist == Generalist::none) return members;
     if (form.generalist == Generalist::seed && !seed_) throw input_error("the forest has no seed to mix in");
-    for (const DomainTexts& texts : evaluation_.texts) {
-      members.push_back(form.generalist == Generalist::seed ? *seed_
-                                                            : weighted_average("em average", evaluation_.experts, {},
-                                                                               {dev_shares(evaluation_, texts)}));
+    for (std::size_t i = 0; i < evaluation_.texts.size(); ++i) {
+      members.push_back(form.generalist == Generalist::seed
+                            ? *seed_
+                            : weighted_average("em average", evaluation_.experts, {}, {shares(i)}));
     }
     std::vector<ScoringTask> tasks;
     for (std::size_t i = 0; i < members.size(); ++i) {
@@ -155,9 +170,9 @@ class Table {
     for (std::size_t i = 0; i < evaluation_.texts.size(); ++i) {
       const DomainTexts& texts = evaluation_.texts[i];
       progress.update(static_cast<double>(i), texts.name);
-      AverageWeights weights = average_weights(kind, experts, seed_, texts.dev, dev_scores(evaluation_, texts),
-                                               {settings_.average_budget, evaluation_.place},
-                                               [&] { return dev_shares(evaluation_, texts); });
+      AverageWeights weights =
+          average_weights(kind, experts, seed_, texts.dev, dev_scores(evaluation_, texts),
+                          {settings_.average_budget, evaluation_.place}, [&] { return shares(i); });
       averages.push_back(weighted_average(name, experts, seed_, weights));
       Json shares = Json::object();
       for (const Member& expert : experts) shares[expert.name] = 0.0;
@@ -223,7 +238,8 @@ class Table {
   std::vector<Comparison> comparisons_;
   bool quiet_;
   Json forest_training_;
-  std::vector<std::vector<double>> dev_losses_;  // [texts][experts], nats per token
+  std::vector<std::vector<double>> dev_losses_;                            // [texts][experts], nats per token
+  std::vector<std::vector<double>> dev_shares_{evaluation_.texts.size()};  // [texts][experts], see shares()
   Json rows_ = Json::array();
 };
 

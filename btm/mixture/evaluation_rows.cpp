@@ -114,24 +114,19 @@ Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts) {
   return read_scores(evaluation, texts.dev, pointers_to(evaluation.experts), seconds);
 }
 
-const std::vector<double>& dev_shares(const Evaluation& evaluation, const DomainTexts& texts) {
-  if (texts.dev_shares.empty()) texts.dev_shares = mixture_shares(dev_scores(evaluation, texts));
-  return texts.dev_shares;
-}
-
 Row mixture_row(const Evaluation& evaluation, std::span<const Member> experts, const std::string& name,
-                const Form& form, std::span<const Member> generalists) {
+                const Form& form, std::span<const Member> generalists,
+                const std::function<std::vector<double>(std::size_t)>& known) {
   Row row{name, settings_of(form), 0, 0, {}};
   row.domains.resize(evaluation.texts.size());
-  const bool all_experts = generalists.empty() && experts.data() == evaluation.experts.data();
   ThreadTeam team(evaluation.place.threads);
   team.share(row.domains.size(), [&](std::size_t i) {
     Members members = pointers_to(experts);
     if (!generalists.empty()) members.push_back(&generalists[i]);
     const DomainTexts& texts = evaluation.texts[i];
-    KnownShares known;
-    if (all_experts) known = [&] { return dev_shares(evaluation, texts); };
-    row.domains[i] = mix_domain(evaluation, texts, form, members, known);
+    KnownShares shares;
+    if (known) shares = [&] { return known(i); };
+    row.domains[i] = mix_domain(evaluation, texts, form, members, shares);
   });
   double runs = 0, tokens = 0;
   for (std::size_t i = 0; i < row.domains.size(); ++i) {

@@ -24,8 +24,6 @@ struct Evaluation {
 };
 
 Scores dev_scores(const Evaluation& evaluation, const DomainTexts& texts);  // of the experts
-// mixture_shares() of these, computed when first asked for. Not to be asked for the same texts by two threads at once.
-const std::vector<double>& dev_shares(const Evaluation& evaluation, const DomainTexts& texts);
 
 struct DomainResult {
   double loss = 0;        // nats, all targets of the test text
@@ -43,9 +41,11 @@ struct Row {
 };
 
 // The experts, or others in their place, mixed with weights out of each domain's dev sample; with them, where there are
-// any, the generalist of each of the texts. The scores of all on dev and test are in the store.
+// any, the generalist of each of the texts. The scores of all on dev and test are in the store. known(i), where it is
+// given: mixture_shares() of the dev scores of texts[i]; asked for by several threads at once, each for its texts.
 Row mixture_row(const Evaluation& evaluation, std::span<const Member> experts, const std::string& name,
-                const Form& form, std::span<const Member> generalists = {});
+                const Form& form, std::span<const Member> generalists = {},
+                const std::function<std::vector<double>(std::size_t)>& known = {});
 
 // The product of all experts.
 Row product_row(const Evaluation& evaluation, const std::string& name);

@@ -32,8 +32,7 @@ struct DomainTexts {
   std::string name;
   std::string role;
   Text dev, test;
-  std::int64_t test_bytes = 0;                  // that the targets of `test` stand for
-  mutable std::vector<double> dev_shares = {};  // where dev_shares() keeps them
+  std::int64_t test_bytes = 0;  // that the targets of `test` stand for
 };
 
 // Domains out of tokens/DOMAIN. Other texts: their own dev and test documents where both have kLeastWindows windows,

@@ -8,6 +8,7 @@
 #include "btm/core/error.h"
 #include "btm/core/hash.h"
 #include "btm/model/checkpoint.h"
+#include "btm/model/weighted_sum.h"
 
 namespace btm {
 
@@ -47,21 +48,19 @@ Member average_member(const std::string& name, std::span<const Member> members, 
 
 Model load_member(const Member& member) {
   if (member.sources.size() == 1) return map_model(member.sources.front().folder);
-  ModelConfig config;
-  std::vector<double> sum;
-  for (const auto& [folder, weight, name, sha256] : member.sources) {
-    Model model = map_model(folder);
-    config = model.config;
-    if (sum.empty()) sum.resize(model.parameters.size());
-    if (model.parameters.size() != sum.size()) {
+  std::vector<Model> models;
+  std::vector<double> weights;
+  for (const WeightedFolder& source : member.sources) {
+    models.push_back(map_model(source.folder));
+    weights.push_back(source.weight);
+    if (models.back().parameters.size() != models.front().parameters.size()) {
       throw input_error("{}: {} parameters, but the models before it have {}: unequal shapes can't be averaged",
-                        folder.string(), model.parameters.size(), sum.size());
+                        source.folder.string(), models.back().parameters.size(), models.front().parameters.size());
     }
-    const float* parameters = model.parameters.data();
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += weight * parameters[i];
   }
-  Model average{config, Buffer(sum.size())};
-  for (std::size_t i = 0; i < sum.size(); ++i) average.parameters.data()[i] = static_cast<float>(sum[i]);
+  Model average{models.front().config, Buffer(models.front().parameters.size())};
+  ThreadTeam team(1);
+  weighted_sum(models, weights, team, average.parameters.span());
   return average;
 }
 

@@ -28,8 +28,8 @@ std::optional<Member> seed_member(const Forest& forest);
 // Weights are normalised, members of weight 0 left out. Throws Error(input): a sum that is not finite and over 0.
 Member average_member(const std::string& name, std::span<const Member> members, std::span<const double> weights);
 
-// A single folder is mapped (see map_model), of an average one source after the other: the memory of the result, once
-// more in double. Throws Error(input): unequal shapes.
+// Folders are mapped (see map_model); an average takes the memory of the result beside. Throws Error(input): unequal
+// shapes.
 Model load_member(const Member& member);
 
 }  // namespace btm

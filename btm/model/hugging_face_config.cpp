@@ -196,11 +196,7 @@ ModelConfig from_hugging_face(const Json& config, const std::string& name) {
   f.require_flag("is_causal", true);
   ModelConfig c = type == "gpt2" ? read_gpt2(f) : read_llama(f);
   if (c.vocab_size == 0) throw input_error("{}: \"vocab_size\" is 0", name);
-  try {
-    return resolve(c);
-  } catch (const Error& e) {
-    throw input_error("{}: {}", name, e.what());
-  }
+  return with_context(name, [&] { return resolve(c); });
 }
 
 }  // namespace btm

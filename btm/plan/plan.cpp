@@ -166,7 +166,7 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
   apply_preset(root, plan);
   const std::string name = file.string() + (overrides.empty() ? "" : " with --set");
   read_settings(root, plan, name);
-  try {
+  with_context(name, [&] {
     if (plan.forest.empty()) throw input_error("forest is missing: the folder to grow in");
     if (plan.forest.starts_with("~/"))
       throw input_error("forest is {}, but only a shell knows what ~ is; write the folder out", plan.forest);
@@ -174,9 +174,7 @@ Plan load_plan(const std::filesystem::path& file, const std::vector<std::string>
     check_plan(plan);
     apply_text_root(plan);
     set_forest(plan, plan.forest);
-  } catch (const Error& e) {
-    throw Error(e.cause(), name + ": " + e.what());
-  }
+  });
   return plan;
 }
 

@@ -1,10 +1,7 @@
 #include "btm/plan/study.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <map>
-#include <numeric>
 #include <set>
 
 #include "btm/core/files.h"
@@ -14,124 +11,10 @@
 #include "btm/plan/baselines.h"
 #include "btm/plan/corpus.h"
 #include "btm/plan/plan.h"
+#include "btm/plan/study_results.h"
 
 namespace btm {
 namespace {
-
-struct Grown {
-  std::string variant;
-  fs::path forest;
-  Json evaluation;
-};
-
-// "0.5" is a number, "uniform" a word.
-Json as_value(const std::string& text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && std::isfinite(number) ? Json(number) : Json(text);
-}
-
-// Of all series; "": each has its own.
-std::string measure_of(const Study& study) {
-  const std::string& first = study.series.front().measure;
-  const bool same =
-      std::ranges::all_of(study.series, [&first](const StudySeries& each) { return each.measure == first; });
-  return same ? first : "";
-}
-
-// Without the row where every variant has its own.
-std::string label_of(const Study& study, const StudySeries& series) {
-  const bool own_rows = std::ranges::none_of(study.variants, &std::string::empty, &StudyVariant::row);
-  return fmt::format("{}{}{}", own_rows ? "" : series.row + ", ", series.domains,
-                     measure_of(study).empty() ? ", " + series.measure : "");
-}
-
-// null if the variant has no such row or domain.
-Json value_of(const Json& evaluation, const StudySeries& series) {
-  for (const Json& row : evaluation["rows"]) {
-    if (row["model"] != series.row) continue;
-    for (const char* part : {"mean", "domains"}) {
-      if (row[part].contains(series.domains) && row[part][series.domains].is_object()) {
-        return row[part][series.domains].value(series.measure, Json());
-      }
-    }
-  }
-  return nullptr;
-}
-
-Json place_of(const StudyVariant& variant) {
-  return as_value(variant.x.empty() ? variant.name : variant.x);
-}
-
-Json point_of(const StudyVariant& variant, const std::vector<double>& values) {
-  const auto count = static_cast<double>(values.size());
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
-  Json point = {{"x", place_of(variant)}, {"y", mean}};
-  if (values.size() > 1) {
-    double squares = 0;
-    for (double value : values) squares += (value - mean) * (value - mean);
-    point["spread"] = std::sqrt(squares / (count - 1));
-  }
-  return point;
-}
-
-// What the variant shows in place of the series.
-StudySeries seen_by(const StudyVariant& variant, StudySeries series) {
-  if (!variant.row.empty()) series.row = variant.row;
-  if (!variant.domains.empty()) series.domains = variant.domains;
-  return series;
-}
-
-// The line of that name, which is made if it is not there yet.
-Json& line_of(Json& lines, const std::string& name) {
-  for (Json& line : lines) {
-    if (line["name"] == name) return line;
-  }
-  return lines.emplace_back(Json{{"name", name}, {"points", Json::array()}});
-}
-
-// Rows, domains and measures that no variant has are mistakes of the study.
-void check_shown(const StudySeries& series, const std::vector<Grown>& grown, bool shown) {
-  if (shown || grown.empty()) return;
-  std::set<std::string> rows;
-  for (const Grown& each : grown) {
-    for (const Json& row : each.evaluation["rows"]) rows.insert(row["model"].get<std::string>());
-  }
-  throw input_error(
-      "series: no forest of the study has {} of row {} on {}; the rows are {}, on train, novel, all or a "
-      "domain",
-      series.measure, series.row, series.domains, fmt::join(rows, ", "));
-}
-
-void add_points(Json& lines, const Study& study, const StudySeries& series, const std::vector<Grown>& grown) {
-  bool shown = false;
-  for (const StudyVariant& variant : study.variants) {
-    std::vector<double> values;
-    for (const Grown& each : grown) {
-      if (each.variant != variant.name) continue;
-      if (Json value = value_of(each.evaluation, seen_by(variant, series)); value.is_number()) values.push_back(value);
-    }
-    if (values.empty()) continue;
-    shown = true;
-    line_of(lines, variant.series.empty() ? label_of(study, series) : variant.series)["points"].push_back(
-        point_of(variant, values));
-  }
-  check_shown(series, grown, shown);
-}
-
-Json results_of(const Study& study, const std::vector<Grown>& grown) {
-  Json json = {{"study", study.study}, {"question", study.question}};
-  json["x"] = {{"label", study.x_label}, {"log", study.log_x}};
-  json["y"] = {{"label", measure_of(study)}};
-  json["series"] = Json::array();
-  for (const StudySeries& series : study.series) add_points(json["series"], study, series, grown);
-  json["variants"] = Json::array();
-  for (const Grown& each : grown) {
-    json["variants"].push_back({{"name", each.variant}, {"forest", each.forest.string()}});
-  }
-  return json;
-}
 
 // One forest of the study, with one of the random seeds: that of all variants that set the same.
 struct Task {
@@ -260,16 +143,13 @@ void share_tokenizers(std::vector<Plan>& plans) {
 std::vector<Plan> load_plans(const Study& study, const std::vector<Task>& tasks) {
   std::vector<Plan> plans;
   for (const Task& task : tasks) {
-    try {
+    with_context(fmt::format("study {}, variant {}", study.study, task.variants.front()->name), [&] {
       plans.push_back(load_plan(study.plan, task.set));
       for (auto& [name, domain] : plans.back().domains) domain.text.except.emplace_back(study.folder);
       if (plans.back().cycles.empty()) {
         throw input_error("{}: there are no cycles, so no results to compare; add some", study.plan);
       }
-    } catch (const Error& e) {
-      throw Error(e.cause(),
-                  fmt::format("study {}, variant {}: {}", study.study, task.variants.front()->name, e.what()));
-    }
+    });
   }
   share_tokenizers(plans);
   return plans;
@@ -328,7 +208,7 @@ Json run_study(const Study& study, const GrowOptions& options) {
   const std::vector<Plan> plans = load_plans(study, tasks);
   check_series(study, tasks, plans);
   check_places(study);
-  std::vector<Grown> grown;
+  std::vector<GrownVariant> grown;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     log_info(fmt::format("study {}: forest {} ({} of {})", study.study, tasks[i].forest.filename().string(), i + 1,
                          tasks.size()));
@@ -338,7 +218,7 @@ Json run_study(const Study& study, const GrowOptions& options) {
     if (evaluation.is_null()) throw input_error("{}: it has no experts to evaluate", tasks[i].forest.string());
     for (const StudyVariant* variant : tasks[i].variants) grown.push_back({variant->name, tasks[i].forest, evaluation});
   }
-  Json results = results_of(study, grown);
+  Json results = study_results(study, grown);
   write_file(fs::path(study.folder) / "study.json", results.dump(2) + "\n");
   return results;
 }
