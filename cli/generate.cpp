@@ -2,7 +2,6 @@
 #include "btm/mixture/generate.h"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <set>
 
@@ -10,6 +9,7 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
+#include "btm/core/stopwatch.h"
 #include "btm/data/byte_source.h"
 #include "btm/data/text_file.h"
 #include "btm/data/utf8.h"
@@ -111,12 +111,12 @@ void run_generate(const GenerateArguments& options) {
   }
   check_prompts(ensemble, choice.tokenizer, given);
   GenerateDisplay display(options.display, choice, prompts);
-  auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   auto results = generate(
       ensemble, choice.tokenizer, prompts, settings,
       [&](std::size_t, std::string_view text, int expert) { display.add(text, expert); },
       [&](std::size_t i, const Generation& out) { display.take(i, out); });
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double seconds = watch.seconds();
   std::size_t tokens = 0;
   for (const Generation& out : results) tokens += out.tokens.size();
   std::string experts = ensemble.experts() == 1

@@ -5,7 +5,6 @@
 //   bench_tokenizer train DIR VOCAB_SIZE THREADS     trains a tokenizer into DIR, prints the seconds
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/stopwatch.h"
 #include "btm/data/bpe_train.h"
 #include "btm/data/tokenizer.h"
 
@@ -26,10 +26,6 @@ std::vector<std::string> read_texts() {
     std::cin.read(texts.back().data(), size);
   }
   return texts;
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 void write_ids(const btm::Tokenizer& tokenizer, const std::vector<std::string>& texts, int threads) {
@@ -50,17 +46,17 @@ void run(const std::vector<std::string>& arguments) {
   } else if (command == "time") {
     const btm::Tokenizer tokenizer = btm::Tokenizer::load(path);
     for (int round = 0; round < std::stoi(arguments.at(3)); ++round) {
-      const auto start = std::chrono::steady_clock::now();
+      const btm::Stopwatch watch;
       const auto ids = btm::encode_all(tokenizer, texts, number);
-      fmt::print("{}\n", seconds_since(start));
+      fmt::print("{}\n", watch.seconds());
     }
   } else {
-    const auto start = std::chrono::steady_clock::now();
+    const btm::Stopwatch watch;
     const auto source = [&](const auto& take) {
       for (const std::string& text : texts) take(text);
     };
     const btm::Tokenizer tokenizer = btm::train_bpe(source, number, std::stoi(arguments.at(3)));
-    fmt::print("{}\n", seconds_since(start));
+    fmt::print("{}\n", watch.seconds());
     tokenizer.save(path);
   }
 }

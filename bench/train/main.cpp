@@ -5,10 +5,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
 #include "btm/core/random.h"
+#include "btm/core/stopwatch.h"
 #include "btm/model/parameters.h"
 #include "btm/train/device.h"
 #include "btm/train/gemm_peak.h"
@@ -38,9 +38,9 @@ template <class Step>
 std::vector<double> measure(const Options& options, Step&& step) {
   std::vector<double> times;
   for (int i = -options.warmup; i < options.steps; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+    const btm::Stopwatch watch;
     step();
-    if (i >= 0) times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    if (i >= 0) times.push_back(watch.seconds());
   }
   std::sort(times.begin(), times.end());
   return times;

@@ -1,12 +1,12 @@
 #include "btm/mixture/evaluation_rows.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numbers>
 #include <numeric>
 
 #include "btm/core/hash.h"
+#include "btm/core/stopwatch.h"
 #include "btm/core/thread_team.h"
 #include "btm/mixture/product.h"
 
@@ -63,12 +63,12 @@ DomainResult mix_domain(const Evaluation& evaluation, const DomainTexts& texts, 
   MixtureWeights weights = weights_of(form, dev, known);
   DomainResult result;
   Scores test = read_scores(evaluation, texts.test, members, result.seconds);
-  auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   for (double log_prob : mix(test, weights, &result.runs)) result.loss -= log_prob;
   double run = static_cast<double>(result.runs) / static_cast<double>(members.size()) /
                static_cast<double>(std::max<std::int64_t>(1, test.tokens));
   result.seconds *= run;  // dropped experts are not run, though their scores are known here
-  result.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds += watch.seconds();
   Json prior = Json::object();
   for (std::size_t j = 0; j < members.size(); ++j) prior[test.experts[j]] = weights.prior[j];
   result.detail = {{"prior", prior}, {"forgetting", weights.forgetting}, {"evidence", weights.evidence}};
@@ -148,9 +148,9 @@ Row product_row(const Evaluation& evaluation, const std::string& name) {
   Row row{name, Json::object(), experts, experts, {}};
   for (const DomainTexts& texts : evaluation.texts) {
     if (!evaluation.store->has(product, texts.test)) {
-      auto start = std::chrono::steady_clock::now();
+      const Stopwatch watch;
       auto log_probs = product_log_probs(evaluation.experts, texts.test, evaluation.store->window(), evaluation.place);
-      double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      double seconds = watch.seconds();
       evaluation.store->keep(product, texts.test, {std::move(log_probs), seconds});
     }
     StoredScores stored = evaluation.store->read(product, texts.test);

@@ -1,7 +1,6 @@
 #include "btm/mixture/score_store.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <optional>
 
@@ -9,6 +8,7 @@
 #include "btm/core/files.h"
 #include "btm/core/hash.h"
 #include "btm/core/settings.h"
+#include "btm/core/stopwatch.h"
 #include "btm/mixture/scores.h"
 
 namespace btm {
@@ -105,9 +105,9 @@ std::unique_ptr<TextScorer> ScoreStore::scorer(const Member& member, const Model
 }
 
 StoredScores ScoreStore::score(const Member& member, TextScorer& scorer, const Text& text) const {
-  auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   std::vector<float> log_probs = score_text(scorer, member.name, text.tokens);
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double seconds = watch.seconds();
   StoredScores scores{std::move(log_probs), seconds};
   keep(member, text, scores);
   return scores;

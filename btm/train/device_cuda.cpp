@@ -3,13 +3,13 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "btm/core/random.h"
+#include "btm/core/stopwatch.h"
 #include "btm/model/cuda/memory.h"
 #include "btm/model/cuda/products.h"
 #include "btm/train/device.h"
@@ -72,12 +72,12 @@ double measure_gpu_peak() {
   fill(b);
   const LinearOffsets layer{.weight = 0, .in = kSize, .out = kSize};
   auto seconds = [&](int times) {
-    const auto start = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     for (int i = 0; i < times; ++i) {
       products->linear_forward(layer, b.data(), kSize, a.data(), c.data(), kSize);
     }
     cuda::check_cuda(cudaStreamSynchronize(products->stream()), "products");
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return watch.seconds();
   };
   seconds(3);
   const int times = static_cast<int>(std::max(10.0, kSeconds / (seconds(10) / 10)));

@@ -16,6 +16,7 @@
 #include "btm/core/hash.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/process.h"
+#include "btm/core/stopwatch.h"
 #include "btm/data/token_store.h"
 #include "btm/data/tokenizer.h"
 #include "btm/model/checkpoint.h"
@@ -29,10 +30,8 @@
 namespace btm {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr auto kPoll = std::chrono::milliseconds(100);
-constexpr auto kStatusEvery = std::chrono::seconds(2);
+constexpr double kStatusSeconds = 2;  // between two writings of status.json
 constexpr const char* kKnown[] = {"init", "tokens", "text", "output", "token_count", "threads"};
 
 // The command with f(NAME) in place of each {NAME}.
@@ -86,9 +85,7 @@ class ExternalRun {
 
  private:
   fs::path output() const { return RunPaths{run_}.trainer_output(); }
-  double device_seconds() const {
-    return spent_ + std::chrono::duration<double>(Clock::now() - start_).count() * job_.threads;
-  }
+  double device_seconds() const { return spent_ + watch_.seconds() * job_.threads; }
 
   fs::path initial_checkpoint() {
     const Model model = initial_model(job_);  // checks shape and hash
@@ -134,7 +131,7 @@ class ExternalRun {
     if (interrupted()) throw_interrupted();
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // what the shell leaves behind becomes this process's to wait for
     const pid_t process = start_process({"/bin/sh", "-c", words}, {});
-    auto last_status = Clock::now();
+    Stopwatch since_status;
     int status = 0;
     pid_t ended = 0;
     bool told = false;
@@ -146,7 +143,7 @@ class ExternalRun {
     };
     while ((ended = ::waitpid(process, &status, WNOHANG)) == 0) {
       if (interrupted()) tell();
-      if (Clock::now() - last_status >= kStatusEvery) note_running(), last_status = Clock::now();
+      if (since_status.seconds() >= kStatusSeconds) note_running(), since_status = {};
       std::this_thread::sleep_for(kPoll);
     }
     if (ended < 0) throw failure("{}: the trainer can't be waited for", run_.string());
@@ -214,7 +211,7 @@ class ExternalRun {
   DevLoss dev_;  // made first, to tell before the training what it can't be measured on
   ThreadTeam team_;
   RunStatus status_;
-  Clock::time_point start_ = Clock::now();
+  Stopwatch watch_;
   double spent_ = 0;  // device seconds of earlier starts
 };
 

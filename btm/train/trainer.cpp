@@ -1,7 +1,6 @@
 #include "btm/train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <future>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"
+#include "btm/core/stopwatch.h"
 #include "btm/model/dtype.h"
 #include "btm/train/batch_source.h"
 #include "btm/train/dev_loss.h"
@@ -27,18 +27,12 @@
 namespace btm {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr double kStatusSeconds = 2;       // between two writings of status.json
 constexpr double kSpeedMemory = 0.9;       // of the moving average of the speed shown
 constexpr double kDevShare = 0.05;         // of the compute of training, at most, for dev losses at intervals
 constexpr double kScoringShare = 1.0 / 3;  // compute of scoring a token, as a share of that of training on it
 constexpr int kDevTimes = 10;              // dev losses in a run, at most
 constexpr int kGpuWindows = 1024;          // that a GPU scores without a look for signals
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // Updates between two dev losses.
 std::int64_t dev_interval(const TrainingJob& job, std::int64_t dev_tokens) {
@@ -69,10 +63,10 @@ class Trainer {
   TrainingResult finish();
   std::vector<SnapshotArray> arrays();
   int threads() const { return (device_ == Device::cuda ? 1 : job_.threads) * ranks_.size(); }
-  double device_seconds() const { return spent_ + seconds_since(start_) * threads(); }
+  double device_seconds() const { return spent_ + watch_.seconds() * threads(); }
   fs::path checkpoints() const { return RunPaths{run_}.checkpoints(); }
 
-  Clock::time_point start_ = Clock::now(), last_status_ = start_, last_checkpoint_ = start_;
+  Stopwatch watch_, since_status_, since_checkpoint_;
   fs::path run_;
   TrainingJob job_;
   const Ranks& ranks_;
@@ -191,7 +185,7 @@ TrainingResult Trainer::work() {
 }
 
 void Trainer::update() {
-  auto begin = Clock::now();
+  const Stopwatch watch;
   const auto before_change = [this] {
     end_checkpoint();
     if (state_.update + 1 == updates_) return;
@@ -204,12 +198,12 @@ void Trainer::update() {
     throw diverged(fmt::format("the loss is not finite at update {} of {} (loss {}, gradient norm {})",
                                state_.update + 1, updates_, done.loss, done.gradient_norm));
   }
-  double seconds = seconds_since(begin);
+  const double seconds = watch.seconds();
   ++state_.update;
   if (!ranks_.is_first()) return;
   state_.unreported = {{done, seconds}};
   if (!report()) return;
-  const bool due = checkpoint_due(job_.training, seconds_since(last_checkpoint_));
+  const bool due = checkpoint_due(job_.training, since_checkpoint_.seconds());
   if (due && state_.update < updates_) begin_checkpoint();
 }
 
@@ -245,8 +239,8 @@ void Trainer::report(const UpdateReport& done, double seconds, std::optional<dou
   status_.tokens_per_second = lately == 0 ? speed : kSpeedMemory * lately + (1 - kSpeedMemory) * speed;
   status_.update = state_.update;
   status_.loss = done.loss;
-  if (seconds_since(last_status_) >= kStatusSeconds) {
-    last_status_ = Clock::now();
+  if (since_status_.seconds() >= kStatusSeconds) {
+    since_status_ = {};
     metrics_->flush();
     status_.device_seconds = device_seconds();
     save_status(run_, status_);
@@ -263,7 +257,7 @@ Error Trainer::checkpoint_error(const Error& e) const {
 
 // Writes while the next batch goes forward and backward, which only reads what is written.
 void Trainer::begin_checkpoint() {
-  last_checkpoint_ = Clock::now();
+  since_checkpoint_ = {};
   try {
     state_.metrics_bytes = metrics_->flush();
   } catch (const Error& e) {
