@@ -2,6 +2,7 @@
 
 #include "btm/core/cores.h"
 #include "btm/core/format.h"
+#include "btm/core/log.h"
 #include "btm/plan/forecast.h"
 #include "btm/plan/growable.h"
 #include "btm/plan/planned_forest.h"
@@ -85,7 +86,11 @@ void dry_run(const Plan& plan, bool json) {
   } else {
     print(f, seconds, speed);
   }
-  require_texts(plan);
+  try {
+    require_texts(plan);
+  } catch (const Error& e) {  // it may be still to come
+    log_warning(fmt::format("{}; growing would end there", e.what()));
+  }
   require_room(plan, f);
 }
 

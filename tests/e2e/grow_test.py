@@ -58,6 +58,8 @@ class Grow(ForestCase):
         left = json.loads(btm("grow", self.plan, "--dry-run", "--json").stdout)
         self.assertEqual([step["models"] for step in left["steps"]], [0, 0, 1])
         self.assertLess(abs(left["disk_bytes"] / (weights + 3 * 3 * weights) - 1), 0.02)  # model; checkpoints: 2 kept, 1 new
+        missing = btm("grow", self.plan, "--dry-run", "--set", "domains.cpp.text=nowhere.txt")
+        self.assertIn("nowhere.txt: no such file", missing.stderr)
         for change in ("seed.tokens=40k", "cycles.0.tokens=30k", "model.layers=2"):
             for dry in (["--dry-run"], []):
                 self.assertIn("another recipe", btm("grow", self.plan, "--set", change, *dry, code=2).stderr)
