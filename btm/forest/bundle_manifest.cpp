@@ -54,7 +54,7 @@ class Checker {
 
   void expert(const ExpertInfo& info) const {
     check_expert_name(info.name);
-    require(info.kind == "expert", fmt::format("'{}' is the kind of model, not expert", info.kind));
+    require(info.kind == kExpertKind, fmt::format("'{}' is the kind of model, not expert", info.kind));
     for (const std::string& domain : info.domains) name(domain);
     cycle(info.cycle, 1);
     parents(info.parents);

@@ -51,9 +51,11 @@ void visit(Origin& s, F&& f) {
   f("ancestors", s.ancestors, "all that it descends from, the nearest first");
 }
 
+inline constexpr char kExpertKind[] = "expert";  // the kinds of others: kSeedName, the name of a baseline
+
 struct ExpertInfo {
   std::string name;
-  std::string kind;  // seed, expert, dense
+  std::string kind;  // kSeedName, kExpertKind, or the name of a baseline
   std::vector<std::string> domains;
   int cycle = 0;  // 0: the seed; experts from 1
   std::vector<Parent> parents;

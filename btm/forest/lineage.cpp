@@ -70,7 +70,7 @@ void add_nodes_elsewhere(Lineage& lineage, const std::vector<ExpertInfo>& expert
       if (node_with(lineage, ancestor.sha256, ancestor.name) >= 0) continue;
       ExpertInfo there;
       there.name = ancestor.name;
-      there.kind = ancestor.cycle == 0 ? kSeedName : "expert";
+      there.kind = ancestor.cycle == 0 ? kSeedName : kExpertKind;
       there.cycle = ancestor.cycle;
       there.parents = ancestor.parents;
       there.weights_sha256 = ancestor.sha256;

@@ -72,7 +72,7 @@ std::vector<Parent> branch_parents(const BranchSettings& settings, const Forest&
   } else if (settings.from == BranchKind::random) {
     return {};
   } else if (settings.from == BranchKind::seed) {
-    parents.push_back(parent_of(forest, "seed", 1));
+    parents.push_back(parent_of(forest, kSeedName, 1));
   } else {
     if (candidates.empty()) throw input_error("branch: the forest has no experts yet; branch from the seed");
     std::vector<double> weights = weights_by_kind(settings, forest, candidates, domain, place);

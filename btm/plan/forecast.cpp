@@ -24,7 +24,7 @@ class Forecaster {
     ModelTask seed;
     seed.tokens = plan_.seed.tokens;
     seed.training = plan_.seed.training;
-    add("seed", is_published(paths_.seed()) ? std::vector<ModelTask>{} : std::vector{seed});
+    add(kSeedName, is_published(paths_.seed()) ? std::vector<ModelTask>{} : std::vector{seed});
     end_group();
     for (const auto [first, last, together] : cycle_groups(plan_)) {
       for (std::size_t i = first; i < last; ++i) add_cycle(i);

@@ -110,7 +110,7 @@ class Grower {
       publish_untrained_seed(task);
       return true;
     }
-    return training_.train("seed", {{task, plan_.model.from, task.init_sha256}});
+    return training_.train(kSeedName, {{task, plan_.model.from, task.init_sha256}});
   }
 
   // model.from is the seed as it is, or random weights are.
@@ -118,7 +118,7 @@ class Grower {
     const bool random = plan_.model.from.empty();
     Model model = random ? random_model(base_.model, static_cast<std::uint64_t>(task.training.random_seed))
                          : load_model(plan_.model.from);
-    FolderWriter run(paths_.run("seed"));
+    FolderWriter run(paths_.run(kSeedName));
     const RunPaths made{run.path()};
     make_folders(made.model());
     Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
@@ -126,8 +126,8 @@ class Grower {
     tokenizer.save(made.model());
     write_file(made.metrics(), "");
     run.publish();
-    publish_model(paths_.seed(), paths_.run("seed"), info_of(task, base_, TrainingResult{}));
-    remove_whole(paths_.run("seed"));
+    publish_model(paths_.seed(), paths_.run(kSeedName), info_of(task, base_, TrainingResult{}));
+    remove_whole(paths_.run(kSeedName));
   }
 
   // ---- cycles

@@ -33,7 +33,7 @@ void check_unchanged(const ExpertInfo& published, ModelTask task, const ForestBa
   task.first_round = published.recipe.value("first_round", std::int64_t{0});
   const auto drawn = published.recipe.value("training", Json::object()).value("random_seed", std::int64_t{0});
   // Earlier versions started all experts from the same random weights, and counted up the seeds of random_init.
-  const bool own = task.kind == "expert" && task.parents.empty() && drawn == own_random_seed(task);
+  const bool own = task.kind == kExpertKind && task.parents.empty() && drawn == own_random_seed(task);
   if (own || task.kind == to_word(Baseline::random_init)) task.training.random_seed = drawn;
   const std::string difference = recipe_difference(published.recipe, recipe_of(task, base));
   if (difference.empty()) return;

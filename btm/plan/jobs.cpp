@@ -37,7 +37,7 @@ ModelTask expert_task(const Plan& plan, std::size_t index, const std::string& na
   const CycleSettings& cycle = plan.cycles[index];
   ModelTask task;
   task.name = name;
-  task.kind = "expert";
+  task.kind = kExpertKind;
   task.cycle = static_cast<int>(index) + 1;
   task.domains = {name};
   task.tokens = cycle.tokens;

@@ -26,7 +26,7 @@ struct ForestBase {
 // One model to train: the seed, an expert or a comparison.
 struct ModelTask {
   std::string name;
-  std::string kind;  // seed, expert, or the comparison's name
+  std::string kind;  // as ExpertInfo::kind
   std::string set;   // a comparison of several models: its name, which is that of their folder
   int cycle = 0;
   std::vector<std::string> domains;

@@ -145,7 +145,7 @@ ExpertInfo expert_of_run(const MergedRun& merged, const Forest& forest) {
                       run.string());
   ModelTask task;
   task.name = merged.name.empty() ? job.name : merged.name;
-  task.kind = "expert";
+  task.kind = kExpertKind;
   task.parents = parents_of(merged, forest, job);
   task.branch = branch_of(task.parents);
   task.cycle = merged.cycle.value_or(next_cycle(forest, task.parents));

@@ -30,7 +30,7 @@ void check_domains(const Plan& plan) {
     if (!plain || !is_plain_name(name)) {
       throw input_error("domains: '{}' can't be a folder's name; use some letters, digits, _ and -", name);
     }
-    if (name == "all" || name == "seed")
+    if (name == "all" || name == kSeedName)
       throw input_error("domains: '{}' is a word of the plan; rename the domain", name);
     if (!seen.insert(name).second) throw input_error("domains: '{}' is there twice", name);
     if (contains(domain.text.text, "")) throw input_error("domains.{}.text: an empty path", name);

@@ -195,10 +195,10 @@ void Training::publish(const ModelTask& task, const TrainingResult& result) cons
       infos[i].domains = {task.domains[i]};
     }
     publish_models(comparison_folder(base_.paths, task), run, infos);
-  } else if (task.kind == "expert") {
+  } else if (task.kind == kExpertKind) {
     merge_expert(base_.paths, run, info);
   } else {
-    publish_model(task.kind == "seed" ? base_.paths.seed() : comparison_folder(base_.paths, task), run, info);
+    publish_model(task.kind == kSeedName ? base_.paths.seed() : comparison_folder(base_.paths, task), run, info);
   }
   remove_whole(run);
 }
