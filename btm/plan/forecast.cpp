@@ -44,8 +44,9 @@ class Forecaster {
     for (const ModelTask& task : tasks) {
       const std::int64_t batch = comparison.training.batch_tokens, context = result_.model.context;
       if (task.tokens >= batch / context * context) continue;
-      throw input_error("compare[{}].training.batch_tokens is {}, but {} is trained on {} tokens; lower it", index, batch,
-                        task.kind == task.name ? task.kind : fmt::format("{} of {}", task.name, task.kind), task.tokens);
+      throw input_error("compare[{}].training.batch_tokens is {}, but {} is trained on {} tokens; lower it", index,
+                        batch, task.kind == task.name ? task.kind : fmt::format("{} of {}", task.name, task.kind),
+                        task.tokens);
     }
     add(comparison_name(comparison), tasks);
   }

@@ -197,8 +197,9 @@ TEST(Forecast, ABaselinesBatchThatIsLargerThanItsTokensIsTold) {
   EXPECT_EQ(told("[dense, random_split]"), "");
   EXPECT_THAT(told("[{model: dense, training: {batch_tokens: 200k}}]"),
               testing::HasSubstr("compare[0].training.batch_tokens is 200000, but dense is trained on 146816 tokens"));
-  EXPECT_THAT(told("[dense, {model: random_split, training: {batch_tokens: 80k}}]"),
-              testing::HasSubstr("compare[1].training.batch_tokens is 80000, but part_2 of random_split is trained on"));
+  EXPECT_THAT(
+      told("[dense, {model: random_split, training: {batch_tokens: 80k}}]"),
+      testing::HasSubstr("compare[1].training.batch_tokens is 80000, but part_2 of random_split is trained on"));
 }
 
 TEST(Plan, OverridesReachListEntries) {
