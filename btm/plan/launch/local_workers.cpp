@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <memory>
 #include <span>
 #include <utility>
 
@@ -16,6 +15,7 @@
 #include "btm/core/folders.h"
 #include "btm/core/format.h"
 #include "btm/core/log.h"
+#include "btm/core/on_exit.h"
 #include "btm/core/process.h"
 #include "btm/core/write_error.h"
 
@@ -97,7 +97,7 @@ pid_t LocalWorkers::start(const LaunchedRun& run, std::size_t gpus) const {
   const fs::path log = RunPaths{run.run}.log();
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
   if (output < 0) throw write_error(log);
-  const std::shared_ptr<void> on_return(nullptr, [output](void*) { ::close(output); });
+  const OnExit close([output] { ::close(output); });
   // The workers' threads don't spin while they wait, because the cores are shared.
   ProcessOptions options{.output = output, .errors = output, .environment = {"OMP_WAIT_POLICY=passive"}};
   if (gpus_.size() > 1) options.environment.push_back("CUDA_VISIBLE_DEVICES=" + gpus_[gpus]);

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <memory>
 #include <mutex>
 #include <set>
 
@@ -15,6 +14,7 @@
 #include "btm/core/files.h"
 #include "btm/core/format.h"
 #include "btm/core/interrupt.h"
+#include "btm/core/on_exit.h"
 #include "btm/core/progress.h"
 #include "btm/core/thread_team.h"
 
@@ -107,7 +107,7 @@ std::vector<Finding> run_checks(const VerifyWork& work, int threads, bool quiet)
     ended.notify_one();
   };
   const auto look = [&] {
-    const std::shared_ptr<void> on_return(nullptr, [&](void*) { leave(); });  // an error, too, ends the drawing
+    const OnExit left(leave);  // by an error, too: it ends the drawing
     for (std::size_t i; (i = next++) < checks.size() && !interrupted();) {
       std::optional<Finding> found = look_at(checks[i], work.paths.root);
       const std::lock_guard lock(mutex);
