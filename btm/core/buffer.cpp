@@ -10,6 +10,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/on_exit.h"
 
 namespace btm {
 namespace {
@@ -31,8 +32,8 @@ Buffer::Buffer(std::size_t size) : size_(size) {
 
 Buffer Buffer::map(const std::filesystem::path& file, std::uint64_t offset, std::size_t size) {
   const int descriptor = open_to_read(file);
+  const OnExit close([descriptor] { ::close(descriptor); });
   if (file_size(descriptor) < offset + size * sizeof(float)) {  // touched, what is not there would end the process
-    ::close(descriptor);
     throw input_error("{}: it has become shorter meanwhile; don't change models in use", file.string());
   }
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -40,9 +41,7 @@ Buffer Buffer::map(const std::filesystem::path& file, std::uint64_t offset, std:
   const std::size_t bytes = before + size * sizeof(float);
   void* mapping = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor,
                          static_cast<off_t>(offset - before));
-  int code = errno;
-  ::close(descriptor);
-  if (mapping == MAP_FAILED) throw input_error("{}: can't be mapped: {}", file.string(), std::strerror(code));
+  if (mapping == MAP_FAILED) throw input_error("{}: can't be mapped: {}", file.string(), std::strerror(errno));
   Buffer buffer;
   buffer.size_ = size;
   buffer.data_ = {reinterpret_cast<float*>(static_cast<char*>(mapping) + before), BufferRelease{mapping, bytes}};

@@ -42,8 +42,7 @@ void visit(Edit& s, F&& f) {
   f("time", s.time, "UTC");
   f("recipe_sha256", s.recipe_sha256, "identity of all that the weights depend on");
   f("weights_sha256", s.weights_sha256, "identity of the weights");
-  if (s.edit ==
-      EditKind::remove) {  // the rest is told by the merge or import (the reader knows `edit` before it visits)
+  if (s.edit == EditKind::remove) {  // which the reader knows before it visits; the rest is told by the merge or import
     f("retrain", s.retrain, "the next grow trains it again, from what is left of its parents");
     return;
   }

@@ -133,13 +133,9 @@ class Table {
       add(product_row(evaluation_, mixture), forest_training_);
     } else {
       const std::vector<Member> beside = generalists(form);
-      if (beside.empty()) {
-        add(mixture_row(evaluation_, evaluation_.experts, mixture, form, {},
-                        [this](std::size_t i) { return shares(i); }),
-            forest_training_);
-      } else {
-        add(mixture_row(evaluation_, evaluation_.experts, mixture, form, beside), forest_training_);
-      }
+      std::function<std::vector<double>(std::size_t)> known;  // of the experts alone
+      if (beside.empty()) known = [this](std::size_t i) { return shares(i); };
+      add(mixture_row(evaluation_, evaluation_.experts, mixture, form, beside, known), forest_training_);
     }
   }
 

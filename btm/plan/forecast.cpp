@@ -42,10 +42,10 @@ class Forecaster {
     auto [tasks, outgrown] = comparison_state(comparison, forest, result_.model.context);
     if (!outgrown) std::erase_if(tasks, [this](const ModelTask& task) { return !!published_comparison(paths_, task); });
     for (const ModelTask& task : tasks) {
-      const std::int64_t batch = comparison.training.batch_tokens, context = result_.model.context;
-      if (task.tokens >= batch / context * context) continue;
+      if (planned_result(task, result_.model).updates > 0) continue;
       throw input_error("compare[{}].training.batch_tokens is {}, but {} is trained on {} tokens; lower it", index,
-                        batch, task.kind == task.name ? task.kind : fmt::format("{} of {}", task.name, task.kind),
+                        task.training.batch_tokens,
+                        task.kind == task.name ? task.kind : fmt::format("{} of {}", task.name, task.kind),
                         task.tokens);
     }
     add(comparison_name(comparison), tasks);

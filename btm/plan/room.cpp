@@ -98,8 +98,9 @@ void require_disk(const ForestPaths& forest, double bytes) {
   while (!fs::exists(there)) there = there.parent_path();
   std::error_code unknown;
   const fs::space_info space = fs::space(there, unknown);
+  if (unknown || bytes <= static_cast<double>(space.available)) return;
   const double room = static_cast<double>(space.available) + bytes_below(forest.runs());
-  if (unknown || bytes <= room) return;
+  if (bytes <= room) return;
   throw input_error(
       "{}: models and checkpoints take {}B, and there is room for {}B; free some or choose another folder",
       forest.root.string(), format_count(bytes), format_count(room));

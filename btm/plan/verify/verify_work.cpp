@@ -101,13 +101,12 @@ std::vector<Finding> run_checks(const VerifyWork& work, int threads, bool quiet)
   std::condition_variable ended;
   std::int64_t done = 0;
   int working = std::clamp(threads, 1, static_cast<int>(std::max<std::size_t>(1, checks.size())));
-  const auto leave = [&] {
-    const std::lock_guard lock(mutex);
-    --working;
-    ended.notify_one();
-  };
   const auto look = [&] {
-    const OnExit left(leave);  // by an error, too: it ends the drawing
+    const OnExit leave([&] {  // by an error, too: it ends the drawing
+      const std::lock_guard lock(mutex);
+      --working;
+      ended.notify_one();
+    });
     for (std::size_t i; (i = next++) < checks.size() && !interrupted();) {
       std::optional<Finding> found = look_at(checks[i], work.paths.root);
       const std::lock_guard lock(mutex);
