@@ -27,6 +27,17 @@ void check_ranges(const ModelConfig& c) {
   if (!(c.rope_theta > 0)) throw input_error("model.rope_theta is {}; it must be above 0", c.rope_theta);
 }
 
+void check_scaling(const RopeScaling& s) {
+  if (!(s.factor >= 1)) throw input_error("model.rope_scaling.factor is {}; it must be at least 1", s.factor);
+  if (!(s.low_freq_factor > 0) || !(s.high_freq_factor > s.low_freq_factor)) {
+    throw input_error(
+        "model.rope_scaling.low_freq_factor is {} and high_freq_factor {}; both must be above 0, and the "
+        "second above the first",
+        s.low_freq_factor, s.high_freq_factor);
+  }
+  check_range(s.original_max_position_embeddings, 1, "rope_scaling.original_max_position_embeddings");
+}
+
 void check_heads(const ModelConfig& c) {
   if (c.width % c.heads != 0) {
     throw input_error("model.width {} is not a multiple of model.heads {}; change one of them", c.width, c.heads);
@@ -41,11 +52,21 @@ void check_heads(const ModelConfig& c) {
   }
 }
 
+// Without what its type makes no use of.
+RopeScaling without_unused(const RopeScaling& s) {
+  RopeScaling used;
+  used.rope_type = s.rope_type;
+  if (s.rope_type != RopeType::plain) used.factor = s.factor;
+  if (s.rope_type == RopeType::llama3) used = s;
+  return used;
+}
+
 }  // namespace
 
 ModelConfig resolve(ModelConfig c) {
   check_ranges(c);
   check_heads(c);
+  check_scaling(c.rope_scaling);
   bool llama = c.architecture == Architecture::llama;
   if (llama && (c.width / c.heads) % 2 != 0) {
     throw input_error("model.width {} over model.heads {} is {} per head; rotary positions need an even number",
@@ -56,9 +77,19 @@ ModelConfig resolve(ModelConfig c) {
     int third = (8 * c.width + 2) / 3;
     c.hidden = llama ? (third + kHiddenMultiple - 1) / kHiddenMultiple * kHiddenMultiple : 4 * c.width;
   }
-  if (!llama) c.rope_theta = ModelConfig{}.rope_theta;  // it has no rotary positions, and its config.json no such key
+  if (!llama) {  // it has no rotary positions, and its config.json no such keys
+    c.rope_theta = ModelConfig{}.rope_theta;
+    c.rope_scaling = {};
+  }
+  c.rope_scaling = without_unused(c.rope_scaling);
   if (!c.tied_embeddings) c.tied_embeddings = !llama;
   return c;
+}
+
+Json shape_json(const ModelConfig& config) {
+  Json json = settings_json(config);
+  if (config.rope_scaling.rope_type == RopeType::plain) json.erase("rope_scaling");
+  return json;
 }
 
 std::int64_t parameter_count(const ModelConfig& config) {

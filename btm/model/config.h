@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "btm/core/settings.h"
+#include "btm/model/rope_scaling.h"
 
 namespace btm {
 
@@ -30,6 +31,7 @@ struct ModelConfig {
   std::optional<bool> tied_embeddings;  // auto: tied for gpt2, untied for llama
   double norm_epsilon = 1e-5;
   double rope_theta = 10000;
+  RopeScaling rope_scaling;
 };
 
 template <class F>
@@ -45,10 +47,14 @@ void visit(ModelConfig& s, F&& f) {
   f("tied_embeddings", s.tied_embeddings, "input and output embedding are one; auto: yes for gpt2, no for llama");
   f("norm_epsilon", s.norm_epsilon, "added to the variance in norms");
   f("rope_theta", s.rope_theta, "base of the rotary frequencies (llama)");
+  f("rope_scaling", s.rope_scaling, "how they are scaled (llama), as config.json says it");
 }
 
 // Fills in what is 0 or auto. Throws Error(input) for shapes that can't be (heads that don't divide the width, ...).
 ModelConfig resolve(ModelConfig config);
+
+// What recipes say of a shape: every field, but rope_scaling only where there is some, as before it was known.
+Json shape_json(const ModelConfig& config);
 
 std::int64_t parameter_count(const ModelConfig& config);
 

@@ -10,7 +10,7 @@ namespace btm {
 Engine::Engine(const ModelConfig& unresolved)
     : config(resolve(unresolved)), offsets(weight_offsets(config)), norm(norm_shape(config)) {
   if (config.architecture == Architecture::llama) {
-    rope = rope_table(config.context, head_dim(config), config.rope_theta);
+    rope = rope_table(config.context, head_dim(config), config.rope_theta, config.rope_scaling);
   }
 }
 

@@ -23,6 +23,10 @@ class Fields {
     if (!value.is_number_integer() || value < 0 || value > (1 << 30)) wrong(key, "a whole number");
     return value.get<int>();
   }
+  double number(const char* key) const {
+    if (!has(key)) throw input_error("{}: \"{}\" is missing", name_, key);
+    return number(key, 0);
+  }
   double number(const char* key, double missing) const {
     if (!has(key)) return missing;
     if (!config_.at(key).is_number()) wrong(key, "a number");
@@ -89,25 +93,52 @@ ModelConfig read_gpt2(const Fields& f) {
   return c;
 }
 
-// The base of the plain rotary frequencies: "rope_theta" of transformers 4, "rope_parameters" of 5.
-double read_rope(const Fields& f) {
-  double theta = f.number("rope_theta", 10000);
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    if (!f.has(key)) continue;
-    if (!f.at(key).is_object()) f.unsupported(key, "the default");
-    Fields rope(f.at(key), f.name() + ": " + key);
-    if (rope.text("rope_type", "default") != "default" || rope.text("type", "default") != "default") {
-      f.unsupported(key, "rope_type default");
+// The rotary frequencies.
+struct Rope {
+  double theta = 10000;
+  RopeScaling scaling;
+};
+
+RopeType read_rope_type(const Fields& f, const char* key, const Fields& rope) {
+  const std::string type = rope.text("rope_type", rope.text("type", "default").c_str());
+  for (const auto& [known, word] : names(RopeType{})) {
+    if (type == word) return known;
+  }
+  f.unsupported(key, "rope_type default, linear or llama3");
+}
+
+// What one of the two keys says; what it leaves out is as in `missing`.
+Rope read_rope_of(const Fields& f, const char* key, Rope missing) {
+  if (!f.at(key).is_object()) f.unsupported(key, "an object");
+  const Fields rope(f.at(key), f.name() + ": " + key);
+  if (rope.number("partial_rotary_factor", 1) != 1) f.unsupported(key, "partial_rotary_factor 1");
+  Rope r{rope.number("rope_theta", missing.theta), {}};
+  RopeScaling& s = r.scaling;
+  s.rope_type = read_rope_type(f, key, rope);
+  if (s.rope_type == RopeType::plain) return r;
+  s.factor = rope.number("factor");
+  if (s.rope_type == RopeType::linear) return r;
+  s.low_freq_factor = rope.number("low_freq_factor");
+  s.high_freq_factor = rope.number("high_freq_factor");
+  s.original_max_position_embeddings = rope.integer("original_max_position_embeddings");
+  return r;
+}
+
+// transformers 4 has "rope_theta" and "rope_scaling", 5 "rope_parameters"; where all are there they must say one thing.
+Rope read_rope(const Fields& f) {
+  Rope r;
+  r.theta = f.number("rope_theta", r.theta);
+  if (f.has("rope_scaling")) r = read_rope_of(f, "rope_scaling", r);
+  if (f.has("rope_parameters")) {
+    const Rope own = read_rope_of(f, "rope_parameters", r);
+    const bool same = own.theta == r.theta && settings_json(own.scaling) == settings_json(r.scaling);
+    if (f.has("rope_scaling") && !same) {
+      f.unsupported("rope_parameters", "the frequencies of rope_scaling, which is there, too");
     }
-    if (rope.number("partial_rotary_factor", 1) != 1) f.unsupported(key, "partial_rotary_factor 1");
-    const double own = rope.number("rope_theta", theta);
-    if (std::string_view(key) == "rope_parameters" && f.has("rope_scaling") && own != theta) {
-      f.unsupported(key, "the frequencies of rope_scaling, which is there, too");
-    }
-    theta = own;
+    r = own;
   }
   if (f.number("partial_rotary_factor", 1) != 1) f.unsupported("partial_rotary_factor", "1");
-  return theta;
+  return r;
 }
 
 ModelConfig read_llama(const Fields& f) {
@@ -124,7 +155,9 @@ ModelConfig read_llama(const Fields& f) {
   c.context = f.integer("max_position_embeddings", 2048);
   c.vocab_size = f.integer("vocab_size");
   c.norm_epsilon = f.number("rms_norm_eps", 1e-6);
-  c.rope_theta = read_rope(f);
+  const Rope rope = read_rope(f);
+  c.rope_theta = rope.theta;
+  c.rope_scaling = rope.scaling;
   c.tied_embeddings = f.flag("tie_word_embeddings", false);
   if (f.has("head_dim") && c.heads > 0 && std::int64_t{f.integer("head_dim")} * c.heads != c.width) {
     f.unsupported("head_dim", "hidden_size / num_attention_heads");
@@ -152,25 +185,39 @@ Json gpt2_json(const ModelConfig& c) {
           {"resid_pdrop", 0.0}};
 }
 
+Json rope_json(const RopeScaling& s) {
+  Json json = {{"rope_type", to_word(s.rope_type)}};
+  if (s.rope_type == RopeType::plain) return json;
+  json["factor"] = s.factor;
+  if (s.rope_type == RopeType::linear) return json;
+  json["low_freq_factor"] = s.low_freq_factor;
+  json["high_freq_factor"] = s.high_freq_factor;
+  json["original_max_position_embeddings"] = s.original_max_position_embeddings;
+  return json;
+}
+
 Json llama_json(const ModelConfig& c) {
-  return {{"architectures", {"LlamaForCausalLM"}},
-          {"model_type", "llama"},
-          {"num_hidden_layers", c.layers},
-          {"hidden_size", c.width},
-          {"num_attention_heads", c.heads},
-          {"num_key_value_heads", c.kv_heads},
-          {"head_dim", c.width / c.heads},
-          {"intermediate_size", c.hidden},
-          {"max_position_embeddings", c.context},
-          {"vocab_size", c.vocab_size},
-          {"hidden_act", "silu"},
-          {"rms_norm_eps", c.norm_epsilon},
-          {"rope_theta", c.rope_theta},
-          {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", c.rope_theta}}},
-          {"tie_word_embeddings", *c.tied_embeddings},
-          {"attention_bias", false},
-          {"mlp_bias", false},
-          {"attention_dropout", 0.0}};
+  Json json = {{"architectures", {"LlamaForCausalLM"}},
+               {"model_type", "llama"},
+               {"num_hidden_layers", c.layers},
+               {"hidden_size", c.width},
+               {"num_attention_heads", c.heads},
+               {"num_key_value_heads", c.kv_heads},
+               {"head_dim", c.width / c.heads},
+               {"intermediate_size", c.hidden},
+               {"max_position_embeddings", c.context},
+               {"vocab_size", c.vocab_size},
+               {"hidden_act", "silu"},
+               {"rms_norm_eps", c.norm_epsilon},
+               {"rope_theta", c.rope_theta},
+               {"rope_parameters", rope_json(c.rope_scaling)},
+               {"tie_word_embeddings", *c.tied_embeddings},
+               {"attention_bias", false},
+               {"mlp_bias", false},
+               {"attention_dropout", 0.0}};
+  json["rope_parameters"]["rope_theta"] = c.rope_theta;
+  if (c.rope_scaling.rope_type != RopeType::plain) json["rope_scaling"] = rope_json(c.rope_scaling);
+  return json;
 }
 
 }  // namespace

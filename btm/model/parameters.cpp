@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "btm/core/random.h"
 
@@ -27,6 +28,22 @@ Model random_model(const ModelConfig& config, std::uint64_t seed) {
     for (std::int64_t i = 0; i < slice.size; ++i) values[i] = static_cast<float>(deviation * random.normal());
   }
   return model;
+}
+
+Model shortened(Model model, int context) {
+  ModelConfig config = model.config;
+  config.context = context;
+  Model result{config, {}};
+  if (parameter_count(config) == parameter_count(model.config)) {
+    result.parameters = std::move(model.parameters);
+    return result;
+  }
+  result.parameters = Buffer(static_cast<std::size_t>(parameter_count(config)));
+  const auto kept = parameter_layout(config), all = parameter_layout(model.config);
+  for (std::size_t i = 0; i < kept.size(); ++i) {  // positions are the rows of their tensor
+    std::copy_n(model.parameters.data() + all[i].offset, kept[i].size, result.parameters.data() + kept[i].offset);
+  }
+  return result;
 }
 
 }  // namespace btm

@@ -34,4 +34,7 @@ struct Model {
 // zero, norm gains one. A function of (config, seed) alone.
 Model random_model(const ModelConfig& config, std::uint64_t seed);
 
+// The same model for `context` tokens at once, no more than it has: GPT-2's keeps its first positions.
+Model shortened(Model model, int context);
+
 }  // namespace btm

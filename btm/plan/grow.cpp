@@ -117,7 +117,7 @@ class Grower {
   void publish_untrained_seed(const ModelTask& task) {
     const bool random = plan_.model.from.empty();
     Model model = random ? random_model(base_.model, static_cast<std::uint64_t>(task.training.random_seed))
-                         : load_model(plan_.model.from);
+                         : shortened(load_model(plan_.model.from), base_.model.context);
     FolderWriter run(paths_.run(kSeedName));
     const RunPaths made{run.path()};
     make_folders(made.model());

@@ -80,7 +80,7 @@ std::filesystem::path first_model_folder(const ForestPaths& paths, const ModelTa
 
 Json recipe_of(const ModelTask& task, const ForestBase& base) {
   Json recipe;
-  recipe["model"] = settings_json(base.model);
+  recipe["model"] = shape_json(base.model);
   recipe["tokenizer_sha256"] = base.tokenizer_sha256;
   recipe["parents"] = Json::array();
   for (const Parent& parent : task.parents) {

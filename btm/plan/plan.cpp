@@ -86,17 +86,25 @@ void apply_preset(const YAML::Node& root, Plan& plan) {
   plan.model.config = preset->second;
 }
 
-// A plan as resolved has every key, with the checkpoint's values.
+// A plan as resolved has every key, with the checkpoint's values. Its context alone may be less.
 void take_shape_of_checkpoint(const YAML::Node& root, Plan& plan) {
   if (plan.model.from.empty()) return;
-  const ModelSettings shape{
+  ModelSettings shape{
       "", plan.model.from,
       load_config(is_model_away(plan) ? ForestPaths{plan.forest}.seed() : std::filesystem::path(plan.model.from))};
+  if (root["model"]["context"].IsDefined()) {
+    if (plan.model.config.context > shape.config.context) {
+      throw input_error("model.context: {} is more than the {} of model.from ({})", plan.model.config.context,
+                        shape.config.context, plan.model.from);
+    }
+    shape.config.context = plan.model.config.context;
+  }
   const Json given = settings_json(plan.model), there = settings_json(shape);
   for (const auto& item : root["model"]) {
     const std::string key = item.first.Scalar();
     if (given[key] == there[key]) continue;
-    throw input_error("model.{}: the shape comes from model.from ({}); leave this key out", key, plan.model.from);
+    throw input_error("model.{}: the shape comes from model.from ({}); leave this key out (context may be less)", key,
+                      plan.model.from);
   }
   plan.model = shape;
   if (plan.tokenizer.from.empty()) plan.tokenizer.from = plan.model.from;

@@ -56,7 +56,8 @@ struct ModelSettings {
 template <class F>
 void visit(ModelSettings& s, F&& f) {
   f("preset", s.preset, "gpt3-small, gpt3-medium, gpt3-large or gpt3-xl: the paper's shapes; the keys below change it");
-  f("from", s.from, "Hugging Face checkpoint folder: its shape, weights and tokenizer");
+  f("from", s.from,
+    "Hugging Face checkpoint folder: its shape, weights and tokenizer; with it only context may be given, to be less");
   visit(s.config, f);
 }
 

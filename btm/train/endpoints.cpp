@@ -1,5 +1,7 @@
 #include "btm/train/endpoints.h"
 
+#include <algorithm>
+
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/sums.h"
@@ -11,7 +13,9 @@ namespace {
 
 Model plain_initial_model(TrainingJob& job) {
   if (job.init.empty()) return random_model(job.model, static_cast<std::uint64_t>(job.training.random_seed));
-  require_same_shape(load_config(job.init), job, job.init);
+  ModelConfig found = load_config(job.init);
+  found.context = std::min(found.context, job.model.context);
+  require_same_shape(found, job, job.init);
   std::string sha256 = weights_sha256(job.init);
   if (!job.init_sha256.empty() && job.init_sha256 != sha256) {
     throw input_error(
@@ -20,7 +24,7 @@ Model plain_initial_model(TrainingJob& job) {
         job.init, sha256, job.init_sha256);
   }
   job.init_sha256 = sha256;
-  return load_model(job.init);
+  return shortened(load_model(job.init), job.model.context);
 }
 
 }  // namespace

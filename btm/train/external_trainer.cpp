@@ -89,7 +89,7 @@ class ExternalRun {
 
   fs::path initial_checkpoint() {
     const Model model = initial_model(job_);  // checks shape and hash
-    if (!job_.init.empty()) return job_.init;
+    if (!job_.init.empty() && load_config(job_.init).context == job_.model.context) return job_.init;
     FolderWriter folder(RunPaths{run_}.trainer_init());
     save_checkpoint_folder(folder.path(), job_, model);
     folder.publish();

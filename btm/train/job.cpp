@@ -22,6 +22,7 @@ void save_job(const fs::path& run, const TrainingJob& job) {
 
 std::string job_sha256(const TrainingJob& job) {
   Json json = settings_json(job);
+  json["model"] = shape_json(job.model);
   for (const char* key : {"name", "threads", "device", "gpu_share", "tokenizer", "init", "trainer", "tensorboard"})
     json.erase(key);
   Json& training = json["training"];

@@ -27,10 +27,10 @@ void visit(TrainingData& s, F&& f) {
 // RUN/run.yaml: everything that the final weights depend on, and where its files are.
 struct TrainingJob {
   std::string name;
-  std::string init;         // checkpoint folder; "": random
+  std::string init;         // checkpoint folder, whose context may be longer; "": random
   std::string init_sha256;  // weights_sha256 of it, checked at the start
   std::string tokenizer;    // folder with tokenizer.json, copied into the result
-  ModelConfig model;        // resolved; must equal init's
+  ModelConfig model;        // resolved; else must equal init's
   TrainingSettings training;
   std::int64_t tokens = 0;  // rounded down to whole updates, at least one
   std::vector<TrainingData> data;

@@ -73,7 +73,9 @@ class Models(ForestCase):
         tokenizer = transformers.AutoTokenizer.from_pretrained(self.forest / "tokenizer")
         torch.manual_seed(1)
         config = transformers.LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1,
-                                          num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=32)
+                                          num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64,
+                                          rope_parameters={"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
+                                                           "high_freq_factor": 4.0, "original_max_position_embeddings": 40})
         source = self.folder / "source"
         transformers.LlamaForCausalLM(config).save_pretrained(source)
         tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
@@ -81,7 +83,7 @@ class Models(ForestCase):
         generation = json.loads((source / "generation_config.json").read_text()) | {"eos_token_id": [0, 7], "temperature": 0.5, "do_sample": True}
         (source / "generation_config.json").write_text(json.dumps(generation))
         self.edit_plan("tokenizer: {vocab_size: 512}\n", "")
-        self.edit_plan("model: {architecture: gpt2, layers: 1, width: 32, heads: 2, context: 32}", f"model: {{from: {source}}}")
+        self.edit_plan("model: {architecture: gpt2, layers: 1, width: 32, heads: 2, context: 32}", f"model: {{from: {source}, context: 32}}")
         self.edit_plan(f"forest: {self.folder}/forest", f"forest: {self.folder}/llama")
         btm("grow", self.plan)
         evaluation = json.loads(btm("evaluate", self.folder / "llama", "--precision", "fp32", "--json").stdout)

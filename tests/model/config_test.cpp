@@ -103,6 +103,7 @@ TEST(HuggingFaceConfig, ComesBackAsWritten) {
       if (architecture == Architecture::llama) {
         c.kv_heads = 1;
         c.rope_theta = 500000;
+        if (tied) c.rope_scaling = {RopeType::llama3, 32, 1, 4, 8192};
       }
       c = resolve(c);
       Json json = Json::parse(hugging_face_config(c, 0).dump());
@@ -136,8 +137,12 @@ TEST(HuggingFaceConfig, RefusesWhatWouldBeComputedDifferently) {
   EXPECT_THAT(message(llama, "attention_bias", true), HasSubstr("only false is"));
   EXPECT_THAT(message(llama, "hidden_act", "gelu"), HasSubstr("only silu is"));
   EXPECT_THAT(message(llama, "head_dim", 64), HasSubstr("only hidden_size / num_attention_heads is"));
-  EXPECT_THAT(message(llama, "rope_scaling", Json{{"rope_type", "llama3"}}), HasSubstr("only rope_type default is"));
-  EXPECT_THAT(message(llama, "rope_parameters", Json{{"rope_type", "yarn"}}), HasSubstr("only rope_type default is"));
+  EXPECT_THAT(message(llama, "rope_parameters", Json{{"rope_type", "yarn"}}),
+              HasSubstr("only rope_type default, linear or llama3 is"));
+  EXPECT_THAT(message(llama, "rope_parameters", Json{{"rope_type", "llama3"}, {"factor", 8}}),
+              HasSubstr("rope_parameters: \"low_freq_factor\" is missing"));
+  EXPECT_THAT(message(llama, "rope_parameters", Json{{"rope_type", "linear"}, {"factor", 0.5}}),
+              HasSubstr("rope_scaling.factor is 0.5; it must be at least 1"));
   EXPECT_THAT(message_of([] { from_hugging_face(Json::array(), "c.json"); }), HasSubstr("not a JSON object"));
 }
 
@@ -155,6 +160,34 @@ TEST(HuggingFaceConfig, ReadsTheRotaryBaseOfBothVersions) {
   EXPECT_EQ(from_hugging_face(json, "c").rope_theta, 2e4);
   for (const char* key : {"rope_theta", "rope_scaling", "rope_parameters"}) json.erase(key);
   EXPECT_EQ(from_hugging_face(json, "c").rope_theta, 1e4);
+}
+
+TEST(HuggingFaceConfig, ReadsTheScaledFrequenciesOfBothVersions) {
+  ModelConfig c = small(Architecture::llama);
+  c.rope_theta = 500000;
+  c.rope_scaling = {RopeType::llama3, 32, 1, 4, 4096};
+  const Json written = hugging_face_config(c, 0), wanted = settings_json(resolve(c));
+  for (const char* other : {"rope_scaling", "rope_parameters"}) {
+    Json json = written;
+    json.erase(other);
+    EXPECT_EQ(settings_json(from_hugging_face(json, "c")), wanted) << other;
+  }
+  Json json = written;
+  json["rope_scaling"] = {{"type", "linear"}, {"factor", 4}};  // the key of transformers 4's first versions
+  EXPECT_THAT(message_of([&] { from_hugging_face(json, "c.json"); }), HasSubstr("rope_parameters"));
+  json.erase("rope_parameters");
+  const ModelConfig linear = from_hugging_face(json, "c");
+  EXPECT_EQ(linear.rope_scaling.rope_type, RopeType::linear);
+  EXPECT_EQ(linear.rope_scaling.factor, 4);
+}
+
+TEST(Config, SaysOfScalingOnlyWhereThereIsSome) {
+  ModelConfig c = small(Architecture::llama);
+  c.rope_scaling.factor = 8;  // of the type default, which has none
+  EXPECT_EQ(settings_json(resolve(c)), settings_json(resolve(small(Architecture::llama))));
+  EXPECT_FALSE(shape_json(c).contains("rope_scaling"));
+  c.rope_scaling.rope_type = RopeType::linear;
+  EXPECT_EQ(shape_json(c)["rope_scaling"]["factor"], 8);
 }
 
 TEST(RandomModel, HasTheDeviationsOfGpt2) {

@@ -30,7 +30,8 @@ class DecoderOracle : public ::testing::TestWithParam<const char*> {
   std::span<const TokenId> tokens{c.tokens.data(), static_cast<std::size_t>(c.length)};
 };
 INSTANTIATE_TEST_SUITE_P(Cases, DecoderOracle,
-                         ::testing::Values("gpt2", "gpt2_untied", "gpt2_long", "llama", "llama_grouped", "llama_tied"),
+                         ::testing::Values("gpt2", "gpt2_untied", "gpt2_long", "llama", "llama_grouped", "llama_tied",
+                                           "llama_linear", "llama_scaled"),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST_P(DecoderOracle, StepByStep) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <thread>
@@ -24,7 +25,8 @@ class TransformerOracle : public ::testing::TestWithParam<const char*> {
   const OracleCase& c = oracle_case(GetParam());
   const float* parameters = c.model.parameters.data();
 };
-const auto kCases = ::testing::Values("gpt2", "gpt2_untied", "gpt2_long", "llama", "llama_grouped", "llama_tied");
+const auto kCases = ::testing::Values("gpt2", "gpt2_untied", "gpt2_long", "llama", "llama_grouped", "llama_tied",
+                                      "llama_linear", "llama_scaled");
 std::string name_of(const ::testing::TestParamInfo<const char*>& test) {
   return test.param;
 }
@@ -73,6 +75,18 @@ TEST_P(TransformerOracle, GivesTheLogits) {
     Transformer(c.model.config, c.sequences, c.length, use).logits(parameters, c.tokens, logits);
     EXPECT_LE(largest_difference(logits, c.logits), 1e-4);
   }
+}
+
+TEST_P(TransformerOracle, GivesTheSameLogitsWhereItsContextIsShortened) {
+  const int length = c.length / 2;
+  Model copy{c.model.config, Buffer(c.model.parameters.size())};
+  std::ranges::copy(c.model.parameters.span(), copy.parameters.data());
+  const Model model = shortened(std::move(copy), length);
+  EXPECT_EQ(std::ssize(model.parameters.span()), parameter_count(model.config));
+  std::vector<float> logits(std::size_t(length) * c.model.config.vocab_size);
+  Transformer transformer(model.config, 1, length, Use::scoring);
+  transformer.logits(model.parameters.data(), std::span(c.tokens).first(length), logits);
+  EXPECT_LE(largest_difference(logits, std::span(c.logits).first(logits.size())), 1e-4);
 }
 
 TEST_P(TransformerOracle, ScoresTargets) {

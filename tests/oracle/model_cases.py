@@ -16,11 +16,11 @@ def gpt2(layers, width, heads, context, vocab, tied=True, hidden=None):
                                       bos_token_id=0, eos_token_id=0, attn_implementation="eager"))
 
 
-def llama(layers, width, heads, kv_heads, hidden, context, vocab, tied=False, theta=10000.0, epsilon=1e-6):
+def llama(layers, width, heads, kv_heads, hidden, context, vocab, tied=False, theta=10000.0, epsilon=1e-6, **scaling):
     return LlamaForCausalLM(LlamaConfig(
         num_hidden_layers=layers, hidden_size=width, num_attention_heads=heads, num_key_value_heads=kv_heads,
         intermediate_size=hidden, max_position_embeddings=context, vocab_size=vocab, tie_word_embeddings=tied,
-        rope_parameters={"rope_type": "default", "rope_theta": theta}, rms_norm_eps=epsilon,
+        rope_parameters={"rope_type": "default", "rope_theta": theta} | scaling, rms_norm_eps=epsilon,
         bos_token_id=0, eos_token_id=0, attn_implementation="eager"))
 
 
@@ -32,6 +32,10 @@ CASES = {
     "llama": lambda: (llama(2, 96, 3, 3, 200, 40, 500), 3, 40),
     "llama_grouped": lambda: (llama(2, 96, 6, 2, 130, 150, 333, theta=500000.0), 2, 150),
     "llama_tied": lambda: (llama(1, 40, 4, 1, 60, 33, 77, tied=True, epsilon=1e-5), 2, 33),
+    "llama_linear": lambda: (llama(1, 48, 3, 3, 60, 30, 77, rope_type="linear", factor=2.5), 2, 30),
+    # of 16 frequencies some are divided, some not, some by half
+    "llama_scaled": lambda: (llama(2, 96, 3, 1, 130, 150, 200, rope_type="llama3", factor=8.0, low_freq_factor=1.0,
+                                   high_freq_factor=4.0, original_max_position_embeddings=64), 2, 150),
 }
 
 

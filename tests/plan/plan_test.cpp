@@ -113,6 +113,10 @@ TEST(Plan, ShapeOfACheckpointStandsAloneOrAsResolved) {
   EXPECT_EQ(json["model"]["layers"], 2);
   EXPECT_EQ(settings_json(load(to_yaml(json))), json);
   EXPECT_THAT(message(kPlan, {from + ", layers: 3}"}), testing::HasSubstr("model.layers: the shape comes from"));
+  const Json shorter = settings_json(load(kPlan, {from + ", context: 16}"}));
+  EXPECT_EQ(shorter["model"]["context"], 16);
+  EXPECT_EQ(settings_json(load(to_yaml(shorter))), shorter);
+  EXPECT_THAT(message(kPlan, {from + ", context: 4096}"}), testing::HasSubstr("model.context: 4096 is more than the"));
   EXPECT_THAT(message(kPlan, {from + ", preset: gpt3-small}"}),
               testing::HasSubstr("model.preset: the shape comes from"));
 }

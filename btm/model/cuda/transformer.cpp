@@ -115,7 +115,7 @@ Transformer::Transformer(const ModelConfig& config, int sequences, int length, U
   Arena arena(storage_.data(), kAlignment);
   b_ = lay_out(arena, config_, sequences, length, use);
   if (config_.architecture == Architecture::llama) {
-    const Buffer table = rope_table(length, head_dim(config_), config_.rope_theta);
+    const Buffer table = rope_table(length, head_dim(config_), config_.rope_theta, config_.rope_scaling);
     check_cuda(cudaMemcpyAsync(b_.rope, table.data(), table.size() * sizeof(float), cudaMemcpyHostToDevice, stream_),
                "a copy");
     check_cuda(cudaStreamSynchronize(stream_), "a copy");

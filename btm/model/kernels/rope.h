@@ -4,11 +4,12 @@
 
 #include "btm/core/buffer.h"
 #include "btm/model/operands.h"
+#include "btm/model/rope_scaling.h"
 
 namespace btm {
 
 // cos and sin of position x frequency: [context, 2, head_dim / 2]
-Buffer rope_table(int context, int head_dim, double theta);
+Buffer rope_table(int context, int head_dim, double theta, const RopeScaling& scaling = {});
 
 enum class Turn { forward, backward };  // the backward pass turns gradients the other way
 

@@ -46,7 +46,7 @@ namespace btm {
 
 HWY_EXPORT(rope_rows);
 
-Buffer rope_table(int context, int head_dim, double theta) {
+Buffer rope_table(int context, int head_dim, double theta, const RopeScaling& scaling) {
   Buffer table(static_cast<std::size_t>(context) * head_dim);
   const int half = head_dim / 2;
   for (int position = 0; position < context; ++position) {
@@ -54,7 +54,7 @@ Buffer rope_table(int context, int head_dim, double theta) {
     for (int i = 0; i < half; ++i) {
       // The angle is rounded to float as in transformers, so that far positions agree.
       float frequency = 1.0f / std::pow(static_cast<float>(theta), static_cast<float>(2 * i) / float(head_dim));
-      float angle = static_cast<float>(position) * frequency;
+      float angle = static_cast<float>(position) * scaled_frequency(frequency, scaling);
       row[i] = std::cos(angle);
       row[half + i] = std::sin(angle);
     }
