@@ -23,8 +23,8 @@ std::vector<int> end_tokens(const std::filesystem::path& folder);
 // The tensors of the model.safetensors that save_model writes, in the order of their bytes. `config` is resolved.
 std::vector<TensorInfo> saved_tensors(const ModelConfig& config);
 
-// Reads a folder written by us or by transformers (GPT-2 and Llama families; float32, bfloat16, float16; one file or
-// shards with model.safetensors.index.json; names with or without the "transformer." / "model." prefix). Throws
+// Reads a folder written by us or by transformers (GPT-2, Llama and Qwen2 families; float32, bfloat16, float16; one
+// file or shards with model.safetensors.index.json; names with or without the "transformer." / "model." prefix). Throws
 // Error(input): missing files, corrupt or truncated tensors, shapes that don't fit the config, unsupported parts.
 Model load_model(const std::filesystem::path& folder);
 

@@ -44,8 +44,9 @@ void check_heads(const ModelConfig& c) {
   }
   if (c.kv_heads == 0 || c.kv_heads == c.heads) return;
   if (c.architecture == Architecture::gpt2) {
-    throw input_error("model.kv_heads {} with {} heads: gpt2 has no grouped-query attention; use llama or kv_heads 0",
-                      c.kv_heads, c.heads);
+    throw input_error(
+        "model.kv_heads {} with {} heads: gpt2 has no grouped-query attention; use llama, qwen2 or kv_heads 0",
+        c.kv_heads, c.heads);
   }
   if (c.heads % c.kv_heads != 0) {
     throw input_error("model.heads {} is not a multiple of model.kv_heads {}", c.heads, c.kv_heads);
@@ -67,22 +68,22 @@ ModelConfig resolve(ModelConfig c) {
   check_ranges(c);
   check_heads(c);
   check_scaling(c.rope_scaling);
-  bool llama = c.architecture == Architecture::llama;
-  if (llama && (c.width / c.heads) % 2 != 0) {
+  const bool gpt2 = c.architecture == Architecture::gpt2;
+  if (!gpt2 && (c.width / c.heads) % 2 != 0) {
     throw input_error("model.width {} over model.heads {} is {} per head; rotary positions need an even number",
                       c.width, c.heads, c.width / c.heads);
   }
   if (c.kv_heads == 0) c.kv_heads = c.heads;
   if (c.hidden == 0) {
     int third = (8 * c.width + 2) / 3;
-    c.hidden = llama ? (third + kHiddenMultiple - 1) / kHiddenMultiple * kHiddenMultiple : 4 * c.width;
+    c.hidden = gpt2 ? 4 * c.width : (third + kHiddenMultiple - 1) / kHiddenMultiple * kHiddenMultiple;
   }
-  if (!llama) {  // it has no rotary positions, and its config.json no such keys
+  if (gpt2) {  // it has no rotary positions, and its config.json no such keys
     c.rope_theta = ModelConfig{}.rope_theta;
     c.rope_scaling = {};
   }
   c.rope_scaling = without_unused(c.rope_scaling);
-  if (!c.tied_embeddings) c.tied_embeddings = !llama;
+  if (!c.tied_embeddings) c.tied_embeddings = gpt2;
   return c;
 }
 
@@ -103,7 +104,7 @@ double forward_flops_per_token(const ModelConfig& config) {
   double width = c.width, hidden = c.hidden;
   double queries_and_output = 2 * width * width;
   double keys_and_values = 2 * width * (width / c.heads) * c.kv_heads;
-  double feed_forward = (c.architecture == Architecture::llama ? 3 : 2) * width * hidden;
+  double feed_forward = (c.architecture == Architecture::gpt2 ? 2 : 3) * width * hidden;
   double matmul = c.layers * (queries_and_output + keys_and_values + feed_forward) + width * c.vocab_size;
   return 2 * matmul + 2.0 * c.layers * c.context * width;
 }

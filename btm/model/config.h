@@ -14,9 +14,10 @@ namespace btm {
 enum class Architecture {
   gpt2,   // LayerNorm, learned positions, GELU (tanh form), biases: the paper's
   llama,  // RMSNorm, rotary positions, SwiGLU, grouped-query attention, no biases
+  qwen2,  // the same with biases of queries, keys and values
 };
-inline std::array<std::pair<Architecture, std::string_view>, 2> names(Architecture) {
-  return {{{Architecture::gpt2, "gpt2"}, {Architecture::llama, "llama"}}};
+inline std::array<std::pair<Architecture, std::string_view>, 3> names(Architecture) {
+  return {{{Architecture::gpt2, "gpt2"}, {Architecture::llama, "llama"}, {Architecture::qwen2, "qwen2"}}};
 }
 
 struct ModelConfig {
@@ -25,10 +26,10 @@ struct ModelConfig {
   int width = 192;
   int heads = 6;
   int kv_heads = 0;  // 0: as many as heads
-  int hidden = 0;    // feed-forward width; 0: 4 x width (gpt2), 8/3 x width rounded up to 32 (llama)
+  int hidden = 0;    // feed-forward width; 0: 4 x width (gpt2), 8/3 x width rounded up to 32 (the others)
   int context = 256;
   int vocab_size = 0;                   // 0: the tokenizer's
-  std::optional<bool> tied_embeddings;  // auto: tied for gpt2, untied for llama
+  std::optional<bool> tied_embeddings;  // auto: tied for gpt2, untied for the others
   double norm_epsilon = 1e-5;
   double rope_theta = 10000;
   RopeScaling rope_scaling;
@@ -36,18 +37,18 @@ struct ModelConfig {
 
 template <class F>
 void visit(ModelConfig& s, F&& f) {
-  f("architecture", s.architecture, "gpt2 or llama");
+  f("architecture", s.architecture, "gpt2, llama or qwen2");
   f("layers", s.layers, "Transformer blocks");
   f("width", s.width, "size of the hidden state");
   f("heads", s.heads, "attention heads; must divide the width");
-  f("kv_heads", s.kv_heads, "key/value heads (llama); 0: as many as heads");
-  f("hidden", s.hidden, "feed-forward width; 0: 4 x width (gpt2), 8/3 x width rounded up to 32 (llama)");
+  f("kv_heads", s.kv_heads, "key/value heads (not gpt2); 0: as many as heads");
+  f("hidden", s.hidden, "feed-forward width; 0: 4 x width (gpt2), 8/3 x width rounded up to 32 (the others)");
   f("context", s.context, "tokens that the model sees at once");
   f("vocab_size", s.vocab_size, "0: the tokenizer's");
-  f("tied_embeddings", s.tied_embeddings, "input and output embedding are one; auto: yes for gpt2, no for llama");
+  f("tied_embeddings", s.tied_embeddings, "input and output embedding are one; auto: yes for gpt2, no for the others");
   f("norm_epsilon", s.norm_epsilon, "added to the variance in norms");
-  f("rope_theta", s.rope_theta, "base of the rotary frequencies (llama)");
-  f("rope_scaling", s.rope_scaling, "how they are scaled (llama), as config.json says it");
+  f("rope_theta", s.rope_theta, "base of the rotary frequencies (not gpt2)");
+  f("rope_scaling", s.rope_scaling, "how they are scaled (not gpt2), as config.json says it");
 }
 
 // Fills in what is 0 or auto. Throws Error(input) for shapes that can't be (heads that don't divide the width, ...).

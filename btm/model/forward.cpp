@@ -9,13 +9,13 @@ namespace btm {
 
 Engine::Engine(const ModelConfig& unresolved)
     : config(resolve(unresolved)), offsets(weight_offsets(config)), norm(norm_shape(config)) {
-  if (config.architecture == Architecture::llama) {
+  if (config.architecture != Architecture::gpt2) {
     rope = rope_table(config.context, head_dim(config), config.rope_theta, config.rope_scaling);
   }
 }
 
 std::size_t rope_floats(const ModelConfig& config) {
-  return config.architecture == Architecture::llama ? std::size_t(config.context) * std::size_t(head_dim(config)) : 0;
+  return config.architecture == Architecture::gpt2 ? 0 : std::size_t(config.context) * std::size_t(head_dim(config));
 }
 
 void embed(const Engine& engine, const float* parameters, Rows rows, const TokenId* tokens, Activations& a) {

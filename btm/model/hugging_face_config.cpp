@@ -1,4 +1,4 @@
-// config.json of GPT2LMHeadModel and LlamaForCausalLM, as transformers 4 and 5 write and read it.
+// config.json of GPT2LMHeadModel, LlamaForCausalLM and Qwen2ForCausalLM, as transformers 4 and 5 write and read it.
 #include <initializer_list>
 
 #include "btm/model/config.h"
@@ -141,12 +141,16 @@ Rope read_rope(const Fields& f) {
   return r;
 }
 
-ModelConfig read_llama(const Fields& f) {
+ModelConfig read_llama(const Fields& f, Architecture architecture) {
   f.require_text("hidden_act", {"silu", "swish"});  // two names of one function
-  f.require_flag("attention_bias", false);
-  f.require_flag("mlp_bias", false);
+  if (architecture == Architecture::llama) {
+    f.require_flag("attention_bias", false);
+    f.require_flag("mlp_bias", false);
+  } else {
+    f.require_flag("use_sliding_window", false);
+  }
   ModelConfig c;
-  c.architecture = Architecture::llama;
+  c.architecture = architecture;
   c.layers = f.integer("num_hidden_layers");
   c.width = f.integer("hidden_size");
   c.heads = f.integer("num_attention_heads");
@@ -163,6 +167,14 @@ ModelConfig read_llama(const Fields& f) {
     f.unsupported("head_dim", "hidden_size / num_attention_heads");
   }
   return c;
+}
+
+Architecture read_architecture(const Fields& f) {
+  const std::string type = f.text("model_type", "");
+  for (const auto& [known, word] : names(Architecture{})) {
+    if (type == word) return known;
+  }
+  f.unsupported("model_type", "gpt2, llama or qwen2");
 }
 
 Json gpt2_json(const ModelConfig& c) {
@@ -197,8 +209,9 @@ Json rope_json(const RopeScaling& s) {
 }
 
 Json llama_json(const ModelConfig& c) {
-  Json json = {{"architectures", {"LlamaForCausalLM"}},
-               {"model_type", "llama"},
+  const bool qwen2 = c.architecture == Architecture::qwen2;
+  Json json = {{"architectures", {qwen2 ? "Qwen2ForCausalLM" : "LlamaForCausalLM"}},
+               {"model_type", to_word(c.architecture)},
                {"num_hidden_layers", c.layers},
                {"hidden_size", c.width},
                {"num_attention_heads", c.heads},
@@ -211,10 +224,11 @@ Json llama_json(const ModelConfig& c) {
                {"rms_norm_eps", c.norm_epsilon},
                {"rope_theta", c.rope_theta},
                {"rope_parameters", rope_json(c.rope_scaling)},
-               {"tie_word_embeddings", *c.tied_embeddings},
-               {"attention_bias", false},
-               {"mlp_bias", false},
-               {"attention_dropout", 0.0}};
+               {"tie_word_embeddings", *c.tied_embeddings}};
+  for (const char* key : qwen2 ? std::vector{"use_sliding_window"} : std::vector{"attention_bias", "mlp_bias"}) {
+    json[key] = false;
+  }
+  json["attention_dropout"] = 0.0;
   json["rope_parameters"]["rope_theta"] = c.rope_theta;
   if (c.rope_scaling.rope_type != RopeType::plain) json["rope_scaling"] = rope_json(c.rope_scaling);
   return json;
@@ -237,11 +251,10 @@ ModelConfig from_hugging_face(const Json& config, const std::string& name) {
   if (!config.is_object()) throw input_error("{}: not a JSON object", name);
   Fields f(config, name);
   if (!f.has("model_type")) throw input_error("{}: \"model_type\" is missing", name);
-  std::string type = f.text("model_type", "");
-  if (type != "gpt2" && type != "llama") f.unsupported("model_type", "gpt2 or llama");
+  const Architecture architecture = read_architecture(f);
   if (f.has("quantization_config")) f.unsupported("quantization_config", "a checkpoint without it");
   f.require_flag("is_causal", true);
-  ModelConfig c = type == "gpt2" ? read_gpt2(f) : read_llama(f);
+  const ModelConfig c = architecture == Architecture::gpt2 ? read_gpt2(f) : read_llama(f, architecture);
   if (c.vocab_size == 0) throw input_error("{}: \"vocab_size\" is 0", name);
   return with_context(name, [&] { return resolve(c); });
 }

@@ -53,12 +53,16 @@ class LayoutBuilder {
   }
 
   // Several lie side by side, so that one product does them.
-  LinearOffsets add_linear(std::initializer_list<std::pair<std::string, int>> outputs, int in, Kind kind) {
+  using Outputs = std::initializer_list<std::pair<std::string, int>>;
+  LinearOffsets add_linear(Outputs outputs, int in, Kind kind, bool biases = false) {
     LinearOffsets joined{end_, kAbsent, in, 0, Op::transposed};
     for (const auto& [name, out] : outputs) {
       add(name + ".weight", {out, in}, kind);
       joined.out += out;
     }
+    if (!biases) return joined;
+    joined.bias = end_;
+    for (const auto& [name, out] : outputs) add(name + ".bias", {out}, kind);
     return joined;
   }
 
@@ -87,7 +91,7 @@ class LayoutBuilder {
       offsets.blocks.push_back(
           {.attention_norm = add_norm(block + "input_layernorm", false),
            .qkv = add_linear({{attention + "q_proj", c_.width}, {attention + "k_proj", kv}, {attention + "v_proj", kv}},
-                             c_.width, kPlain),
+                             c_.width, kPlain, c_.architecture == Architecture::qwen2),
            .project = add_linear({{attention + "o_proj", c_.width}}, c_.width, kProject),
            .mlp_norm = add_norm(block + "post_attention_layernorm", false),
            .up = add_linear({{mlp + "gate_proj", c_.hidden}, {mlp + "up_proj", c_.hidden}}, c_.width, kUp),

@@ -21,9 +21,12 @@ float llama3_frequency(float frequency, const RopeScaling& s) {
 
 float scaled_frequency(float frequency, const RopeScaling& scaling) {
   switch (scaling.rope_type) {
-    case RopeType::plain: return frequency;
-    case RopeType::linear: return frequency / static_cast<float>(scaling.factor);
-    case RopeType::llama3: return llama3_frequency(frequency, scaling);
+    case RopeType::plain:
+      return frequency;
+    case RopeType::linear:
+      return frequency / static_cast<float>(scaling.factor);
+    case RopeType::llama3:
+      return llama3_frequency(frequency, scaling);
   }
   return frequency;
 }

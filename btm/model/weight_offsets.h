@@ -55,7 +55,7 @@ inline int qkv_width(const ModelConfig& c) {
   return c.width + 2 * kv_width(c);
 }
 inline int up_width(const ModelConfig& c) {
-  return c.architecture == Architecture::llama ? 2 * c.hidden : c.hidden;
+  return c.architecture == Architecture::gpt2 ? c.hidden : 2 * c.hidden;
 }
 inline int widest(const ModelConfig& c) {  // of the gradients of qkv and of the feed-forward's activations
   return std::max(qkv_width(c), c.hidden);

@@ -168,7 +168,7 @@ TEST_P(CudaLearnerTest, ItsTextLossIsTheCpus) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, CudaLearnerTest, testing::Values("gpt2", "llama"),
+INSTANTIATE_TEST_SUITE_P(Families, CudaLearnerTest, testing::Values("gpt2", "llama", "qwen2"),
                          [](const auto& test) { return std::string(test.param); });
 
 // Calls of one domain each, of which the second isn't full; three updates: at once, recorded, from the graphs.

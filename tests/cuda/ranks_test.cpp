@@ -44,7 +44,7 @@ TEST_P(CudaRanksTest, LearnAsOneDoes) {
   expect_same_weights_everywhere(*learner, shared);
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, CudaRanksTest, testing::Values("gpt2", "llama"),
+INSTANTIATE_TEST_SUITE_P(Families, CudaRanksTest, testing::Values("gpt2", "llama", "qwen2"),
                          [](const auto& test) { return std::string(test.param); });
 
 std::vector<UpdateReport> train(Learner& learner, const std::vector<int>& domains) {

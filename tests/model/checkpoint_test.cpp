@@ -29,7 +29,7 @@ TEST_P(SavedByTransformers, HasTheParametersThatTheyHad) {
 
 INSTANTIATE_TEST_SUITE_P(Folders, SavedByTransformers,
                          testing::Values("gpt2", "gpt2_bf16", "gpt2_f16_sharded", "gpt2_hub", "llama",
-                                         "llama_tied_bf16", "llama_sharded"),
+                                         "llama_tied_bf16", "llama_sharded", "qwen2"),
                          [](const auto& folder) { return std::string(folder.param); });
 
 TEST(Checkpoint, ReadsWhatItSaved) {

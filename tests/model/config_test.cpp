@@ -63,7 +63,7 @@ TEST(Resolve, RefusesShapesThatCannotBe) {
 }
 
 TEST(ParameterLayout, IsDenseAndNamedAsInTransformers) {
-  for (Architecture architecture : {Architecture::gpt2, Architecture::llama}) {
+  for (Architecture architecture : {Architecture::gpt2, Architecture::llama, Architecture::qwen2}) {
     ModelConfig c = small(architecture);
     std::int64_t end = 0;
     for (const auto& slice : parameter_layout(c)) {
@@ -95,12 +95,12 @@ TEST(Config, HasNoRotaryPositionsInGpt2) {
 }
 
 TEST(HuggingFaceConfig, ComesBackAsWritten) {
-  for (Architecture architecture : {Architecture::gpt2, Architecture::llama}) {
+  for (Architecture architecture : {Architecture::gpt2, Architecture::llama, Architecture::qwen2}) {
     for (bool tied : {false, true}) {
       ModelConfig c = small(architecture);
       c.tied_embeddings = tied;
       c.norm_epsilon = 1e-6;
-      if (architecture == Architecture::llama) {
+      if (architecture != Architecture::gpt2) {
         c.kv_heads = 1;
         c.rope_theta = 500000;
         if (tied) c.rope_scaling = {RopeType::llama3, 32, 1, 4, 8192};
@@ -130,12 +130,13 @@ TEST(HuggingFaceConfig, RefusesWhatWouldBeComputedDifferently) {
   EXPECT_THAT(message(gpt2, "scale_attn_by_inverse_layer_idx", true), HasSubstr("only false is"));
   EXPECT_THAT(message(gpt2, "num_attention_heads", 1), HasSubstr("of \"n_head\" is"));
   EXPECT_THAT(message(llama, "is_causal", false), HasSubstr("\"is_causal\": false is not supported"));
-  EXPECT_THAT(message(gpt2, "model_type", "bloom"), HasSubstr("only gpt2 or llama is"));
+  EXPECT_THAT(message(gpt2, "model_type", "bloom"), HasSubstr("only gpt2, llama or qwen2 is"));
   EXPECT_THAT(message(gpt2, "n_layer", "two"), HasSubstr("\"n_layer\" is \"two\"; expected a whole number"));
   EXPECT_THAT(message(gpt2, "n_embd", nullptr), HasSubstr("\"n_embd\" is missing"));
   EXPECT_THAT(message(gpt2, "n_head", 5), HasSubstr("folder/config.json: model.width 96 is not a multiple"));
   EXPECT_THAT(message(llama, "attention_bias", true), HasSubstr("only false is"));
   EXPECT_THAT(message(llama, "hidden_act", "gelu"), HasSubstr("only silu is"));
+  EXPECT_THAT(message(Architecture::qwen2, "use_sliding_window", true), HasSubstr("only false is"));
   EXPECT_THAT(message(llama, "head_dim", 64), HasSubstr("only hidden_size / num_attention_heads is"));
   EXPECT_THAT(message(llama, "rope_parameters", Json{{"rope_type", "yarn"}}),
               HasSubstr("only rope_type default, linear or llama3 is"));

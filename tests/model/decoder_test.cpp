@@ -31,7 +31,7 @@ class DecoderOracle : public ::testing::TestWithParam<const char*> {
 };
 INSTANTIATE_TEST_SUITE_P(Cases, DecoderOracle,
                          ::testing::Values("gpt2", "gpt2_untied", "gpt2_long", "llama", "llama_grouped", "llama_tied",
-                                           "llama_linear", "llama_scaled"),
+                                           "llama_linear", "llama_scaled", "qwen2"),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST_P(DecoderOracle, StepByStep) {

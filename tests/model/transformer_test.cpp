@@ -26,7 +26,7 @@ class TransformerOracle : public ::testing::TestWithParam<const char*> {
   const float* parameters = c.model.parameters.data();
 };
 const auto kCases = ::testing::Values("gpt2", "gpt2_untied", "gpt2_long", "llama", "llama_grouped", "llama_tied",
-                                      "llama_linear", "llama_scaled");
+                                      "llama_linear", "llama_scaled", "qwen2");
 std::string name_of(const ::testing::TestParamInfo<const char*>& test) {
   return test.param;
 }

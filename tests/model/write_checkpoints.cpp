@@ -10,7 +10,7 @@ int main(int, char** arguments) {
   using namespace btm;
   fs::path originals = arguments[1], output = arguments[2];
   for (const char* name :
-       {"gpt2", "gpt2_bf16", "gpt2_f16_sharded", "gpt2_hub", "llama", "llama_tied_bf16", "llama_sharded"}) {
+       {"gpt2", "gpt2_bf16", "gpt2_f16_sharded", "gpt2_hub", "llama", "llama_tied_bf16", "llama_sharded", "qwen2"}) {
     FolderWriter folder(output / name);
     save_model(folder.path(), load_model(originals / name), 0);
     folder.publish();

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 WEIGHTS = [3.0, 1.0, 0.5]
 
@@ -24,11 +24,11 @@ def gpt2(seed):
     return model
 
 
-def llama(seed, tied):
+def llama(seed, tied, family=(LlamaConfig, LlamaForCausalLM)):
     torch.manual_seed(seed)
-    config = LlamaConfig(vocab_size=97, max_position_embeddings=16, hidden_size=24, intermediate_size=40,
+    config = family[0](vocab_size=97, max_position_embeddings=16, hidden_size=24, intermediate_size=40,
                          num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=tied)
-    model = LlamaForCausalLM(config)
+    model = family[1](config)
     perturb(model)
     return model
 
@@ -114,6 +114,7 @@ def main(folder):
     save(folder, "llama", llama(5, tied=False))
     save(folder, "llama_tied_bf16", llama(6, tied=True), torch.bfloat16)
     save(folder, "llama_sharded", llama(7, tied=False), max_shard_size="16KB")
+    save(folder, "qwen2", llama(8, tied=False, family=(Qwen2Config, Qwen2ForCausalLM)))
     average(folder, "average_f32", [torch.float32] * 3, shard_size="16KB")
     average(folder, "average_bf16", [torch.bfloat16] * 3)
     average(folder, "average_f16_mixed", [torch.float16, torch.float32, torch.bfloat16])

@@ -7,7 +7,7 @@ import json
 import pathlib
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 
 def gpt2(layers, width, heads, context, vocab, tied=True, hidden=None):
@@ -24,6 +24,13 @@ def llama(layers, width, heads, kv_heads, hidden, context, vocab, tied=False, th
         bos_token_id=0, eos_token_id=0, attn_implementation="eager"))
 
 
+def qwen2(layers, width, heads, kv_heads, hidden, context, vocab, tied):
+    return Qwen2ForCausalLM(Qwen2Config(
+        num_hidden_layers=layers, hidden_size=width, num_attention_heads=heads, num_key_value_heads=kv_heads,
+        intermediate_size=hidden, max_position_embeddings=context, vocab_size=vocab, tie_word_embeddings=tied,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6}, bos_token_id=0, eos_token_id=0, attn_implementation="eager"))
+
+
 # name: (model, sequences, length)
 CASES = {
     "gpt2": lambda: (gpt2(2, 96, 3, 40, 500), 3, 40),
@@ -36,6 +43,7 @@ CASES = {
     # of 16 frequencies some are divided, some not, some by half
     "llama_scaled": lambda: (llama(2, 96, 3, 1, 130, 150, 200, rope_type="llama3", factor=8.0, low_freq_factor=1.0,
                                    high_freq_factor=4.0, original_max_position_embeddings=64), 2, 150),
+    "qwen2": lambda: (qwen2(2, 96, 6, 2, 130, 40, 333, tied=True), 3, 40),
 }
 
 

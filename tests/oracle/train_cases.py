@@ -101,3 +101,7 @@ def main(folder):
                                      intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
                                      num_key_value_heads=2, bos_token_id=0, eos_token_id=0)
     train_case(folder / "llama", transformers.LlamaForCausalLM(llama), tokens)
+    qwen2 = transformers.Qwen2Config(vocab_size=VOCABULARY, max_position_embeddings=CONTEXT, hidden_size=32,
+                                     intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+                                     num_key_value_heads=2, bos_token_id=0, eos_token_id=0)
+    train_case(folder / "qwen2", transformers.Qwen2ForCausalLM(qwen2), tokens)

@@ -62,7 +62,7 @@ TEST_P(ThreadLearnerTest, LearnsAsPyTorchDoesWithRoundedProducts) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ThreadLearnerTest,
-                         testing::Combine(testing::Values("gpt2", "llama"), testing::Values(1, 2, 4)),
+                         testing::Combine(testing::Values("gpt2", "llama", "qwen2"), testing::Values(1, 2, 4)),
                          [](const auto& test) {
                            return std::string(std::get<0>(test.param)) + "_threads_" +
                                   std::to_string(std::get<1>(test.param));

@@ -81,7 +81,7 @@ Transformer::Buffers Transformer::lay_out(Arena& arena, const ModelConfig& c, in
   b.projected = arena.take<bf16>(rows * width);
   b.logits = arena.take<bf16>(static_cast<std::size_t>(head_rows(c, static_cast<int>(rows))) * padded(c.vocab_size));
   b.log_probs = arena.take<float>(rows);
-  b.rope = arena.take<float>(c.architecture == Architecture::llama ? std::size_t(length) * head_dim(c) : 0);
+  b.rope = arena.take<float>(c.architecture == Architecture::gpt2 ? 0 : std::size_t(length) * head_dim(c));
   b.tokens = arena.take<TokenId>(rows);
   b.targets = arena.take<TokenId>(rows);
   if (use == Use::scoring) return b;
@@ -114,7 +114,7 @@ Transformer::Transformer(const ModelConfig& config, int sequences, int length, U
       storage_(bytes(config_, sequences, length, use)) {
   Arena arena(storage_.data(), kAlignment);
   b_ = lay_out(arena, config_, sequences, length, use);
-  if (config_.architecture == Architecture::llama) {
+  if (config_.architecture != Architecture::gpt2) {
     const Buffer table = rope_table(length, head_dim(config_), config_.rope_theta, config_.rope_scaling);
     check_cuda(cudaMemcpyAsync(b_.rope, table.data(), table.size() * sizeof(float), cudaMemcpyHostToDevice, stream_),
                "a copy");
@@ -151,7 +151,7 @@ void Transformer::to_qkv(const Parameters& p, int layer, const float* stream, co
   norm_forward(stream_, norm_, rows_, stream, delta, p.masters + at.attention_norm.gain,
                find(p.masters, at.attention_norm.shift), b.input, b.attention_normed, b.attention_statistics);
   forward(at.qkv, p, b.attention_normed, b.qkv);
-  if (config_.architecture == Architecture::llama) {
+  if (config_.architecture != Architecture::gpt2) {
     rope(stream_, b_.rope, rows_, length_, config_.heads + config_.kv_heads, head_dim(config_), b.qkv,
          qkv_width(config_));
   }
@@ -270,12 +270,13 @@ void Transformer::back_through_attention(const Parameters& p, int layer, float* 
   backward_input(at.project, p, b_.d_rounded, b_.d_narrow);
   const AttentionShape shape = attention_shape(config_, length_, Operands::bf16);
   products_.attention_backward(shape, sequences_, b.qkv, b.attended, b.log_sums, b_.d_narrow, d_qkv,
-                               [&](const HeadGradients& apart) {
-                                 if (config_.architecture == Architecture::llama) {
-                                   join_turned_heads(stream_, shape, rows_, b_.rope, apart, d_qkv);
-                                 } else {
-                                   join_heads(stream_, shape, rows_, apart, d_qkv, gradients + at.qkv.bias, b_.partial);
+                               [&](HeadGradients heads) {
+                                 if (config_.architecture != Architecture::gpt2) {
+                                   join_turned_heads(stream_, shape, rows_, b_.rope, heads, d_qkv);
+                                   heads = heads_within(shape, d_qkv);
                                  }
+                                 if (at.qkv.bias == kAbsent) return;
+                                 join_heads(stream_, shape, rows_, heads, d_qkv, gradients + at.qkv.bias, b_.partial);
                                });
   backward_weight(at.qkv, b.attention_normed, d_qkv, gradients);
   backward_input(at.qkv, p, d_qkv, b_.d_narrow);
