@@ -14,7 +14,7 @@
 #include "btm/core/format.h"
 #include "btm/core/log.h"
 #include "btm/forest/lineage.h"
-#include "btm/plan/corpus.h"
+#include "btm/plan/forest_tokens.h"
 #include "btm/plan/growable.h"
 #include "btm/plan/plan_check.h"
 #include "btm/plan/planned_forest.h"

@@ -6,6 +6,7 @@
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/format.h"
+#include "btm/core/half_written.h"
 #include "btm/forest/models.h"
 #include "btm/plan/launch/slurm_record.h"
 #include "btm/report/text_table.h"

@@ -13,6 +13,7 @@
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/format.h"
+#include "btm/core/half_written.h"
 #include "btm/core/log.h"
 #include "btm/data/domain_report.h"
 #include "btm/data/tokenizer.h"

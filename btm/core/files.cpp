@@ -1,21 +1,17 @@
 #include "btm/core/files.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 #include <vector>
 
 #include "btm/core/error.h"
-#include "btm/core/hash.h"
-#include "btm/core/host.h"
+#include "btm/core/half_written.h"
 #include "btm/core/mapped_file.h"
 #include "btm/core/write_error.h"
 
@@ -23,8 +19,6 @@ namespace btm {
 namespace {
 
 constexpr std::size_t kWriteBlock = 1 << 20;
-constexpr const char* kHalfWritten = ".tmp";
-constexpr auto kSilentWriter = std::chrono::hours(1);  // after which one on another host is taken for killed
 
 void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
@@ -66,60 +60,6 @@ void rename_over(const fs::path& from, const fs::path& to) {
   sync_folder(to.parent_path());
 }
 
-// The time of the last change of a file or of what is in a folder.
-fs::file_time_type last_change(const fs::path& path) {
-  std::error_code none;
-  fs::file_time_type last = fs::last_write_time(path, none);
-  if (none) return fs::file_time_type::min();
-  for (const auto& entry : fs::directory_iterator(path, none)) {
-    const fs::file_time_type time = entry.last_write_time(none);
-    if (!none) last = std::max(last, time);
-  }
-  return last;
-}
-
-// As far as a half-written name has room for it: of a file system's 255 bytes models' names may take 200.
-const std::string& short_host_name() {
-  static const std::string name = [] {
-    constexpr std::size_t kLongest = 20, kHash = 8;
-    const std::string whole = host_name();
-    if (whole.size() <= kLongest) return whole;
-    return whole.substr(0, kLongest - kHash) + fmt::format("{:016x}", xxh3(whole)).substr(0, kHash);
-  }();
-  return name;
-}
-
-// Whether the process that a half-written name tells of is at work: it is alive here, or wrote lately on another host.
-bool is_being_written(const fs::path& path) {
-  const std::string name = path.stem().string();  // NAME.HOST.PID
-  const std::size_t dot = name.rfind('.');
-  if (dot == name.npos) return false;
-  const std::string before = name.substr(0, dot);
-  const int process = std::atoi(name.c_str() + dot + 1);
-  if (before.ends_with("." + short_host_name())) {
-    return process > 0 && process != ::getpid() && (::kill(process, 0) == 0 || errno == EPERM);
-  }
-  return before.find('.') != before.npos && fs::file_time_type::clock::now() - last_change(path) < kSilentWriter;
-}
-
-// The name beside: host and process id keep two writers apart, and a leftover of a killed one is recognised by its
-// ending.
-fs::path beside(const fs::path& path) {
-  fs::path name = path;
-  name += fmt::format(".{}.{}{}", short_host_name(), ::getpid(), kHalfWritten);
-  return name;
-}
-
-template <class F>
-void remove_half_written_if(const fs::path& folder, F&& wanted) {
-  std::vector<fs::path> left;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (is_half_written(entry.path()) && wanted(entry.path())) left.push_back(entry.path());
-  }
-  for (const fs::path& path : left) remove_whole(path);
-}
-
 // Returns where the folder that `to` was lies now, to be removed. Swapped in one step, so that there is a whole folder
 // of that name at every moment; NFS and Lustre can't (EINVAL), there it is away for a moment.
 fs::path replace_folder(const fs::path& from, const fs::path& to) {
@@ -131,7 +71,7 @@ fs::path replace_folder(const fs::path& from, const fs::path& to) {
   const int code = errno;
   const bool unable = code == EINVAL || code == ENOSYS || code == EOPNOTSUPP;
   if (!unable) throw input_error("{}: can't be put in place: {}", to.string(), write_reason(code));
-  old = beside(fs::path(to) += ".removed");
+  old = half_written_name(fs::path(to) += ".removed");
   if (::rename(to.c_str(), old.c_str()) != 0) throw write_error(to);
   try {
     rename_over(from, to);
@@ -210,7 +150,7 @@ void write_file(const fs::path& path, std::string_view bytes) {
   file.publish();
 }
 
-FileWriter::FileWriter(fs::path path) : path_(behind_links(std::move(path))), temporary_(beside(path_)) {
+FileWriter::FileWriter(fs::path path) : path_(behind_links(std::move(path))), temporary_(half_written_name(path_)) {
   std::error_code none;
   const fs::file_status there = fs::status(path_, none);
   if (fs::exists(there) && !fs::is_regular_file(there)) {
@@ -248,7 +188,8 @@ void FileWriter::publish() {
   ::close(std::exchange(descriptor_, -1));
 }
 
-FolderWriter::FolderWriter(fs::path target) : target_(behind_links(std::move(target))), temporary_(beside(target_)) {
+FolderWriter::FolderWriter(fs::path target)
+    : target_(behind_links(std::move(target))), temporary_(half_written_name(target_)) {
   remove_whole(temporary_);
   make_folders(temporary_);
 }
@@ -315,7 +256,7 @@ void remove_whole(const fs::path& path) {
   std::error_code status, missing;
   fs::path gone = path;
   if (!is_half_written(path) && fs::is_directory(path, missing)) {  // first renamed: no reader meets half of it
-    gone = beside(fs::path(path) += ".removed");
+    gone = half_written_name(fs::path(path) += ".removed");
     fs::remove_all(gone, status);  // of a killed process that had this one's number
     fs::rename(path, gone, status);
     if (!status) sync_folder(path.parent_path());
@@ -323,18 +264,6 @@ void remove_whole(const fs::path& path) {
   if (!status) fs::remove_all(gone, status);
   if (status) throw input_error("{}: can't be removed: {}", path.string(), write_reason(status.value()));
   if (gone == path && !is_half_written(path)) sync_folder(path.parent_path());
-}
-
-bool is_half_written(const fs::path& path) {
-  return path.extension() == kHalfWritten;
-}
-
-void remove_leftovers(const fs::path& folder) {
-  remove_half_written_if(folder, [](const fs::path& path) { return !is_being_written(path); });
-}
-
-void remove_half_written(const fs::path& folder) {
-  remove_half_written_if(folder, [](const fs::path&) { return true; });
 }
 
 }  // namespace btm

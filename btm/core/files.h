@@ -75,14 +75,4 @@ bool make_folders_if_allowed(const fs::path& path);
 // Error(input) with the system's reason.
 void remove_whole(const fs::path& path);
 
-// Whether the name is that of a file or folder before it is published: a process is writing it, or was killed doing so.
-bool is_half_written(const fs::path& path);
-
-// Removes what killed processes left half-written in the folder; what is being written, by a process that is alive or
-// was on another host in the last hour, stays.
-void remove_leftovers(const fs::path& folder);
-
-// Removes all that is half-written there: for whoever holds a lock that keeps other writers out of the folder.
-void remove_half_written(const fs::path& folder);
-
 }  // namespace btm

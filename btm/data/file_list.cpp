@@ -9,6 +9,7 @@
 #include "btm/core/error.h"
 #include "btm/core/files.h"
 #include "btm/core/format.h"
+#include "btm/core/half_written.h"
 
 namespace btm {
 namespace {

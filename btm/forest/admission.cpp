@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "btm/core/half_written.h"
 #include "btm/forest/published_comparisons.h"
 #include "btm/model/checkpoint.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "btm/core/files.h"
+#include "btm/core/half_written.h"
 #include "btm/forest/published_comparisons.h"
 
 namespace btm {

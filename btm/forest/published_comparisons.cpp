@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "btm/core/files.h"
+#include "btm/core/half_written.h"
 
 namespace btm {
 namespace {

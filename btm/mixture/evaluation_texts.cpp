@@ -5,7 +5,7 @@
 #include <span>
 
 #include "btm/core/error.h"
-#include "btm/core/files.h"
+#include "btm/core/half_written.h"
 #include "btm/data/prepare.h"
 #include "btm/data/token_store.h"
 

@@ -10,8 +10,8 @@
 #include "btm/data/tokenizer.h"
 #include "btm/model/checkpoint.h"
 #include "btm/plan/baselines.h"
-#include "btm/plan/corpus.h"
 #include "btm/plan/forest_folder.h"
+#include "btm/plan/forest_tokenizer.h"
 #include "btm/plan/planned_forest.h"
 
 namespace btm {

@@ -4,6 +4,7 @@
 
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
+#include "btm/core/half_written.h"
 #include "btm/core/log.h"
 #include "btm/core/sums.h"
 #include "btm/forest/expert.h"

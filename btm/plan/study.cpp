@@ -9,7 +9,7 @@
 #include "btm/core/log.h"
 #include "btm/forest/published_comparisons.h"
 #include "btm/plan/baselines.h"
-#include "btm/plan/corpus.h"
+#include "btm/plan/forest_tokenizer.h"
 #include "btm/plan/plan.h"
 #include "btm/plan/study_results.h"
 

@@ -6,6 +6,7 @@
 #include "btm/core/file_lock.h"
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
+#include "btm/core/half_written.h"
 #include "btm/train/external_trainer.h"
 #include "btm/train/job_check.h"
 #include "btm/train/run_status.h"

@@ -9,6 +9,7 @@
 #include "btm/core/files.h"
 #include "btm/core/folders.h"
 #include "btm/core/format.h"
+#include "btm/core/half_written.h"
 #include "btm/core/interrupt.h"
 #include "btm/core/log.h"
 #include "btm/core/progress.h"

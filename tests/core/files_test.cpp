@@ -15,6 +15,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/file_lock.h"
+#include "btm/core/half_written.h"
 #include "btm/core/host.h"
 #include "btm/core/process.h"
 #include "tests/support/temporary_folder.h"

@@ -8,6 +8,7 @@
 
 #include "btm/core/error.h"
 #include "btm/core/files.h"
+#include "btm/core/half_written.h"
 #include "btm/forest/forest.h"
 #include "btm/plan/verify/verify_work.h"
 
