@@ -48,7 +48,34 @@ void lay_out(ActivationLayout& a, Arena& arena, const ModelConfig& c, std::size_
   }
 }
 
+BlockActivations rows_of(const BlockActivations& all, const ModelConfig& c, std::size_t first) {
+  BlockActivations part = all;
+  part.input += first * c.width;
+  part.attention_normed = all.attention_normed.from(first * c.width);
+  part.attention_statistics += first * 2;
+  part.qkv = all.qkv.from(first * qkv_width(c));
+  part.attended = all.attended.from(first * c.width);
+  part.middle += first * c.width;
+  part.mlp_normed = all.mlp_normed.from(first * c.width);
+  part.mlp_statistics += first * 2;
+  part.up = all.up.from(first * up_width(c));
+  part.activated = all.activated.from(first * c.hidden);
+  return part;
+}
+
 }  // namespace
+
+void take_rows(const ActivationLayout& all, const ModelConfig& c, int first_row, ActivationLayout& part) {
+  const auto first = static_cast<std::size_t>(first_row);
+  part.final_sum = all.final_sum + first * c.width;
+  part.final_normed = all.final_normed + first * c.width;
+  part.final_statistics = all.final_statistics + first * 2;
+  part.projected = all.projected + first * c.width;
+  part.wide = all.wide + first * std::max(qkv_width(c), up_width(c));
+  part.workspace = all.workspace;
+  part.blocks.resize(all.blocks.size());
+  for (std::size_t i = 0; i < all.blocks.size(); ++i) part.blocks[i] = rows_of(all.blocks[i], c, first);
+}
 
 Activations::Activations(const ModelConfig& config, int rows, Keep keep, Operands operands,
                          std::size_t workspace_floats)

@@ -38,8 +38,12 @@ struct ActivationLayout {
   float* final_statistics;  // [rows, 2]
   float* projected;         // [rows, width]: what a block's last product adds to the residual stream
   float* wide;              // [rows, max(qkv_width, up_width)], of a product whose numbers are kept rounded; else none
-  float* workspace;
+  float* workspace;         // of attention
 };
+
+// The rows of `all` from `first` on, as `part`; its log_sums, which are not by rows, stay those of all, and so does its
+// workspace. Allocates nothing when `part` has been of the same model before.
+void take_rows(const ActivationLayout& all, const ModelConfig& config, int first, ActivationLayout& part);
 
 struct Activations : ActivationLayout {
   // For `rows` rows whose attention needs `workspace` floats.

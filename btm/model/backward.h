@@ -1,15 +1,16 @@
 // The backward pass of a Transformer's blocks.
 #pragma once
 
+#include "btm/core/token.h"
 #include "btm/model/block_done.h"
-#include "btm/model/forward.h"
+#include "btm/model/pass.h"
 
 namespace btm {
 
 struct GradientLayout {
   float* stream;  // [rows, width], of the residual stream
   float* narrow;  // [rows, width], of what comes out of a norm or of the attention
-  float* wide;    // [rows, max(qkv_width, hidden)]
+  float* wide;    // [rows, max(qkv_width, hidden)], of which products take the first columns as a matrix of their own
   // What products read where they round, else null: they read the stream, `wide` and the block's `up` itself then.
   bf16* rounded_stream;  // [rows, width]
   bf16* rounded_wide;    // [rows, max(qkv_width, up_width)]
@@ -24,10 +25,13 @@ struct ActivationGradients : GradientLayout {
   Buffer storage_;
 };
 
-// After a forward pass with Keep::all or Keep::inputs over whole sequences of `length` tokens and with d.narrow =
-// d(final_normed): adds the gradients of everything but the head to `gradients`. May spoil a.blocks[i].up.
-// `block_done`, if any, is called behind each block.
-void backward(const Engine& engine, const Weights& weights, Rows rows, int length, const TokenId* tokens, Keep keep,
-              Activations& a, ActivationGradients& d, float* gradients, const BlockDone& block_done);
+// The rows of `all` from `first` on.
+GradientLayout rows_of(const GradientLayout& all, const ModelConfig& config, int first);
+
+// After a forward pass with Keep::all or Keep::inputs and with narrow = d(final_normed) in the pass's rows of `all`:
+// adds the gradients of everything but the head, as far as they come from these rows, to `gradients`. `tokens`: of the
+// rows. May spoil a.blocks[i].up. `block_done`, if any, is called behind each block.
+void backward(const Pass& pass, const TokenId* tokens, Keep keep, const GradientLayout& all, float* gradients,
+              const BlockDone& block_done);
 
 }  // namespace btm

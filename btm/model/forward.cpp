@@ -7,18 +7,7 @@
 
 namespace btm {
 
-Engine::Engine(const ModelConfig& unresolved)
-    : config(resolve(unresolved)), offsets(weight_offsets(config)), norm(norm_shape(config)) {
-  if (config.architecture != Architecture::gpt2) {
-    rope = rope_table(config.context, head_dim(config), config.rope_theta, config.rope_scaling);
-  }
-}
-
-std::size_t rope_floats(const ModelConfig& config) {
-  return config.architecture == Architecture::gpt2 ? 0 : std::size_t(config.context) * std::size_t(head_dim(config));
-}
-
-void embed(const Engine& engine, const float* parameters, Rows rows, const TokenId* tokens, Activations& a) {
+void embed(const Engine& engine, const float* parameters, Rows rows, const TokenId* tokens, ActivationLayout& a) {
   const WeightOffsets& at = engine.offsets;
   embedding_forward(rows.count, engine.config.width, tokens, rows.positions, parameters + at.tokens,
                     find(parameters, at.positions), a.blocks[0].input);
@@ -32,12 +21,12 @@ struct Sum {
 };
 
 // Where a product goes that becomes y.
-float* product_for(OperandArray y, const Activations& a) {
+float* product_for(OperandArray y, const ActivationLayout& a) {
   return y.format() == Operands::fp32 ? y.as<float>() : a.wide;
 }
 
 // The block's input = the sum, to qkv.
-void sum_to_qkv(const Engine& engine, const Weights& weights, int layer, Rows rows, Sum sum, Activations& a) {
+void sum_to_qkv(const Engine& engine, const Weights& weights, int layer, Rows rows, Sum sum, ActivationLayout& a) {
   const ModelConfig& c = engine.config;
   BlockActivations& b = a.blocks[layer];
   const float* parameters = weights.parameters;
@@ -54,7 +43,7 @@ void sum_to_qkv(const Engine& engine, const Weights& weights, int layer, Rows ro
 }
 
 // attended to activated
-void attended_to_activated(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
+void attended_to_activated(const Engine& engine, const Weights& weights, int layer, Rows rows, ActivationLayout& a) {
   const ModelConfig& c = engine.config;
   const float* parameters = weights.parameters;
   const BlockOffsets& at = engine.offsets.blocks[layer];
@@ -74,7 +63,7 @@ void attended_to_activated(const Engine& engine, const Weights& weights, int lay
 
 }  // namespace
 
-void before_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
+void before_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, ActivationLayout& a) {
   Sum sum{a.blocks[layer].input, nullptr, nullptr};
   if (layer > 0) {
     sum = {a.blocks[layer - 1].middle, a.projected,
@@ -83,35 +72,31 @@ void before_attention(const Engine& engine, const Weights& weights, int layer, R
   sum_to_qkv(engine, weights, layer, rows, sum, a);
 }
 
-void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, Activations& a) {
+void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, ActivationLayout& a) {
   attended_to_activated(engine, weights, layer, rows, a);
   linear_forward(engine.offsets.blocks[layer].down, weights, rows.count, a.blocks[layer].activated, a.projected);
 }
 
-AttentionShape attention_shape(const ModelConfig& c, int length, Operands operands) {
-  if (operands == Operands::int16) operands = Operands::fp32;  // rounding short operands costs what it gains
-  return {length, 0, c.heads, c.kv_heads, head_dim(c), operands};
+void attend(const Pass& p, int layer) {
+  const BlockActivations& b = p.all.blocks[layer];
+  const int width = p.engine.config.width, wide = qkv_width(p.engine.config);
+  p.share.meet();
+  for_each_head_range(p, [&](const HeadRange& heads) {
+    const OperandView qkv = b.qkv.from(heads.row * wide);
+    attention_forward(heads.shape, {qkv.from(heads.q), wide}, {qkv.from(heads.k), wide}, {qkv.from(heads.v), wide},
+                      {b.attended.from(heads.row * width + heads.q), width}, b.log_sums + heads.log_sums,
+                      p.a.workspace);
+  });
+  p.share.meet();
 }
 
-void attend(const Engine& engine, Operands operands, int layer, Rows rows, int length, Activations& a) {
-  const ModelConfig& c = engine.config;
-  const BlockActivations& b = a.blocks[layer];
-  const int wide = qkv_width(c);
-  for (int first = 0; first < rows.count; first += length) {
-    const OperandView qkv = b.qkv.from(std::size_t(first) * wide);
-    attention_forward(attention_shape(c, length, operands), {qkv, wide}, {qkv.from(c.width), wide},
-                      {qkv.from(c.width + kv_width(c)), wide}, {b.attended.from(std::size_t(first) * c.width), c.width},
-                      b.log_sums + std::size_t(first) * c.heads, a.workspace);
-  }
+void recompute(const Pass& p, int layer) {
+  sum_to_qkv(p.engine, p.weights, layer, p.rows, {p.a.blocks[layer].input, nullptr, nullptr}, p.a);
+  attend(p, layer);
+  attended_to_activated(p.engine, p.weights, layer, p.rows, p.a);
 }
 
-void recompute(const Engine& engine, const Weights& weights, int layer, Rows rows, int length, Activations& a) {
-  sum_to_qkv(engine, weights, layer, rows, {a.blocks[layer].input, nullptr, nullptr}, a);
-  attend(engine, weights.operands, layer, rows, length, a);
-  attended_to_activated(engine, weights, layer, rows, a);
-}
-
-void final_norm(const Engine& engine, const float* parameters, Rows rows, Activations& a) {
+void final_norm(const Engine& engine, const float* parameters, Rows rows, ActivationLayout& a) {
   const NormOffsets& at = engine.offsets.final_norm;
   const float* delta_bias = find(parameters, engine.offsets.blocks.back().down.bias);
   norm_forward(engine.norm, rows.count, a.blocks.back().middle, a.projected, delta_bias, parameters + at.gain,

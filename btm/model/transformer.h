@@ -12,7 +12,8 @@
 
 namespace btm {
 
-// One replica works on one thread; several replicas may share the parameters. No call allocates.
+// One replica works on one thread, or on several that share its sequences; several replicas may share the parameters.
+// No call allocates.
 class Transformer {
  public:
   enum class Use {
@@ -22,16 +23,17 @@ class Transformer {
   };
 
   // Buffers for `sequences` x `length` tokens at once; length <= config.context. `operands`: of all
-  // products, forward and backward; what is no product is float32.
-  Transformer(const ModelConfig& config, int sequences, int length, Use use, Operands operands = Operands::fp32);
+  // products, forward and backward; what is no product is float32. `members`: threads that train it together.
+  Transformer(const ModelConfig& config, int sequences, int length, Use use, Operands operands = Operands::fp32,
+              int members = 1);
   ~Transformer();
   static std::size_t bytes(const ModelConfig& config, int sequences, int length, Use use,
-                           Operands operands = Operands::fp32);  // of those buffers
+                           Operands operands = Operands::fp32, int members = 1);  // of those buffers
   Transformer(Transformer&&) noexcept;
 
   // From now on the weights lie at these offsets of the parameters (and of the gradients); by default those of
-  // parameter_layout(). For models that share a part of their parameters, see DemixLayout.
-  void use(const WeightOffsets& offsets);
+  // parameter_layout(). For models that share a part of their parameters, see DemixLayout. Each member calls it.
+  void use(const WeightOffsets& offsets, int member = 0);
 
   // From now on matrices are taken from there (null: from the parameters again), packed for these operands. Whoever
   // changes the parameters packs them anew.
@@ -41,8 +43,10 @@ class Transformer {
   // not kNoToken, and adds d(scale x sum)/d(parameters) to `gradients` (laid out as the parameters). `block_done`, if
   // any, is called with the number of each block, the last first, when its gradients and those of all behind it (final
   // norm, an untied head) are complete.
+  // Of several members each thread calls it, as another `member`, with the same tokens, targets and scale and with
+  // gradients of its own; it does a part of the rows, and its loss and gradients are that part's.
   double train(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets, float scale,
-               float* gradients, const BlockDone& block_done = nullptr);
+               float* gradients, const BlockDone& block_done = nullptr, int member = 0);
 
   // log p(targets[i] | tokens before) for every position into log_probs [n, length]; 0 where the target is kNoToken.
   void score(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets,

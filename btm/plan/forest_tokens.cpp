@@ -38,8 +38,8 @@ bool unchanged(const DomainSettings& domain, const std::string& name, const Doma
   return true;
 }
 
-// The report of the tokens that are there, if they are those of the domain's text and the tokenizer. Throws Error(input)
-// where they aren't and models were trained on them.
+// The report of the tokens that are there, if they are those of the domain's text and the tokenizer. Throws
+// Error(input) where they aren't and models were trained on them.
 std::optional<DomainReport> report_of_tokens(const DomainSettings& domain, const std::string& name,
                                              const ForestPaths& paths, const Tokenizer& tokenizer, bool in_use) {
   const fs::path folder = paths.tokens(name);

@@ -32,8 +32,7 @@ TrainingMemory memory_of(const ModelTask& task, const ModelConfig& model, const 
     return {ranks * (kGpuProcessBytes + 3 * parameters_of(task, model) * sizeof(float)),  // what checkpoints hold
             kCudaBytes + plain + more * kCudaBytesPerParameter};
   }
-  const auto plain =
-      static_cast<double>(ThreadLearner::bytes(model, task.training, sequences, threads, threads * ranks));
+  const auto plain = static_cast<double>(ThreadLearner::bytes(model, task.training, sequences, threads, ranks));
   const Operands operands = operands_of(task.training.precision);
   const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads, operands));  // of dev losses
   return {ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (5.0 + threads))};  // packed, too, at most

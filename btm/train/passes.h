@@ -28,4 +28,15 @@ inline std::size_t part_begin(std::size_t sequences, int part, int parts) {
   return sequences * static_cast<std::size_t>(part) / static_cast<std::size_t>(parts);
 }
 
+// Sequences of the largest part.
+inline std::size_t largest_part(std::size_t sequences, int parts) {
+  const auto n = static_cast<std::size_t>(parts);
+  return (sequences + n - 1) / n;
+}
+
+// How many threads train each sequence of a batch together, on `ranks` ranks of `threads` threads: one where every
+// thread has about as many sequences of its own, else a number that divides `threads` and leaves the fewest of them
+// idle.
+int threads_per_sequence(std::size_t sequences, int length, int threads, int ranks);
+
 }  // namespace btm

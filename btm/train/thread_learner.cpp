@@ -10,11 +10,10 @@ namespace btm {
 namespace {
 
 // The largest part of a batch, cut into calls of nearly equal size.
-std::size_t per_call(std::size_t sequences, int length, int threads) {
-  auto n = static_cast<std::size_t>(threads);
-  std::size_t part = (sequences + n - 1) / n;
-  std::size_t limit = static_cast<std::size_t>(sequences_per_call(length));
-  std::size_t calls = (part + limit - 1) / limit;
+std::size_t per_call(std::size_t sequences, int length, int replicas, int threads_together) {
+  const std::size_t part = largest_part(sequences, replicas);
+  const auto limit = static_cast<std::size_t>(sequences_per_call(length) * threads_together);
+  const std::size_t calls = (part + limit - 1) / limit;
   return (part + calls - 1) / calls;
 }
 
@@ -26,15 +25,17 @@ bool packs_weights(const TrainingSettings& settings) {
 }  // namespace
 
 std::size_t ThreadLearner::bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences,
-                                 int threads, int replicas) {
+                                 int threads, int ranks) {
   const Operands operands = operands_of(settings.precision);
-  const std::size_t calls = per_call(static_cast<std::size_t>(sequences), config.context, replicas);
+  const auto batch = static_cast<std::size_t>(sequences);
+  const int together = threads_per_sequence(batch, config.context, threads, ranks), replicas = threads / together;
+  const std::size_t calls = per_call(batch, config.context, replicas * ranks, together);
   const std::size_t model = static_cast<std::size_t>(parameter_count(config)) * sizeof(float);
   const std::size_t replica =
-      model + gemm_bytes(operands) +
-      Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings), operands);
+      Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings), operands, together);
   const std::size_t packed = packs_weights(settings) ? PackedWeights::bytes(config, operands) : 0;
-  return 3 * model + packed + static_cast<std::size_t>(threads) * replica;  // parameters, two moments
+  return 3 * model + packed + static_cast<std::size_t>(replicas) * replica +  // parameters, two moments
+         static_cast<std::size_t>(threads) * (model + gemm_bytes(operands));
 }
 
 ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates,
@@ -46,15 +47,19 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
       team_(team),
       ranks_(ranks),
       demix_(demix),
-      sequences_per_call_(per_call(sequences_, model.config.context, team.size() * ranks.size())),
+      threads_together_(threads_per_sequence(sequences_, model.config.context, team.size(), ranks.size())),
+      sequences_per_call_(per_call(sequences_, model.config.context, team.size() / threads_together_ * ranks.size(),
+                                   threads_together_)),
       optimiser_(demix ? demix->slices : parameter_layout(model.config), settings, team),
       scorer_(model.config, team, operands_of(settings.precision)) {
-  std::vector<std::optional<Replica>> made(static_cast<std::size_t>(team.size()));
+  std::vector<std::optional<Transformer>> made(static_cast<std::size_t>(team.size() / threads_together_));
+  parts_.resize(static_cast<std::size_t>(team.size()));
   team.run([&](int thread) {  // on its own thread, so that its memory lies near its core
-    made[static_cast<std::size_t>(thread)].emplace(
-        Replica{Transformer(model.config, static_cast<int>(sequences_per_call_), model.config.context, use_of(settings),
-                            operands_of(settings.precision)),
-                Buffer(model.parameters.size()), 0});
+    parts_[static_cast<std::size_t>(thread)].gradients = Buffer(model.parameters.size());
+    if (thread % threads_together_ != 0) return;
+    made[static_cast<std::size_t>(thread / threads_together_)].emplace(
+        model.config, static_cast<int>(sequences_per_call_), model.config.context, use_of(settings),
+        operands_of(settings.precision), threads_together_);
   });
   if (packs_weights(settings)) {
     const WeightOffsets plain = weight_offsets(model.config);
@@ -62,36 +67,39 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
   }
   for (auto& replica : made) {
     replicas_.push_back(std::move(*replica));
-    if (packed_) replicas_.back().transformer.use(&*packed_);
-    gradients_.push_back(replicas_.back().gradients.data());
+    if (packed_) replicas_.back().use(&*packed_);
   }
+  for (Part& part : parts_) gradients_.push_back(part.gradients.data());
   if (ranks.size() > 1) {
     gradient_sum_.emplace(ranks, gradient_ranges(model.config, model.parameters.size(), demix), gradients_);
   }
 }
 
-// Of this rank's `thread`, or of the one behind its last.
-std::size_t ThreadLearner::first_sequence(int thread) const {
-  return part_begin(sequences_, ranks_.rank() * team_.size() + thread, ranks_.size() * team_.size());
+// Of this rank's `replica`, or of the one behind its last.
+std::size_t ThreadLearner::first_sequence(int replica) const {
+  const int here = static_cast<int>(replicas_.size());
+  return part_begin(sequences_, ranks_.rank() * here + replica, ranks_.size() * here);
 }
 
 void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,
                                std::span<const int> domains) {
-  Replica& replica = replicas_[static_cast<std::size_t>(thread)];
+  const int at_replica = thread / threads_together_, member = thread % threads_together_;
+  Transformer& replica = replicas_[static_cast<std::size_t>(at_replica)];
+  Part& part = parts_[static_cast<std::size_t>(thread)];
   const auto length = static_cast<std::size_t>(model_.config.context);
   const auto scale = static_cast<float>(1.0 / static_cast<double>(sequences_ * length));
-  replica.loss = 0;
-  const std::size_t begin = first_sequence(thread), end = first_sequence(thread + 1);
+  part.loss = 0;
+  const std::size_t begin = first_sequence(at_replica), end = first_sequence(at_replica + 1);
   const BlockDone tell = [this](int block) { gradient_sum_->block_done(block); };
   const bool tells = gradient_sum_ && !demix_ && begin < end;
   std::size_t count = 0;
   for (std::size_t at = begin; at < end; at += count) {
     count = call_size(at, end, sequences_per_call_, demix_ ? domains : std::span<const int>());
     const std::size_t size = count * length;
-    if (demix_) replica.transformer.use(demix_->offsets[static_cast<std::size_t>(domains[at])]);
-    replica.loss += replica.transformer.train(model_.parameters.data(), inputs.subspan(at * length, size),
-                                              targets.subspan(at * length, size), scale, replica.gradients.data(),
-                                              tells && at + count == end ? tell : nullptr);
+    if (demix_) replica.use(demix_->offsets[static_cast<std::size_t>(domains[at])], member);
+    part.loss +=
+        replica.train(model_.parameters.data(), inputs.subspan(at * length, size), targets.subspan(at * length, size),
+                      scale, part.gradients.data(), tells && at + count == end ? tell : nullptr, member);
   }
   if (gradient_sum_) gradient_sum_->replica_done(tells);
 }
@@ -102,7 +110,7 @@ UpdateReport ThreadLearner::learn(std::span<const TokenId> inputs, std::span<con
   if (packed_) team_.run([&](int thread) { packed_->pack(model_.parameters.data(), thread, team_.size()); });
   team_.run([&](int thread) { accumulate(thread, inputs, targets, domains); });
   UpdateReport report;
-  for (const Replica& replica : replicas_) report.loss += replica.loss;
+  for (const Part& part : parts_) report.loss += part.loss;
   std::span<float* const> gradients = gradients_;
   if (gradient_sum_) {
     gradient_sum_->finish();

@@ -15,14 +15,15 @@
 
 namespace btm {
 
-// What learn() needs is allocated by the constructor. Each thread of each rank has a replica; replica r of n takes
-// sequences [sequences * r / n, sequences * (r + 1) / n), a few per call, and sums are taken in the order of the
-// replicas, so that equal inputs and thread counts give equal bytes. All ranks come to the same weights.
+// What learn() needs is allocated by the constructor. Each thread of each rank has a replica, or some threads one
+// together (threads_per_sequence()); replica r of n takes sequences [sequences * r / n, sequences * (r + 1) / n), a few
+// per call, and sums are taken in the order of the threads, so that equal inputs and thread counts give equal bytes.
+// All ranks come to the same weights.
 class ThreadLearner : public Learner {
  public:
-  // What a process with `threads` replicas of `replicas` in all takes: parameters, optimiser, gradients, activations.
+  // What one of `ranks` processes takes: parameters, optimiser, gradients, activations.
   static std::size_t bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int threads,
-                           int replicas);
+                           int ranks);
 
   // The model, the team, the ranks and `demix` (null: a plain model) outlive the learner.
   ThreadLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team,
@@ -38,14 +39,13 @@ class ThreadLearner : public Learner {
   std::span<float> square() override { return optimiser_.square().span(); }
 
  private:
-  struct Replica {
-    Transformer transformer;
+  struct Part {  // of a thread
     Buffer gradients;
     double loss = 0;  // summed over its part of the batch
   };
   void accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,
                   std::span<const int> domains);
-  std::size_t first_sequence(int thread) const;
+  std::size_t first_sequence(int replica) const;
 
   Model& model_;
   TrainingSettings settings_;
@@ -54,11 +54,13 @@ class ThreadLearner : public Learner {
   ThreadTeam& team_;
   const Ranks& ranks_;
   const DemixLayout* demix_;
+  int threads_together_;  // of a replica
   std::size_t sequences_per_call_;
   AdamW optimiser_;
   std::optional<PackedWeights> packed_;  // of the weights as they are; none where that doesn't pay
-  std::vector<Replica> replicas_;
-  std::vector<float*> gradients_;            // of the replicas
+  std::vector<Transformer> replicas_;
+  std::vector<Part> parts_;
+  std::vector<float*> gradients_;            // of the parts
   std::optional<GradientSum> gradient_sum_;  // over ranks; none with one rank, where the optimiser sums
   WindowScorer scorer_;
 };

@@ -85,8 +85,7 @@ TEST(TrainingGroup, CountsTheBuffersThatScoringTakes) {
   for (const int vocabulary : {1000, 30'000}) {
     const ModelConfig model = model_of(vocabulary);
     for (const int threads : {1, 3}) {
-      const double rest =
-          kProcess + static_cast<double>(ThreadLearner::bytes(model, task.training, 8, threads, threads));
+      const double rest = kProcess + static_cast<double>(ThreadLearner::bytes(model, task.training, 8, threads, 1));
       EXPECT_DOUBLE_EQ(group_of({task}, launcher_of(1, 1, threads), model).memory.host - rest,
                        static_cast<double>(Scorer::bytes(model, model.context, threads)))
           << vocabulary;

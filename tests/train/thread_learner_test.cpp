@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "btm/model/checkpoint.h"
+#include "btm/train/passes.h"
 #include "tests/train/oracle_case.h"
 
 namespace btm {
@@ -62,16 +63,39 @@ TEST_P(ThreadLearnerTest, LearnsAsPyTorchDoesWithRoundedProducts) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ThreadLearnerTest,
-                         testing::Combine(testing::Values("gpt2", "llama", "qwen2"), testing::Values(1, 2, 4)),
+                         testing::Combine(testing::Values("gpt2", "llama", "qwen2"), testing::Values(1, 2, 3, 4, 8)),
                          [](const auto& test) {
                            return std::string(std::get<0>(test.param)) + "_threads_" +
                                   std::to_string(std::get<1>(test.param));
                          });
 
+TEST(ThreadsPerSequence, LeaveNoneIdleThatCanBeUsed) {
+  struct Split {
+    std::size_t sequences;
+    int length, threads, ranks, together;
+  };
+  for (const Split& c : {Split{32, 256, 1, 1, 1},    // none to share with
+                         Split{32, 256, 16, 1, 1},   // all have as many
+                         Split{31, 256, 8, 1, 1},    // nearly
+                         Split{8, 1024, 16, 1, 2},   // half would be idle
+                         Split{1, 1024, 6, 1, 6},    // all but one
+                         Split{3, 1024, 2, 1, 2},    // one for a half of the time
+                         Split{8, 1024, 12, 1, 3},   // 4 x 2 sequences
+                         Split{32, 256, 12, 1, 3},   // 4 x 8
+                         Split{8, 1024, 7, 1, 7},    // nothing else divides them
+                         Split{8, 1024, 4, 4, 2},    // 16 threads in all
+                         Split{1, 64, 16, 1, 4}}) {  // no fewer than 16 rows each
+    EXPECT_EQ(threads_per_sequence(c.sequences, c.length, c.threads, c.ranks), c.together)
+        << c.sequences << " sequences, " << c.threads << " threads";
+  }
+}
+
 TEST(ThreadLearner, EqualThreadsGiveEqualBytes) {
   OracleCase c = test::read_case("gpt2");
-  std::vector<UpdateReport> first = train(c, 2), second = train(c, 2);
-  for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].loss, second[i].loss) << "step " << i;
+  for (const int threads : {2, 4}) {  // four share sequences, two have their own
+    std::vector<UpdateReport> first = train(c, threads), second = train(c, threads);
+    for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].loss, second[i].loss) << "step " << i;
+  }
 }
 
 }  // namespace

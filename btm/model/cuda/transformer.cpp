@@ -10,7 +10,7 @@
 #include "btm/model/cuda/loss.h"
 #include "btm/model/cuda/norm.h"
 #include "btm/model/cuda/rope.h"
-#include "btm/model/forward.h"
+#include "btm/model/engine.h"
 #include "btm/model/kernels/rope.h"
 
 namespace btm::cuda {

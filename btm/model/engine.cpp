@@ -1,0 +1,23 @@
+#include "btm/model/engine.h"
+
+#include "btm/model/kernels/rope.h"
+
+namespace btm {
+
+Engine::Engine(const ModelConfig& unresolved)
+    : config(resolve(unresolved)), offsets(weight_offsets(config)), norm(norm_shape(config)) {
+  if (config.architecture != Architecture::gpt2) {
+    rope = rope_table(config.context, head_dim(config), config.rope_theta, config.rope_scaling);
+  }
+}
+
+std::size_t rope_floats(const ModelConfig& config) {
+  return config.architecture == Architecture::gpt2 ? 0 : std::size_t(config.context) * std::size_t(head_dim(config));
+}
+
+AttentionShape attention_shape(const ModelConfig& c, int length, Operands operands) {
+  if (operands == Operands::int16) operands = Operands::fp32;  // rounding short operands costs what it gains
+  return {length, 0, c.heads, c.kv_heads, head_dim(c), operands};
+}
+
+}  // namespace btm

@@ -1,0 +1,23 @@
+// What a pass needs to know of the model but its parameters.
+#pragma once
+
+#include "btm/core/buffer.h"
+#include "btm/model/config.h"
+#include "btm/model/kernels/attention.h"
+#include "btm/model/weight_offsets.h"
+
+namespace btm {
+
+struct Engine {
+  explicit Engine(const ModelConfig& config);
+  ModelConfig config;  // resolved
+  WeightOffsets offsets;
+  NormShape norm;
+  Buffer rope;  // empty for gpt2
+};
+std::size_t rope_floats(const ModelConfig& config);  // of that table
+
+// Of sequences of `length` tokens.
+AttentionShape attention_shape(const ModelConfig& config, int length, Operands operands);
+
+}  // namespace btm
