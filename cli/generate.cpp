@@ -104,6 +104,10 @@ void run_generate(const GenerateArguments& options) {
   GenerateChoice choice = choose(what, prompts);
   settings.end_tokens = end_tokens_of(choice.members);
   running.sequences = static_cast<int>(std::min<std::size_t>(prompts.size(), static_cast<std::size_t>(options.batch)));
+  for (const std::string& prompt : prompts) {
+    const auto length = static_cast<std::int64_t>(choice.tokenizer.encode(prompt).size());
+    running.tokens = std::max(running.tokens, length + settings.tokens);
+  }
   Ensemble ensemble(choice.members, choice.weights, running);
   if (ensemble.resident() < ensemble.experts()) {
     log_info(fmt::format("{} of {} stay in memory; the others are read again for every token (--memory {})",

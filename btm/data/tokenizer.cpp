@@ -47,6 +47,19 @@ std::string make_config(const std::string& end) {
   return root.dump(2) + "\n";
 }
 
+// The config for a model of that context (0: any), where it lets texts be longer; transformers' 1e30 stands for no
+// limit.
+std::string shortened(const std::string& config, int context) {
+  constexpr const char* kKey = "model_max_length";
+  constexpr double kNoLimit = 1e20;
+  auto root = nlohmann::ordered_json::parse(config, nullptr, false);
+  if (context == 0 || !root.is_object() || !root.contains(kKey) || !root[kKey].is_number()) return config;
+  const auto longest = root[kKey].get<double>();
+  if (longest <= context || longest >= kNoLimit) return config;
+  root[kKey] = context;
+  return root.dump(2) + "\n";
+}
+
 }  // namespace
 
 struct Tokenizer::Impl {
@@ -202,11 +215,11 @@ const std::string& Tokenizer::sha256() const {
   return impl_->sha256;
 }
 
-void Tokenizer::save(const fs::path& dir) const {
+void Tokenizer::save(const fs::path& dir, int context) const {
   make_folders(dir);
   const std::string end = impl_->end >= 0 ? impl_->file.pieces[static_cast<std::size_t>(impl_->end)] : "";
   write_file(dir / kTokenizerFile, impl_->json);
-  write_file(dir / kTokenizerConfigFile, impl_->config.empty() ? make_config(end) : impl_->config);
+  write_file(dir / kTokenizerConfigFile, impl_->config.empty() ? make_config(end) : shortened(impl_->config, context));
   for (const auto& [name, bytes] : impl_->companions) write_file(dir / name, bytes);
 }
 

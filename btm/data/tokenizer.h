@@ -40,8 +40,9 @@ class Tokenizer {
   const std::string& json() const;    // the file's bytes
   const std::string& sha256() const;  // of json(): the tokenizer's identity
   // tokenizer.json, tokenizer_config.json, and what else the folder that it was loaded from has for whoever uses it
-  // with transformers: special_tokens_map.json, added_tokens.json, chat templates.
-  void save(const std::filesystem::path& dir) const;
+  // with transformers: special_tokens_map.json, added_tokens.json, chat templates. Beside a model of so short a
+  // `context`, texts are cut there and no later (model_max_length).
+  void save(const std::filesystem::path& dir, int context = 0) const;
 
  private:
   struct Impl;

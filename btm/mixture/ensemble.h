@@ -30,6 +30,7 @@ inline std::array<std::pair<GenerationPrecision, std::string_view>, 4> names(Gen
 
 struct EnsembleOptions {
   int sequences = 1;        // that grow at once
+  std::int64_t tokens = 0;  // that each has at most, as far as the models see so many; 0: as many as they see
   int threads = 1;          // experts run side by side
   std::int64_t memory = 0;  // bytes for weights, caches and buffers together; 0: no limit
   GenerationPrecision precision = GenerationPrecision::automatic;  // bf16 for a checkpoint of that, else fp32
@@ -46,7 +47,7 @@ class Ensemble {
   std::size_t experts() const { return experts_.size(); }
   const std::string& name(std::size_t expert) const { return experts_[expert].name; }
   int sequences() const { return static_cast<int>(states_.size()); }
-  int context() const { return context_; }  // the shortest of the experts'
+  int context() const { return context_; }  // the shortest of the experts', or what a sequence has room for
   int vocab_size() const { return vocab_; }
   std::size_t resident() const { return resident_; }  // experts whose weights stay in memory
 

@@ -52,6 +52,18 @@ bool may_be_none(std::string_view setting) {
   return setting == "sliding_window" || setting.ends_with("_softcapping");
 }
 
+// transformers' two names of one function.
+nlohmann::json one_name(const nlohmann::json& value) {
+  if (value == "gelu_pytorch_tanh") return "gelu_new";
+  return value == "swish" ? "silu" : value;
+}
+
+// Without a sliding window the settings of one mean nothing.
+void forget_unused_window(nlohmann::json& config) {
+  if (config.value("use_sliding_window", nlohmann::json(true)) != false) return;
+  for (const char* key : {"sliding_window", "max_window_layers"}) config.erase(key);
+}
+
 // Settings that are left out, or mostly null, are the family's defaults, which aren't known here but for the rotary
 // ones.
 void check_configs(const fs::path& first, const fs::path& other) {
@@ -63,9 +75,10 @@ void check_configs(const fs::path& first, const fs::path& other) {
     throw input_error("{} can't be averaged with {}: its config.json asks for rotary positions by {}, the other by {}",
                       other.string(), first.string(), rotary(b).dump(), rotary(a).dump());
   }
+  for (nlohmann::json* config : {&a, &b}) forget_unused_window(*config);
   for (const auto& [key, value] : a.items()) {
     const bool of_rotary = key == "rope_theta" || key == "rope_scaling" || key == "rope_parameters";
-    if (is_free(key) || of_rotary || !b.contains(key) || b[key] == value) continue;
+    if (is_free(key) || of_rotary || !b.contains(key) || one_name(b[key]) == one_name(value)) continue;
     if ((value.is_null() || b[key].is_null()) && !may_be_none(key)) continue;
     throw input_error("{} can't be averaged with {}: its config.json has {} = {}, the other has {}", other.string(),
                       first.string(), key, b[key].dump(), value.dump());

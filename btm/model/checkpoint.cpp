@@ -18,6 +18,7 @@ namespace btm {
 namespace {
 
 constexpr const char* kGenerationFile = "generation_config.json";
+constexpr std::array<const char*, 3> kTokenIds{"bos_token_id", "eos_token_id", "pad_token_id"};
 
 // What transformers puts before the names of the body's tensors; checkpoints of the body alone lack it.
 constexpr std::array<std::string_view, 2> kPrefixes{"transformer.", "model."};
@@ -124,11 +125,11 @@ Error not_finite(const fs::path& folder, const ParameterSlice& slice) {
   return input_error("{}: tensor {} holds NaN or infinite numbers", folder.string(), slice.name);
 }
 
-Json generation_config(int end_of_text) {
+// What transformers makes of a config.json where there is none of the kind.
+Json generation_config(const Json& config) {
   Json json = {{"_from_model_config", true}};
-  if (end_of_text >= 0) {
-    json["bos_token_id"] = end_of_text;
-    json["eos_token_id"] = end_of_text;
+  for (const char* key : kTokenIds) {
+    if (config.contains(key)) json[key] = config[key];
   }
   return json;
 }
@@ -154,14 +155,15 @@ void save_model(const fs::path& folder, const Model& model, int end_of_text, con
                   static_cast<std::size_t>(slice.size) * sizeof(float)});
   }
   writer.publish();
-  Json config = hugging_face_config(model.config, end_of_text), generation = generation_config(end_of_text);
+  Json config = hugging_face_config(model.config, end_of_text);
   if (!like.empty() && fs::exists(like / kConfigFile)) {
     const Json there = read_json_object(like / kConfigFile);
-    for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    for (const char* key : kTokenIds) {
       if (there.contains(key) && !there[key].is_null()) config[key] = there[key];
     }
-    if (fs::exists(like / kGenerationFile)) generation = read_json_object(like / kGenerationFile);
   }
+  Json generation = generation_config(config);
+  if (!like.empty() && fs::exists(like / kGenerationFile)) generation = read_json_object(like / kGenerationFile);
   write_file(folder / kConfigFile, config.dump(2) + "\n");
   write_file(folder / kGenerationFile, generation.dump(2) + "\n");
 }

@@ -28,6 +28,12 @@ void check_ranges(const ModelConfig& c) {
 }
 
 void check_scaling(const RopeScaling& s) {
+  if (s.rope_type == RopeType::plain && s.factor != 1) {
+    throw input_error(
+        "model.rope_scaling.factor is {}, but rope_type is default, which scales nothing; say which it is: linear or "
+        "llama3",
+        s.factor);
+  }
   if (!(s.factor >= 1)) throw input_error("model.rope_scaling.factor is {}; it must be at least 1", s.factor);
   if (!(s.low_freq_factor > 0) || !(s.high_freq_factor > s.low_freq_factor)) {
     throw input_error(
@@ -44,9 +50,8 @@ void check_heads(const ModelConfig& c) {
   }
   if (c.kv_heads == 0 || c.kv_heads == c.heads) return;
   if (c.architecture == Architecture::gpt2) {
-    throw input_error(
-        "model.kv_heads {} with {} heads: gpt2 has no grouped-query attention; use llama, qwen2 or kv_heads 0",
-        c.kv_heads, c.heads);
+    throw input_error("model.kv_heads {} with {} heads: gpt2 has no grouped-query attention; use llama or kv_heads 0",
+                      c.kv_heads, c.heads);
   }
   if (c.heads % c.kv_heads != 0) {
     throw input_error("model.heads {} is not a multiple of model.kv_heads {}", c.heads, c.kv_heads);

@@ -37,7 +37,7 @@ struct ModelConfig {
 
 template <class F>
 void visit(ModelConfig& s, F&& f) {
-  f("architecture", s.architecture, "gpt2, llama or qwen2");
+  f("architecture", s.architecture, "gpt2 or llama; of checkpoints (model.from) qwen2, too");
   f("layers", s.layers, "Transformer blocks");
   f("width", s.width, "size of the hidden state");
   f("heads", s.heads, "attention heads; must divide the width");

@@ -12,8 +12,8 @@ namespace {
 
 constexpr int kPromptRows = 64;  // tokens of a prompt at a time
 
-std::size_t full_workspace(const ModelConfig& c) {
-  return attention_workspace({kPromptRows, c.context, c.heads, c.kv_heads, head_dim(c)});
+std::size_t full_workspace(const ModelConfig& c, int context) {
+  return attention_workspace({kPromptRows, context, c.heads, c.kv_heads, head_dim(c)});
 }
 
 int most_rows(int sequences) {
@@ -23,12 +23,14 @@ int most_rows(int sequences) {
 }  // namespace
 
 struct Decoder::Impl {
-  Impl(const Model& model, const NarrowWeights* narrow, int sequences)
-      : engine(model.config),
+  Impl(const Model& model, const NarrowWeights* narrow, int sequences, int tokens)
+      : context(tokens > 0 ? tokens : model.config.context),
+        engine(model.config, context),
         weights{model.parameters.data(), narrow},
         lengths(static_cast<std::size_t>(sequences)),
         positions(static_cast<std::size_t>(most_rows(sequences))),
-        activations(engine.config, most_rows(sequences), Keep::nothing, Operands::fp32, full_workspace(engine.config)),
+        activations(engine.config, most_rows(sequences), Keep::nothing, Operands::fp32,
+                    full_workspace(engine.config, context)),
         head(engine.offsets.head, kPromptRows),
         logits(static_cast<std::size_t>(sequences) * engine.config.vocab_size) {
     for (int layer = 0; layer < engine.config.layers; ++layer) {
@@ -37,7 +39,7 @@ struct Decoder::Impl {
     }
   }
 
-  std::size_t cache_size() const { return std::size_t(engine.config.context) * kv_width(engine.config); }
+  std::size_t cache_size() const { return std::size_t(context) * kv_width(engine.config); }
 
   // Rows [first, first + rows) of the pass, all of one sequence.
   void attend(int layer, int sequence, int first, int rows) {
@@ -81,12 +83,12 @@ struct Decoder::Impl {
     if (sequence < 0 || sequence >= static_cast<int>(lengths.size())) {
       throw failure("Decoder: sequence {} of {}", sequence, lengths.size());
     }
-    if (tokens > std::size_t(engine.config.context - lengths[sequence])) {
-      throw input_error("{} tokens after {} are past the model's context of {}", tokens, lengths[sequence],
-                        engine.config.context);
+    if (tokens > std::size_t(context - lengths[sequence])) {
+      throw input_error("{} tokens after {} are past the context of {}", tokens, lengths[sequence], context);
     }
   }
 
+  int context;
   Engine engine;
   Weights weights;
   std::vector<int> lengths;    // [sequences]
@@ -97,8 +99,8 @@ struct Decoder::Impl {
   Buffer logits;                     // [sequences, vocab]
 };
 
-Decoder::Decoder(const Model& model, int sequences, const NarrowWeights* narrow)
-    : impl_(std::make_unique<Impl>(model, narrow, sequences)) {}
+Decoder::Decoder(const Model& model, int sequences, const NarrowWeights* narrow, int context)
+    : impl_(std::make_unique<Impl>(model, narrow, sequences, context)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 
@@ -143,12 +145,13 @@ void Decoder::reset(int sequence) {
   impl_->lengths[static_cast<std::size_t>(sequence)] = 0;
 }
 
-std::size_t Decoder::bytes(const ModelConfig& unresolved, int sequences) {
+std::size_t Decoder::bytes(const ModelConfig& unresolved, int sequences, int context) {
   ModelConfig c = resolve(unresolved);
   const auto n = static_cast<std::size_t>(sequences);
-  const std::size_t cache = 2 * n * std::size_t(c.layers) * std::size_t(c.context) * std::size_t(kv_width(c));
+  const std::size_t cache = 2 * n * std::size_t(c.layers) * std::size_t(context) * std::size_t(kv_width(c));
   const std::size_t pass =
-      activation_floats(c, most_rows(sequences), Keep::nothing, Operands::fp32, full_workspace(c)) + rope_floats(c);
+      activation_floats(c, most_rows(sequences), Keep::nothing, Operands::fp32, full_workspace(c, context)) +
+      rope_floats(c, context);
   const std::size_t head = Head::floats(weight_offsets(c).head, kPromptRows) + n * std::size_t(c.vocab_size);
   return (cache + pass + head) * sizeof(float);
 }

@@ -13,15 +13,15 @@ namespace btm {
 // Works on one thread; decoders of several models may run at once.
 class Decoder {
  public:
-  // Room for so many sequences, which grow independently. Keeps references; the model, and the narrow weights that take
-  // the place of its matrices where they are given, outlive it.
-  explicit Decoder(const Model& model, int sequences = 1, const NarrowWeights* narrow = nullptr);
+  // Room for so many sequences of up to `context` tokens (0: the model's), which grow independently. Keeps references;
+  // the model, and the narrow weights that take the place of its matrices where they are given, outlive it.
+  explicit Decoder(const Model& model, int sequences = 1, const NarrowWeights* narrow = nullptr, int context = 0);
   ~Decoder();
   Decoder(Decoder&&) noexcept;
 
   // Runs the tokens after those of one sequence and gives the logits [vocab] after the last one, valid until the next
   // call. log_probs [tokens - 1], where wanted, gets log p(token | all before) of the second token on. Throws
-  // Error(input) past the context.
+  // Error(input) past that context.
   std::span<const float> append(std::span<const TokenId> tokens, int sequence = 0, std::span<float> log_probs = {});
 
   // The next token of each of these (different) sequences, in one pass over the weights: logits [sequences, vocab].
@@ -31,7 +31,7 @@ class Decoder {
   void reset(int sequence = 0);
 
   // Bytes that a decoder takes beside the model.
-  static std::size_t bytes(const ModelConfig& config, int sequences);
+  static std::size_t bytes(const ModelConfig& config, int sequences, int context);
 
  private:
   struct Impl;

@@ -4,15 +4,15 @@
 
 namespace btm {
 
-Engine::Engine(const ModelConfig& unresolved)
+Engine::Engine(const ModelConfig& unresolved, int positions)
     : config(resolve(unresolved)), offsets(weight_offsets(config)), norm(norm_shape(config)) {
   if (config.architecture != Architecture::gpt2) {
-    rope = rope_table(config.context, head_dim(config), config.rope_theta, config.rope_scaling);
+    rope = rope_table(positions, head_dim(config), config.rope_theta, config.rope_scaling);
   }
 }
 
-std::size_t rope_floats(const ModelConfig& config) {
-  return config.architecture == Architecture::gpt2 ? 0 : std::size_t(config.context) * std::size_t(head_dim(config));
+std::size_t rope_floats(const ModelConfig& config, int positions) {
+  return config.architecture == Architecture::gpt2 ? 0 : std::size_t(positions) * std::size_t(head_dim(config));
 }
 
 AttentionShape attention_shape(const ModelConfig& c, int length, Operands operands) {

@@ -9,13 +9,13 @@
 namespace btm {
 
 struct Engine {
-  explicit Engine(const ModelConfig& config);
-  ModelConfig config;  // resolved
+  Engine(const ModelConfig& config, int positions);  // for sequences of so many tokens
+  ModelConfig config;                                // resolved
   WeightOffsets offsets;
   NormShape norm;
-  Buffer rope;  // empty for gpt2
+  Buffer rope;  // rope_table() of these positions; empty for gpt2
 };
-std::size_t rope_floats(const ModelConfig& config);  // of that table
+std::size_t rope_floats(const ModelConfig& config, int positions);  // of that table
 
 // Of sequences of `length` tokens.
 AttentionShape attention_shape(const ModelConfig& config, int length, Operands operands);

@@ -121,6 +121,11 @@ Rope read_rope_of(const Fields& f, const char* key, Rope missing) {
   s.low_freq_factor = rope.number("low_freq_factor");
   s.high_freq_factor = rope.number("high_freq_factor");
   s.original_max_position_embeddings = rope.integer("original_max_position_embeddings");
+  if (f.integer("original_max_position_embeddings", s.original_max_position_embeddings) !=
+      s.original_max_position_embeddings) {
+    f.unsupported("original_max_position_embeddings",
+                  fmt::format("the {} of {}", s.original_max_position_embeddings, key));
+  }
   return r;
 }
 

@@ -59,7 +59,7 @@ struct Transformer::Impl {
   };
 
   Impl(const ModelConfig& config, int sequences_at_once, int tokens, Use use, Operands rounded, int threads)
-      : engine(config),
+      : engine(config, tokens),
         sequences(sequences_at_once),
         length(tokens),
         pass(pass_sequences(sequences, length, threads) * length),
@@ -161,7 +161,7 @@ std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int len
       activation_floats(c, rows, kept_for(use), operands, count * member_workspace(c, length, operands)) +
       count * (Head::floats(weight_offsets(c).head, own) + std::size_t(own));
   if (use != Use::scoring) floats += ActivationGradients::floats(c, rows, operands);
-  return (floats + rope_floats(c)) * sizeof(float);
+  return (floats + rope_floats(c, length)) * sizeof(float);
 }
 
 void Transformer::use(const WeightOffsets& offsets, int member) {

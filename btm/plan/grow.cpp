@@ -125,7 +125,7 @@ class Grower {
     make_folders(made.model());
     Tokenizer tokenizer = Tokenizer::load(paths_.tokenizer());
     save_model(made.model(), model, tokenizer.end_of_text(), plan_.model.from);
-    tokenizer.save(made.model());
+    tokenizer.save(made.model(), base_.model.context);
     write_file(made.metrics(), "");
     run.publish();
     publish_model(paths_.seed(), paths_.run(kSeedName), info_of(task, base_, TrainingResult{}));

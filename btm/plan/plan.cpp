@@ -94,8 +94,8 @@ void take_shape_of_checkpoint(const YAML::Node& root, Plan& plan) {
       load_config(is_model_away(plan) ? ForestPaths{plan.forest}.seed() : std::filesystem::path(plan.model.from))};
   if (root["model"]["context"].IsDefined()) {
     if (plan.model.config.context > shape.config.context) {
-      throw input_error("model.context: {} is more than the {} of model.from ({})", plan.model.config.context,
-                        shape.config.context, plan.model.from);
+      throw input_error("model.context: {} is more than the {} of {}", plan.model.config.context, shape.config.context,
+                        is_model_away(plan) ? "the forest" : fmt::format("model.from ({})", plan.model.from));
     }
     shape.config.context = plan.model.config.context;
   }

@@ -191,6 +191,12 @@ void check_plan(const Plan& plan) {
   if (plan.tokenizer.from.empty()) check_vocab_size(plan.tokenizer.vocab_size, "tokenizer.vocab_size");
   if (config.vocab_size == 0) config.vocab_size = plan.tokenizer.vocab_size;
   resolve(config);  // throws where the shape can't be
+  if (config.architecture == Architecture::qwen2 && plan.model.from.empty()) {
+    throw input_error(
+        "model.architecture: qwen2 is for checkpoints of that family (model.from), whose tokenizer transformers takes "
+        "for "
+        "given; for a new model take llama");
+  }
   check_training(plan.training, "training");
   check_domains(plan);
   check_seed(plan);

@@ -43,7 +43,7 @@ void save_checkpoint_folder(const fs::path& folder, const TrainingJob& job, cons
   if (job.tokenizer.empty()) return save_model(folder, model, kNoToken, job.init);
   Tokenizer tokenizer = Tokenizer::load(job.tokenizer);
   save_model(folder, model, tokenizer.end_of_text(), job.init);
-  tokenizer.save(folder);
+  tokenizer.save(folder, model.config.context);
 }
 
 std::optional<DemixLayout> demix_layout(const TrainingJob& job) {

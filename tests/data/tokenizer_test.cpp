@@ -220,6 +220,12 @@ TEST(TokenizerTest, KeepsTheConfigBesideTheFile) {
   tokenizer.save(folder / "copy");
   EXPECT_EQ(test::read(folder / "copy" / "tokenizer_config.json"), config);
   EXPECT_EQ(test::read(folder / "copy" / "chat_template.jinja"), "{{ messages }}");
+  for (const auto& [written, saved] : {std::pair("1024", "64"), {"48", "48"}, {"1e30", "1e30"}}) {
+    folder.write("tokenizer_config.json", fmt::format(R"({{"model_max_length":{}}})", written));
+    Tokenizer::load(folder.path()).save(folder / "copy", 64);
+    EXPECT_EQ(json::parse(test::read(folder / "copy" / "tokenizer_config.json"))["model_max_length"],
+              json::parse(saved));
+  }
   folder.write("tokenizer_config.json", R"({"eos_token": {"content": 5}})");
   EXPECT_EQ(Tokenizer::load(folder.path()).end_of_text(), kNoToken);
   folder.write("tokenizer_config.json", "[");

@@ -36,7 +36,7 @@ ModelConfig wide_config() {
 
 // That an expert takes for a sequence: its decoder's buffers and a token's log-probabilities.
 std::int64_t bytes_beside_weights(const ModelConfig& config) {
-  return static_cast<std::int64_t>(Decoder::bytes(config, 1) +
+  return static_cast<std::int64_t>(Decoder::bytes(config, 1, config.context) +
                                    static_cast<std::size_t>(config.vocab_size) * sizeof(float));
 }
 

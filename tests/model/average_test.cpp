@@ -212,6 +212,24 @@ TEST_F(Average, SettingsThatMayBeNull) {
   }
 }
 
+// As transformers 4 and 5 write them of one model.
+TEST_F(Average, SettingsThatSayTheSame) {
+  Json one = Json::parse(test::read(folder / "left" / "config.json")), other = one;
+  one["use_sliding_window"] = other["use_sliding_window"] = false;
+  one["sliding_window"] = 32768;
+  other["sliding_window"] = nullptr;
+  one["max_window_layers"] = 28;
+  other["max_window_layers"] = 21;
+  other["activation_function"] = "gelu_pytorch_tanh";
+  folder.write("left/config.json", one.dump());
+  folder.write("right/config.json", other.dump());
+  average(1, 1);
+  fs::remove(folder / "out" / "model.safetensors");
+  other["use_sliding_window"] = true;
+  folder.write("right/config.json", other.dump());
+  EXPECT_THAT(message(), HasSubstr("sliding_window"));
+}
+
 TEST_F(Average, TokenizersThatMeanTheSame) {
   folder.write("left/tokenizer.json",
                R"({"version": "1", "truncation": {"max_length": 9}, "model": {"merges": [["a", "b"]]}})");

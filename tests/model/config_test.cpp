@@ -144,6 +144,15 @@ TEST(HuggingFaceConfig, RefusesWhatWouldBeComputedDifferently) {
               HasSubstr("rope_parameters: \"low_freq_factor\" is missing"));
   EXPECT_THAT(message(llama, "rope_parameters", Json{{"rope_type", "linear"}, {"factor", 0.5}}),
               HasSubstr("rope_scaling.factor is 0.5; it must be at least 1"));
+  Json scaled = hugging_face_config(small(llama), 0);
+  scaled["rope_parameters"] = {{"rope_type", "llama3"},
+                               {"factor", 8},
+                               {"low_freq_factor", 1},
+                               {"high_freq_factor", 4},
+                               {"original_max_position_embeddings", 512}};
+  scaled["original_max_position_embeddings"] = 1024;  // which transformers takes
+  EXPECT_THAT(message_of([&] { from_hugging_face(scaled, "c.json"); }),
+              HasSubstr("only the 512 of rope_parameters is"));
   EXPECT_THAT(message_of([] { from_hugging_face(Json::array(), "c.json"); }), HasSubstr("not a JSON object"));
 }
 
@@ -184,9 +193,9 @@ TEST(HuggingFaceConfig, ReadsTheScaledFrequenciesOfBothVersions) {
 
 TEST(Config, SaysOfScalingOnlyWhereThereIsSome) {
   ModelConfig c = small(Architecture::llama);
-  c.rope_scaling.factor = 8;  // of the type default, which has none
-  EXPECT_EQ(settings_json(resolve(c)), settings_json(resolve(small(Architecture::llama))));
   EXPECT_FALSE(shape_json(c).contains("rope_scaling"));
+  c.rope_scaling.factor = 8;
+  EXPECT_THAT(message_of([&] { resolve(c); }), HasSubstr("rope_type is default, which scales nothing"));
   c.rope_scaling.rope_type = RopeType::linear;
   EXPECT_EQ(shape_json(c)["rope_scaling"]["factor"], 8);
 }

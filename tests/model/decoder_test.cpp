@@ -42,6 +42,17 @@ TEST_P(DecoderOracle, StepByStep) {
   }
 }
 
+TEST_P(DecoderOracle, RoomForNoMoreThanIsNeeded) {
+  const int room = c.length / 2;
+  Decoder decoder(c.model, 2, nullptr, room);
+  for (int sequence : {1, 0}) {
+    decoder.append(tokens.first(3), sequence);
+    for (int i = 3; i < room; ++i) expect_logits(decoder.append(tokens.subspan(i, 1), sequence), i);
+  }
+  EXPECT_THROW(decoder.append(tokens.first(1)), Error);
+  EXPECT_LT(Decoder::bytes(c.model.config, 2, room), Decoder::bytes(c.model.config, 2, c.length));
+}
+
 TEST_P(DecoderOracle, PromptAtOnceThenSteps) {
   Decoder decoder(c.model);
   decoder.append(tokens.first(5));
@@ -116,7 +127,7 @@ TEST(Decoder, RefusesToGoPastTheContext) {
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.cause(), Cause::input);
-    EXPECT_STREQ(e.what(), "1 tokens after 40 are past the model's context of 40");
+    EXPECT_STREQ(e.what(), "1 tokens after 40 are past the context of 40");
   }
 }
 

@@ -121,6 +121,10 @@ TEST(Plan, ShapeOfACheckpointStandsAloneOrAsResolved) {
               testing::HasSubstr("model.preset: the shape comes from"));
 }
 
+TEST(Plan, NewModelsOfQwen2AreRefused) {
+  EXPECT_THAT(message(kPlan, {"model.architecture=qwen2"}), testing::HasSubstr("qwen2 is for checkpoints"));
+}
+
 TEST(Plan, PresetsAreThePapersAndCanBeChanged) {
   Plan plan = load(kPlan, {"model={preset: gpt3-medium, context: 512}"});
   EXPECT_EQ(plan.model.config.layers, 24);
