@@ -23,6 +23,8 @@
 namespace btm {
 namespace {
 
+constexpr std::int64_t kLongContext = std::int64_t{1} << 32;  // more tokens than any model sees
+
 struct GenerateArguments {
   GenerateChoiceOptions choice;
   GenerateDisplayOptions display;
@@ -106,7 +108,7 @@ void run_generate(const GenerateArguments& options) {
   running.sequences = static_cast<int>(std::min<std::size_t>(prompts.size(), static_cast<std::size_t>(options.batch)));
   for (const std::string& prompt : prompts) {
     const auto length = static_cast<std::int64_t>(choice.tokenizer.encode(prompt).size());
-    running.tokens = std::max(running.tokens, length + settings.tokens);
+    running.tokens = std::max(running.tokens, length + std::min(settings.tokens, kLongContext));
   }
   Ensemble ensemble(choice.members, choice.weights, running);
   if (ensemble.resident() < ensemble.experts()) {

@@ -21,6 +21,8 @@ SHAPES = {  # layers, width, heads, context, vocabulary, sequences
     "4x192": dict(layers=4, width=192, heads=6, context=256, vocab=8192, sequences=32),
     "6x384": dict(layers=6, width=384, heads=6, context=512, vocab=8192, sequences=8),
     "12x768": dict(layers=12, width=768, heads=12, context=1024, vocab=32000, sequences=2),
+    "smollm2": {"architecture": "llama", "layers": 30, "width": 576, "heads": 9, "kv-heads": 3, "hidden": 1536,
+                "context": 512, "vocab": 49152, "sequences": 4},  # 135M parameters and a head of its own
     "12x768/1": dict(layers=12, width=768, heads=12, context=1024, vocab=32000, sequences=1),  # fewer than threads
     "6x384/3": dict(layers=6, width=384, heads=6, context=512, vocab=8192, sequences=3),  # not the same for each
     "124M": dict(layers=12, width=768, heads=12, context=1024, vocab=50304, sequences=32),  # for GPUs

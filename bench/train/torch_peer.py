@@ -22,28 +22,32 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--architecture", choices=["gpt2", "llama"], default="gpt2")
     parser.add_argument("--hidden", type=int, default=0)
+    parser.add_argument("--kv-heads", type=int, default=0)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     options.hidden = options.hidden or 4 * options.width
+    options.kv_heads = options.kv_heads or options.heads
     return options
 
 
 class Attention(nn.Module):
     def __init__(self, o: argparse.Namespace):
         super().__init__()
-        self.heads, bias = o.heads, o.architecture == "gpt2"
-        self.qkv = nn.Linear(o.width, 3 * o.width, bias=bias)
+        self.heads, self.kv_heads, bias = o.heads, o.kv_heads, o.architecture == "gpt2"
+        self.widths = [o.width] + 2 * [o.width // o.heads * o.kv_heads]
+        self.qkv = nn.Linear(o.width, sum(self.widths), bias=bias)
         self.out = nn.Linear(o.width, o.width, bias=bias)
 
     def forward(self, x: torch.Tensor, rotation: tuple | None) -> torch.Tensor:
         batch, time_, width = x.shape
-        parts = self.qkv(x).chunk(3, dim=-1)
-        q, k, v = (part.view(batch, time_, self.heads, -1).transpose(1, 2) for part in parts)
+        parts = self.qkv(x).split(self.widths, dim=-1)
+        heads = (self.heads, self.kv_heads, self.kv_heads)
+        q, k, v = (part.view(batch, time_, n, -1).transpose(1, 2) for part, n in zip(parts, heads))
         if rotation is not None:
             q, k = rotate(q, rotation), rotate(k, rotation)
-        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.kv_heads < self.heads)
         return self.out(mixed.transpose(1, 2).reshape(batch, time_, width))
 
 

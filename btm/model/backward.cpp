@@ -24,8 +24,7 @@ void lay_out(GradientLayout& d, Arena& arena, const ModelConfig& c, std::size_t 
 // A pass and what its backward pass adds to it.
 struct Backward {
   const Pass& p;
-  const GradientLayout& all;  // of the rows of all
-  GradientLayout d;           // of the pass's own
+  const GradientLayout &all, &d;  // of the rows of all, and of the pass's own
   float* gradients;
 
   // Of the stream and of a block's `up`, as products read them.
@@ -73,7 +72,8 @@ void attend_backward(const Backward& back, int layer) {
   const BlockActivations& b = p.all.blocks[layer];
   const int width = p.engine.config.width, wide = qkv_width(p.engine.config);
   p.share.meet();
-  for_each_head_range(p, [&](const HeadRange& heads) {
+  const int served = p.engine.config.heads / p.engine.config.kv_heads;
+  for_each_head_range(p, served, [&](const HeadRange& heads) {  // the gradients of keys and values are sums over them
     const OperandView qkv = b.qkv.from(heads.row * wide);
     const OperandArray d_qkv = back.d_qkv(heads.row);
     const std::size_t narrow = heads.row * width + heads.q;
@@ -133,10 +133,10 @@ GradientLayout rows_of(const GradientLayout& all, const ModelConfig& c, int firs
   return part;
 }
 
-void backward(const Pass& p, const TokenId* tokens, Keep keep, const GradientLayout& all, float* gradients,
-              const BlockDone& block_done) {
+void backward(const Pass& p, const TokenId* tokens, Keep keep, const GradientLayout& all, const GradientLayout& d,
+              float* gradients, const BlockDone& block_done) {
   const ModelConfig& c = p.engine.config;
-  const Backward back{p, all, rows_of(all, c, p.first), gradients};
+  const Backward back{p, all, d, gradients};
   const WeightOffsets& at = p.engine.offsets;
   std::fill_n(back.d.stream, std::size_t(p.rows.count) * c.width, 0.0f);
   back_through_norm(back, at.final_norm, p.a.final_sum, p.a.final_statistics, at.blocks.back().down.bias);

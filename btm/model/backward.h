@@ -28,10 +28,10 @@ struct ActivationGradients : GradientLayout {
 // The rows of `all` from `first` on.
 GradientLayout rows_of(const GradientLayout& all, const ModelConfig& config, int first);
 
-// After a forward pass with Keep::all or Keep::inputs and with narrow = d(final_normed) in the pass's rows of `all`:
-// adds the gradients of everything but the head, as far as they come from these rows, to `gradients`. `tokens`: of the
-// rows. May spoil a.blocks[i].up. `block_done`, if any, is called behind each block.
-void backward(const Pass& pass, const TokenId* tokens, Keep keep, const GradientLayout& all, float* gradients,
-              const BlockDone& block_done);
+// After a forward pass with Keep::all or Keep::inputs and with d.narrow = d(final_normed), where `d` is the pass's rows
+// of `all`: adds the gradients of everything but the head, as far as they come from these rows, to `gradients`.
+// `tokens`: of the rows. May spoil a.blocks[i].up. `block_done`, if any, is called behind each block.
+void backward(const Pass& pass, const TokenId* tokens, Keep keep, const GradientLayout& all, const GradientLayout& d,
+              float* gradients, const BlockDone& block_done);
 
 }  // namespace btm

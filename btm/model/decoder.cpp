@@ -16,6 +16,11 @@ std::size_t full_workspace(const ModelConfig& c, int context) {
   return attention_workspace({kPromptRows, context, c.heads, c.kv_heads, head_dim(c)});
 }
 
+// Tokens of a sequence.
+int room_for(const ModelConfig& c, int context) {
+  return context > 0 ? std::min(context, c.context) : c.context;
+}
+
 int most_rows(int sequences) {
   return std::max(kPromptRows, sequences);
 }
@@ -24,7 +29,7 @@ int most_rows(int sequences) {
 
 struct Decoder::Impl {
   Impl(const Model& model, const NarrowWeights* narrow, int sequences, int tokens)
-      : context(tokens > 0 ? tokens : model.config.context),
+      : context(room_for(model.config, tokens)),
         engine(model.config, context),
         weights{model.parameters.data(), narrow},
         lengths(static_cast<std::size_t>(sequences)),
@@ -145,8 +150,9 @@ void Decoder::reset(int sequence) {
   impl_->lengths[static_cast<std::size_t>(sequence)] = 0;
 }
 
-std::size_t Decoder::bytes(const ModelConfig& unresolved, int sequences, int context) {
+std::size_t Decoder::bytes(const ModelConfig& unresolved, int sequences, int most) {
   ModelConfig c = resolve(unresolved);
+  const int context = room_for(c, most);
   const auto n = static_cast<std::size_t>(sequences);
   const std::size_t cache = 2 * n * std::size_t(c.layers) * std::size_t(context) * std::size_t(kv_width(c));
   const std::size_t pass =

@@ -13,8 +13,9 @@ namespace btm {
 // Works on one thread; decoders of several models may run at once.
 class Decoder {
  public:
-  // Room for so many sequences of up to `context` tokens (0: the model's), which grow independently. Keeps references;
-  // the model, and the narrow weights that take the place of its matrices where they are given, outlive it.
+  // Room for so many sequences of up to `context` tokens (0: as many as the model sees), which grow independently.
+  // Keeps references; the model, and the narrow weights that take the place of its matrices where they are given,
+  // outlive it.
   explicit Decoder(const Model& model, int sequences = 1, const NarrowWeights* narrow = nullptr, int context = 0);
   ~Decoder();
   Decoder(Decoder&&) noexcept;

@@ -81,7 +81,7 @@ void attend(const Pass& p, int layer) {
   const BlockActivations& b = p.all.blocks[layer];
   const int width = p.engine.config.width, wide = qkv_width(p.engine.config);
   p.share.meet();
-  for_each_head_range(p, [&](const HeadRange& heads) {
+  for_each_head_range(p, 1, [&](const HeadRange& heads) {
     const OperandView qkv = b.qkv.from(heads.row * wide);
     attention_forward(heads.shape, {qkv.from(heads.q), wide}, {qkv.from(heads.k), wide}, {qkv.from(heads.v), wide},
                       {b.attended.from(heads.row * width + heads.q), width}, b.log_sums + heads.log_sums,

@@ -161,7 +161,7 @@ ModelConfig read_llama(const Fields& f, Architecture architecture) {
   c.heads = f.integer("num_attention_heads");
   c.kv_heads = f.integer("num_key_value_heads", c.heads);
   c.hidden = f.integer("intermediate_size");
-  c.context = f.integer("max_position_embeddings", 2048);
+  c.context = f.integer("max_position_embeddings", architecture == Architecture::qwen2 ? 32768 : 2048);
   c.vocab_size = f.integer("vocab_size");
   c.norm_epsilon = f.number("rms_norm_eps", 1e-6);
   const Rope rope = read_rope(f);

@@ -46,7 +46,8 @@ struct Pass {
   const ActivationLayout& all;  // of the rows of all; with one thread the same
 };
 
-// Heads of keys and values that lie side by side in one sequence, with the queries that they serve.
+// Heads of queries that lie side by side in one sequence, with the keys and values that serve them: whole groups of
+// such queries, or a part of one group.
 struct HeadRange {
   std::size_t row;       // the first of the sequence
   AttentionShape shape;  // of these heads alone
@@ -54,22 +55,25 @@ struct HeadRange {
   std::size_t log_sums;  // their first
 };
 
-// Calls f(HeadRange) for all heads that are the thread's.
+// Calls f(HeadRange) for all heads that are the thread's. `together` heads of queries go to one thread: 1, or all that
+// one head of keys serves.
 template <class F>
-void for_each_head_range(const Pass& pass, const F& f) {
+void for_each_head_range(const Pass& pass, int together, const F& f) {
   const ModelConfig& c = pass.engine.config;
-  const int all = pass.sequences * c.kv_heads, end = pass.share.end(all), served = c.heads / c.kv_heads;
+  const int served = c.heads / c.kv_heads, pieces = pass.sequences * c.heads / together;
+  const int end = pass.share.end(pieces) * together;
   int count = 0;
-  for (int at = pass.share.begin(all); at < end; at += count) {
-    const int sequence = at / c.kv_heads, head = at % c.kv_heads;
-    count = std::min(end - at, c.kv_heads - head);
+  for (int at = pass.share.begin(pieces) * together; at < end; at += count) {
+    const int sequence = at / c.heads, head = at % c.heads, group = head / served, within = head % served;
+    const int left = std::min(end - at, c.heads - head);
+    const bool whole = within == 0 && left >= served;
+    count = whole ? left / served * served : std::min(left, served - within);
     AttentionShape shape = attention_shape(c, pass.length, pass.weights.operands);
-    shape.heads = count * served;
-    shape.kv_heads = count;
+    shape.heads = count;
+    shape.kv_heads = whole ? count / served : 1;
     const std::size_t row = std::size_t(sequence) * pass.length;
-    const int k = c.width + head * head_dim(c);
-    f(HeadRange{row, shape, head * served * head_dim(c), k, k + kv_width(c),
-                row * c.heads + std::size_t(head) * served * pass.length});
+    const int k = c.width + group * head_dim(c);
+    f(HeadRange{row, shape, head * head_dim(c), k, k + kv_width(c), row * c.heads + std::size_t(head) * pass.length});
   }
 }
 

@@ -92,6 +92,10 @@ struct Transformer::Impl {
 
   Weights weights(const float* parameters) const { return {parameters, nullptr, operands, packed}; }
 
+  void require_one_member() const {
+    if (members.size() > 1) throw failure("Transformer: made for {} threads to train, asked to score", members.size());
+  }
+
   Share share_of(int member) {
     return {member, static_cast<int>(members.size()), members.size() > 1 ? &meeting : nullptr};
   }
@@ -104,15 +108,16 @@ struct Transformer::Impl {
     for (std::size_t first = 0; first < tokens.size(); first += pass) {
       const int rows = static_cast<int>(std::min<std::size_t>(pass, tokens.size() - first)), begin = share.begin(rows);
       const Pass p{
-          engine, weights, rows / length,          length,     {share.end(rows) - begin, positions.data() + begin},
-          begin,  share,   rows_of(begin, member), activations};
+          engine, weights, rows / length,           length,     {share.end(rows) - begin, positions.data() + begin},
+          begin,  share,   own_rows(begin, member), activations};
       share.meet();  // a piece of other rows deals them out otherwise
       forward(p, tokens.data() + first + begin);
       body(p, first + static_cast<std::size_t>(begin));
     }
   }
 
-  ActivationLayout& rows_of(int first, int member) {
+  // The member's view of its rows, in this pass from `first` on.
+  ActivationLayout& own_rows(int first, int member) {
     if (members.size() == 1) return activations;
     ActivationLayout& own = members[static_cast<std::size_t>(member)].activations;
     take_rows(activations, engine.config, first, own);
@@ -185,21 +190,28 @@ double Transformer::train(const float* parameters, std::span<const TokenId> toke
   const Weights weights = m.weights(parameters);
   Impl::Member& own = m.members[static_cast<std::size_t>(member)];
   double loss = 0;
-  m.for_each_pass(weights, tokens, member, [&](const Pass& p, std::size_t first) {
-    const std::size_t narrow = std::size_t(p.first) * m.engine.config.width;
+  const auto train_rows = [&](const Pass& p, std::size_t first) {
+    const GradientLayout d = rows_of(*m.gradients, m.engine.config, p.first);
     own.head.train(weights, p.rows.count, p.a.final_normed, targets.data() + first, scale, own.log_probs.data(),
-                   m.gradients->narrow + narrow, gradients);
+                   d.narrow, gradients);
     const std::size_t whole = first - static_cast<std::size_t>(p.first);
     const bool last = whole + static_cast<std::size_t>(p.sequences) * p.length == tokens.size();
-    backward(p, tokens.data() + first, m.keep, *m.gradients, gradients, last ? block_done : nullptr);
+    backward(p, tokens.data() + first, m.keep, *m.gradients, d, gradients, last ? block_done : nullptr);
     for (int row = 0; row < p.rows.count; ++row) loss -= own.log_probs.data()[row];
-  });
+  };
+  try {
+    m.for_each_pass(weights, tokens, member, train_rows);
+  } catch (...) {  // no memory for a buffer of the thread's: the others must not wait for it
+    m.meeting.arrive_and_drop();
+    throw;
+  }
   return loss;
 }
 
 void Transformer::score(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets,
                         std::span<float> log_probs) {
   Impl& m = *impl_;
+  m.require_one_member();
   if (targets.size() != tokens.size() || log_probs.size() != tokens.size()) {
     throw failure("Transformer: {} tokens, {} targets, room for {}", tokens.size(), targets.size(), log_probs.size());
   }
@@ -212,6 +224,7 @@ void Transformer::score(const float* parameters, std::span<const TokenId> tokens
 
 void Transformer::logits(const float* parameters, std::span<const TokenId> tokens, std::span<float> logits) {
   Impl& m = *impl_;
+  m.require_one_member();
   const LinearOffsets& head = m.engine.offsets.head;
   const auto vocab = static_cast<std::size_t>(head.out);
   if (logits.size() != tokens.size() * vocab) {

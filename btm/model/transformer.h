@@ -1,4 +1,4 @@
-// The Transformer of both families: explicit forward and backward over buffers allocated once.
+// The Transformer of all families: explicit forward and backward over buffers allocated once.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,8 @@ class Transformer {
   };
 
   // Buffers for `sequences` x `length` tokens at once; length <= config.context. `operands`: of all
-  // products, forward and backward; what is no product is float32. `members`: threads that train it together.
+  // products, forward and backward; what is no product is float32. `members`: threads that train it together;
+  // one of several neither scores nor gives logits.
   Transformer(const ModelConfig& config, int sequences, int length, Use use, Operands operands = Operands::fp32,
               int members = 1);
   ~Transformer();
@@ -36,7 +37,7 @@ class Transformer {
   void use(const WeightOffsets& offsets, int member = 0);
 
   // From now on matrices are taken from there (null: from the parameters again), packed for these operands. Whoever
-  // changes the parameters packs them anew.
+  // changes the parameters packs them anew. Called once, while no member trains.
   void use(const PackedWeights* packed);
 
   // tokens, targets: [n, length] with n <= sequences. Returns the sum of -log p(target) in nats over targets that are

@@ -193,9 +193,8 @@ void check_plan(const Plan& plan) {
   resolve(config);  // throws where the shape can't be
   if (config.architecture == Architecture::qwen2 && plan.model.from.empty()) {
     throw input_error(
-        "model.architecture: qwen2 is for checkpoints of that family (model.from), whose tokenizer transformers takes "
-        "for "
-        "given; for a new model take llama");
+        "model.architecture: qwen2 is for checkpoints of that family (model.from), whose tokenizer transformers always "
+        "puts beside it; for a new model take llama");
   }
   check_training(plan.training, "training");
   check_domains(plan);

@@ -26,7 +26,7 @@ class AdamW {
   // The team outlives the optimiser.
   AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& settings, ThreadTeam& team);
 
-  // Update number `update` (from 0) of `parameters` with the sum of `gradients` (one array per replica, summed in their
+  // Update number `update` (from 0) of `parameters` with the sum of `gradients` (one array per thread, summed in their
   // order; the arrays are zero afterwards). Returns the norm of that sum before clipping; if it is not finite the
   // parameters stay as they are. The result does not depend on the number of threads. Allocates nothing.
   double update(float* parameters, std::span<float* const> gradients, double learning_rate, std::int64_t update);

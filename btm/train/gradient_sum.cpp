@@ -21,7 +21,7 @@ std::vector<GradientRange> gradient_ranges(const ModelConfig& config, std::size_
 }
 
 GradientSum::GradientSum(const Ranks& ranks, std::vector<GradientRange> ranges, std::vector<float*> gradients)
-    : ranks_(ranks), gradients_(std::move(gradients)), ranges_(std::move(ranges)), replicas_done_(ranges_.size()) {
+    : ranks_(ranks), gradients_(std::move(gradients)), ranges_(std::move(ranges)), threads_done_(ranges_.size()) {
   thread_ = std::thread([this] { serve(); });
 }
 
@@ -37,16 +37,16 @@ GradientSum::~GradientSum() {
 void GradientSum::block_done(int block) {
   {
     const std::lock_guard lock(mutex_);
-    ++replicas_done_[range_of(block, ranges_)];
+    ++threads_done_[range_of(block, ranges_)];
   }
   changed_.notify_all();
 }
 
-void GradientSum::replica_done(bool told) {
+void GradientSum::thread_done(bool told) {
   {
     const std::lock_guard lock(mutex_);
-    const auto first = told ? std::prev(replicas_done_.end()) : replicas_done_.begin();
-    std::for_each(first, replicas_done_.end(), [](std::size_t& count) { ++count; });
+    const auto first = told ? std::prev(threads_done_.end()) : threads_done_.begin();
+    std::for_each(first, threads_done_.end(), [](std::size_t& count) { ++count; });
   }
   changed_.notify_all();
 }
@@ -55,12 +55,12 @@ void GradientSum::finish() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return summed_ == ranges_.size(); });
   summed_ = 0;
-  std::ranges::fill(replicas_done_, 0);
+  std::ranges::fill(threads_done_, 0);
 }
 
 bool GradientSum::await(std::size_t range) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return stop_ || (summed_ == range && replicas_done_[range] == gradients_.size()); });
+  changed_.wait(lock, [&] { return stop_ || (summed_ == range && threads_done_[range] == gradients_.size()); });
   return !stop_;
 }
 

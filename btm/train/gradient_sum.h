@@ -1,4 +1,4 @@
-// The sum of the gradients of all replicas on all ranks, taken range by range while the backward pass goes on.
+// The sum of the gradients of all threads on all ranks, taken range by range while the backward pass goes on.
 #pragma once
 
 #include <condition_variable>
@@ -24,22 +24,22 @@ inline std::size_t range_of(int block, const std::vector<GradientRange>& ranges)
   return ranges.size() - 2 - static_cast<std::size_t>(block);
 }
 
-// A thread of its own sums a range over this rank's replicas, in their order, and then over the ranks, as soon as every
-// replica is through with it.
+// A thread of its own sums a range over this rank's threads, in their order, and then over the ranks, as soon as every
+// thread is through with it.
 class GradientSum {
  public:
-  // `gradients` has an array for each replica, which the ranges cover.
+  // `gradients` has an array for each thread, which the ranges cover.
   GradientSum(const Ranks& ranks, std::vector<GradientRange> ranges, std::vector<float*> gradients);
   ~GradientSum();
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
 
-  // By each replica's thread, once for each block in an update, the last block first.
+  // By each thread, once for each block in an update, the last block first.
   void block_done(int block);
-  // By each replica's thread, once in an update, last; `told`: it called block_done, which one without work does not.
-  void replica_done(bool told);
+  // By each thread, once in an update, last; `told`: it called block_done, which one without work does not.
+  void thread_done(bool told);
 
-  // Until the sums are in the first replica's array and all others are zero.
+  // Until the sums are in the first thread's array and all others are zero.
   void finish();
 
  private:
@@ -52,8 +52,8 @@ class GradientSum {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::size_t> replicas_done_;  // [ranges_]
-  std::size_t summed_ = 0;                  // ranges of this update
+  std::vector<std::size_t> threads_done_;  // [ranges_]
+  std::size_t summed_ = 0;                 // ranges of this update
   bool stop_ = false;
   std::thread thread_;
 };

@@ -30,7 +30,7 @@ struct TrainingJob {
   std::string init;         // checkpoint folder, whose context may be longer; "": random
   std::string init_sha256;  // weights_sha256 of it, checked at the start
   std::string tokenizer;    // folder with tokenizer.json, copied into the result
-  ModelConfig model;        // resolved; else must equal init's
+  ModelConfig model;        // resolved; equals init's but for the context
   TrainingSettings training;
   std::int64_t tokens = 0;  // rounded down to whole updates, at least one
   std::vector<TrainingData> data;
@@ -57,7 +57,7 @@ void visit(TrainingJob& s, F&& f) {
   f("part", s.part, "of the data dealt out to `parts` runs, sequence by sequence: the share of this one");
   f("parts", s.parts, "1: all of the data");
   f("demix", s.demix, "a feed-forward network per domain in each layer, all else shared; leaves a model per domain");
-  f("threads", s.threads, "replicas, each on its own thread");
+  f("threads", s.threads, "that train it at once");
   f("device", s.device, "cpu, cuda or auto");
   f("gpu_share", s.gpu_share, "percent of the GPU's multiprocessors, where processes share it by NVIDIA's MPS");
   f("trainer", s.trainer,

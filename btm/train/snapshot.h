@@ -44,7 +44,7 @@ void visit(RunState& s, F&& f) {
   f("update", s.update, "done so far");
   f("device_seconds", s.device_seconds, "spent so far");
   f("metrics_bytes", s.metrics_bytes, "of metrics.jsonl up to here");
-  f("threads", s.threads, "replicas");
+  f("threads", s.threads, "that trained it at once");
   f("precision", s.precision, "of the products, resolved");
   f("device", s.device, "cpu or cuda");
   f("job_sha256", s.job_sha256, "identity of the job");

@@ -54,7 +54,7 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
       scorer_(model.config, team, operands_of(settings.precision)) {
   std::vector<std::optional<Transformer>> made(static_cast<std::size_t>(team.size() / threads_together_));
   parts_.resize(static_cast<std::size_t>(team.size()));
-  team.run([&](int thread) {  // on its own thread, so that its memory lies near its core
+  team.run([&](int thread) {  // on its own thread, so that memory lies near its core (activations near the first's)
     parts_[static_cast<std::size_t>(thread)].gradients = Buffer(model.parameters.size());
     if (thread % threads_together_ != 0) return;
     made[static_cast<std::size_t>(thread / threads_together_)].emplace(
@@ -101,7 +101,7 @@ void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std:
         replica.train(model_.parameters.data(), inputs.subspan(at * length, size), targets.subspan(at * length, size),
                       scale, part.gradients.data(), tells && at + count == end ? tell : nullptr, member);
   }
-  if (gradient_sum_) gradient_sum_->replica_done(tells);
+  if (gradient_sum_) gradient_sum_->thread_done(tells);
 }
 
 UpdateReport ThreadLearner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,

@@ -61,6 +61,11 @@ class RanksTest(ForestCase):
                 result = json.loads((run / "result.json").read_text())
                 self.assertEqual(result["threads"], ranks)
                 self.assertAlmostEqual(result["dev_loss"], json.loads((alone / "result.json").read_text())["dev_loss"], places=4)
+        # Two threads of each rank train its one sequence together.
+        together = ["2" if word == "1" else word for word in options] + ["--set", "training.batch_tokens=64"]
+        btm("train", "--output", self.folder / "together-1", *options, "--set", "training.batch_tokens=64", "--quiet")
+        self.train(2, "--output", self.folder / "together-2", *together)
+        self.assert_same_losses(self.folder / "together-2", self.folder / "together-1")
         # More ranks than sequences of a batch: some have nothing to do.
         few = [*options, "--set", "training.batch_tokens=96"]
         btm("train", "--output", self.folder / "few-1", *few, "--quiet")

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <thread>
+
 #include "btm/model/transformer.h"
 #include "tests/model/oracle_case.h"
 
@@ -57,6 +60,37 @@ TEST_P(DemixOracle, LossAndGradientsAreThoseOfTheDomainsPlainModel) {
     for (float x : expected.span()) own_touched += x != 0;
     EXPECT_EQ(touched, own_touched);
   }
+}
+
+// Two threads that train together go from domain to domain.
+TEST_P(DemixOracle, ThreadsTogetherGiveTheSameGradients) {
+  const Model demix = random_demix();
+  constexpr int kMembers = 2;
+  const auto gradients_of = [&](Transformer& transformer, int member, Buffer& gradients) {
+    double loss = 0;
+    for (int domain = 0; domain < kDomains; ++domain) {
+      transformer.use(layout.offsets[domain], member);
+      loss += transformer.train(demix.parameters.data(), c.tokens, c.targets, c.scale, gradients.data(), {}, member);
+    }
+    return loss;
+  };
+  Transformer alone(c.model.config, c.sequences, c.length, Transformer::Use::training);
+  Buffer expected(demix.parameters.size());
+  const double loss = gradients_of(alone, 0, expected);
+  Transformer shared(c.model.config, c.sequences, c.length, Transformer::Use::training, Operands::fp32, kMembers);
+  Buffer first(demix.parameters.size()), second(demix.parameters.size());
+  double losses[kMembers];
+  std::thread other([&] { losses[1] = gradients_of(shared, 1, second); });
+  losses[0] = gradients_of(shared, 0, first);
+  other.join();
+  EXPECT_NEAR((losses[0] + losses[1]) / loss, 1, 1e-6);
+  double difference = 0, square = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    difference += std::pow(double(first.data()[i]) + second.data()[i] - expected.data()[i], 2);
+    square += std::pow(double(expected.data()[i]), 2);
+  }
+  EXPECT_LE(difference, 1e-10 * square);
+  EXPECT_THROW(shared.logits(demix.parameters.data(), c.tokens, {}), Error);  // of one thread alone
 }
 
 }  // namespace

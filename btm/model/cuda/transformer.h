@@ -1,4 +1,4 @@
-// The Transformer of both families on a GPU: explicit forward and backward over buffers allocated once, as on the CPU
+// The Transformer of all families on a GPU: explicit forward and backward over buffers allocated once, as on the CPU
 // (../transformer.h), with weights, activations and their gradients in bf16; residual stream, sums, norms, loss and the
 // gradients of weights are float32.
 #pragma once
