@@ -38,11 +38,6 @@ std::optional<NarrowFormat> narrow_format(GenerationPrecision precision, const M
   return narrow ? std::optional(NarrowFormat::bf16) : std::nullopt;
 }
 
-int room_for(const ModelConfig& config, const EnsembleOptions& options) {
-  if (options.tokens == 0) return config.context;
-  return static_cast<int>(std::min(std::int64_t{config.context}, options.tokens));
-}
-
 Error too_little_memory(std::int64_t needed, std::int64_t given) {
   return input_error("these experts need at least {}B of memory to generate, and {}B are given (--memory)",
                      format_count(static_cast<double>(needed)), format_count(static_cast<double>(given)));
@@ -77,7 +72,7 @@ Ensemble::Ensemble(const std::vector<Member>& members, const MixtureWeights& wei
       expert.model->parameters.drop_pages();
     }
     expert.decoder.emplace(*expert.model, options.sequences, expert.narrow.get(),
-                           room_for(expert.model->config, options));
+                           Decoder::room(expert.model->config, options.tokens));
   });
 }
 
@@ -88,8 +83,9 @@ std::int64_t Ensemble::bytes_beside(const std::vector<Member>& members, const En
   for (const Member& member : members) {
     const ModelConfig config = load_config(member.sources.front().folder);
     const std::int64_t logits = std::int64_t{options.sequences} * config.vocab_size;
-    beside += static_cast<std::int64_t>(Decoder::bytes(config, options.sequences, room_for(config, options)) +
-                                        static_cast<std::size_t>(logits) * sizeof(float));
+    beside +=
+        static_cast<std::int64_t>(Decoder::bytes(config, options.sequences, Decoder::room(config, options.tokens)) +
+                                  static_cast<std::size_t>(logits) * sizeof(float));
     largest = std::max(largest, parameter_count(config) * static_cast<std::int64_t>(sizeof(float)));
   }
   const std::int64_t least = beside + team_.size() * largest;
@@ -100,7 +96,7 @@ std::int64_t Ensemble::bytes_beside(const std::vector<Member>& members, const En
 void Ensemble::add(const Member& member, const EnsembleOptions& options) {
   auto model = std::make_unique<Model>(load_member(member));
   const ModelConfig& config = model->config;
-  const int room = room_for(config, options);
+  const int room = Decoder::room(config, options.tokens);
   context_ = context_ == 0 ? room : std::min(context_, room);
   if (vocab_ != 0 && config.vocab_size != vocab_) {
     throw input_error("{} has a vocabulary of {} tokens, {} one of {}: they can't be mixed", member.name,

@@ -16,11 +16,6 @@ std::size_t full_workspace(const ModelConfig& c, int context) {
   return attention_workspace({kPromptRows, context, c.heads, c.kv_heads, head_dim(c)});
 }
 
-// Tokens of a sequence.
-int room_for(const ModelConfig& c, int context) {
-  return context > 0 ? std::min(context, c.context) : c.context;
-}
-
 int most_rows(int sequences) {
   return std::max(kPromptRows, sequences);
 }
@@ -29,7 +24,7 @@ int most_rows(int sequences) {
 
 struct Decoder::Impl {
   Impl(const Model& model, const NarrowWeights* narrow, int sequences, int tokens)
-      : context(room_for(model.config, tokens)),
+      : context(room(model.config, tokens)),
         engine(model.config, context),
         weights{model.parameters.data(), narrow},
         lengths(static_cast<std::size_t>(sequences)),
@@ -150,9 +145,13 @@ void Decoder::reset(int sequence) {
   impl_->lengths[static_cast<std::size_t>(sequence)] = 0;
 }
 
+int Decoder::room(const ModelConfig& c, std::int64_t wanted) {
+  return wanted > 0 ? static_cast<int>(std::min(wanted, std::int64_t{c.context})) : c.context;
+}
+
 std::size_t Decoder::bytes(const ModelConfig& unresolved, int sequences, int most) {
   ModelConfig c = resolve(unresolved);
-  const int context = room_for(c, most);
+  const int context = room(c, most);
   const auto n = static_cast<std::size_t>(sequences);
   const std::size_t cache = 2 * n * std::size_t(c.layers) * std::size_t(context) * std::size_t(kv_width(c));
   const std::size_t pass =

@@ -1,6 +1,7 @@
 // Generation: sequences that grow token by token, with their key/value caches.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -30,6 +31,9 @@ class Decoder {
 
   int length(int sequence = 0) const;
   void reset(int sequence = 0);
+
+  // How many tokens a sequence has room for where at most `wanted` are (0: as many as the model sees).
+  static int room(const ModelConfig& config, std::int64_t wanted);
 
   // Bytes that a decoder takes beside the model.
   static std::size_t bytes(const ModelConfig& config, int sequences, int context);

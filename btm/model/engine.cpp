@@ -5,10 +5,14 @@
 namespace btm {
 
 Engine::Engine(const ModelConfig& unresolved, int positions)
-    : config(resolve(unresolved)), offsets(weight_offsets(config)), norm(norm_shape(config)) {
-  if (config.architecture != Architecture::gpt2) {
-    rope = rope_table(positions, head_dim(config), config.rope_theta, config.rope_scaling);
-  }
+    : config(resolve(unresolved)),
+      offsets(weight_offsets(config)),
+      norm(norm_shape(config)),
+      rope(rope_of(config, positions)) {}
+
+Buffer rope_of(const ModelConfig& c, int positions) {
+  if (c.architecture == Architecture::gpt2) return {};
+  return rope_table(positions, head_dim(c), c.rope_theta, c.rope_scaling);
 }
 
 std::size_t rope_floats(const ModelConfig& config, int positions) {

@@ -13,9 +13,10 @@ struct Engine {
   ModelConfig config;                                // resolved
   WeightOffsets offsets;
   NormShape norm;
-  Buffer rope;  // rope_table() of these positions; empty for gpt2
+  Buffer rope;  // rope_table() of these positions; empty for gpt2, which has none
 };
-std::size_t rope_floats(const ModelConfig& config, int positions);  // of that table
+Buffer rope_of(const ModelConfig& config, int positions);           // that table
+std::size_t rope_floats(const ModelConfig& config, int positions);  // of it
 
 // Of sequences of `length` tokens.
 AttentionShape attention_shape(const ModelConfig& config, int length, Operands operands);

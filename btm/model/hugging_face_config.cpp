@@ -13,8 +13,11 @@ class Fields {
 
   bool has(const char* key) const { return config_.contains(key) && !config_.at(key).is_null(); }
 
-  int integer(const char* key) const {
+  void require(const char* key) const {
     if (!has(key)) throw input_error("{}: \"{}\" is missing", name_, key);
+  }
+  int integer(const char* key) const {
+    require(key);
     return integer(key, 0);
   }
   int integer(const char* key, int missing) const {
@@ -24,7 +27,7 @@ class Fields {
     return value.get<int>();
   }
   double number(const char* key) const {
-    if (!has(key)) throw input_error("{}: \"{}\" is missing", name_, key);
+    require(key);
     return number(key, 0);
   }
   double number(const char* key, double missing) const {
@@ -54,6 +57,14 @@ class Fields {
       if (value == word) return;
     }
     unsupported(key, *supported.begin());
+  }
+  // The value that the word of this key stands for.
+  template <class T>
+  T value_of(const char* key, const std::string& word, const char* supported) const {
+    for (const auto& [value, known] : names(T{})) {
+      if (word == known) return value;
+    }
+    unsupported(key, supported);
   }
   [[noreturn]] void unsupported(const char* key, const std::string& supported) const {
     throw input_error("{}: \"{}\": {} is not supported; only {} is", name_, key, at(key).dump(), supported);
@@ -99,14 +110,6 @@ struct Rope {
   RopeScaling scaling;
 };
 
-RopeType read_rope_type(const Fields& f, const char* key, const Fields& rope) {
-  const std::string type = rope.text("rope_type", rope.text("type", "default").c_str());
-  for (const auto& [known, word] : names(RopeType{})) {
-    if (type == word) return known;
-  }
-  f.unsupported(key, "rope_type default, linear or llama3");
-}
-
 // What one of the two keys says; what it leaves out is as in `missing`.
 Rope read_rope_of(const Fields& f, const char* key, Rope missing) {
   if (!f.at(key).is_object()) f.unsupported(key, "an object");
@@ -114,7 +117,8 @@ Rope read_rope_of(const Fields& f, const char* key, Rope missing) {
   if (rope.number("partial_rotary_factor", 1) != 1) f.unsupported(key, "partial_rotary_factor 1");
   Rope r{rope.number("rope_theta", missing.theta), {}};
   RopeScaling& s = r.scaling;
-  s.rope_type = read_rope_type(f, key, rope);
+  const std::string type = rope.text("rope_type", rope.text("type", "default").c_str());
+  s.rope_type = f.value_of<RopeType>(key, type, "rope_type default, linear or llama3");
   if (s.rope_type == RopeType::plain) return r;
   s.factor = rope.number("factor");
   if (s.rope_type == RopeType::linear) return r;
@@ -172,14 +176,6 @@ ModelConfig read_llama(const Fields& f, Architecture architecture) {
     f.unsupported("head_dim", "hidden_size / num_attention_heads");
   }
   return c;
-}
-
-Architecture read_architecture(const Fields& f) {
-  const std::string type = f.text("model_type", "");
-  for (const auto& [known, word] : names(Architecture{})) {
-    if (type == word) return known;
-  }
-  f.unsupported("model_type", "gpt2, llama or qwen2");
 }
 
 Json gpt2_json(const ModelConfig& c) {
@@ -255,8 +251,8 @@ Json hugging_face_config(const ModelConfig& config, int end_of_text) {
 ModelConfig from_hugging_face(const Json& config, const std::string& name) {
   if (!config.is_object()) throw input_error("{}: not a JSON object", name);
   Fields f(config, name);
-  if (!f.has("model_type")) throw input_error("{}: \"model_type\" is missing", name);
-  const Architecture architecture = read_architecture(f);
+  f.require("model_type");
+  const auto architecture = f.value_of<Architecture>("model_type", f.text("model_type", ""), "gpt2, llama or qwen2");
   if (f.has("quantization_config")) f.unsupported("quantization_config", "a checkpoint without it");
   f.require_flag("is_causal", true);
   const ModelConfig c = architecture == Architecture::gpt2 ? read_gpt2(f) : read_llama(f, architecture);

@@ -11,7 +11,6 @@
 #include "btm/model/cuda/norm.h"
 #include "btm/model/cuda/rope.h"
 #include "btm/model/engine.h"
-#include "btm/model/kernels/rope.h"
 
 namespace btm::cuda {
 namespace {
@@ -81,7 +80,7 @@ Transformer::Buffers Transformer::lay_out(Arena& arena, const ModelConfig& c, in
   b.projected = arena.take<bf16>(rows * width);
   b.logits = arena.take<bf16>(static_cast<std::size_t>(head_rows(c, static_cast<int>(rows))) * padded(c.vocab_size));
   b.log_probs = arena.take<float>(rows);
-  b.rope = arena.take<float>(c.architecture == Architecture::gpt2 ? 0 : std::size_t(length) * head_dim(c));
+  b.rope = arena.take<float>(rope_floats(c, length));
   b.tokens = arena.take<TokenId>(rows);
   b.targets = arena.take<TokenId>(rows);
   if (use == Use::scoring) return b;
@@ -114,8 +113,7 @@ Transformer::Transformer(const ModelConfig& config, int sequences, int length, U
       storage_(bytes(config_, sequences, length, use)) {
   Arena arena(storage_.data(), kAlignment);
   b_ = lay_out(arena, config_, sequences, length, use);
-  if (config_.architecture != Architecture::gpt2) {
-    const Buffer table = rope_table(length, head_dim(config_), config_.rope_theta, config_.rope_scaling);
+  if (const Buffer table = rope_of(config_, length); table.size() > 0) {
     check_cuda(cudaMemcpyAsync(b_.rope, table.data(), table.size() * sizeof(float), cudaMemcpyHostToDevice, stream_),
                "a copy");
     check_cuda(cudaStreamSynchronize(stream_), "a copy");
