@@ -77,7 +77,7 @@ Library own(std::string name, const btm::GemmKernel& kernel) {
 Library own_packed(std::string name, const btm::GemmKernel& kernel) {
   return {std::move(name), [kernel](const Shape& s, MatrixView a, MatrixView b, float* c) {
             auto packed = std::make_shared<btm::Buffer>(kernel.packed_floats(s.k, s.n));
-            kernel.pack(s.k, s.n, b, packed->data());
+            kernel.pack(s.k, s.n, b, packed->data(), {});
             return [=] { kernel.gemm_packed(s.m, s.n, s.k, 1, a, {packed->data(), s.k, s.n}, c, s.n); };
           }};
 }

@@ -24,86 +24,99 @@ void lay_out(GradientLayout& d, Arena& arena, const ModelConfig& c, std::size_t 
 // A pass and what its backward pass adds to it.
 struct Backward {
   const Pass& p;
-  const GradientLayout &all, &d;  // of the rows of all, and of the pass's own
-  float* gradients;
+  const GradientLayout &all, &d;    // of the rows of all, and of the pass's own
+  float* gradients;                 // of matrices, which all threads add to
+  float* vectors;                   // of vectors, which the thread adds to
+  const WeightOffsets& vectors_at;  // where those lie
 
-  // Of the stream and of a block's `up`, as products read them.
-  OperandArray d_stream() const { return or_else(d.rounded_stream, d.stream); }
-  OperandArray d_up(const BlockActivations& b) const { return or_else(d.rounded_wide, b.up); }
-  // Of qkv, from row `first` of all on. It takes the place of the other gradients of such rows.
-  OperandArray d_qkv(std::size_t first) const {
-    return or_else(all.rounded_wide, all.wide).from(first * qkv_width(p.engine.config));
+  // As products read them, of the rows of all: of the stream, of a block's `up` and of qkv, which takes the place of
+  // other rows in `wide` or rounded_wide than a matrix of other columns.
+  OperandArray all_d_stream() const { return or_else(all.rounded_stream, all.stream); }
+  OperandArray all_d_up(int layer) const { return or_else(all.rounded_wide, p.all.blocks[layer].up); }
+  OperandArray all_d_qkv() const { return or_else(all.rounded_wide, all.wide); }
+  // Of the pass's own.
+  OperandArray d_stream() const { return own(all_d_stream(), p.engine.config.width); }
+  OperandArray d_up(int layer) const { return own(all_d_up(layer), up_width(p.engine.config)); }
+  OperandArray d_qkv() const { return own(all_d_qkv(), qkv_width(p.engine.config)); }
+
+  // Adds the thread's share of a matrix's gradient; x and dy are of the rows of all.
+  void add_weight(const LinearOffsets& at, OperandView x, OperandView dy) const {
+    linear_backward_weight(at, p.weights.operands, p.all_rows.count, x, dy, gradients, p.share);
   }
 
  private:
   static OperandArray or_else(bf16* rounded, OperandArray other) { return rounded ? OperandArray(rounded) : other; }
+  OperandArray own(OperandArray x, int width) const { return x.from(std::size_t(p.first) * width); }
 };
 
-// Through a norm into the stream; `delta_bias` is the bias of the layer whose output the norm added to the stream.
-void back_through_norm(const Backward& b, const NormOffsets& at, const float* sum, const float* statistics,
-                       std::int64_t delta_bias) {
-  norm_backward(b.p.engine.norm, b.p.rows.count, sum, b.p.weights.parameters + at.gain, statistics, b.d.narrow,
-                b.d.stream, b.d.rounded_stream, b.gradients + at.gain, find(b.gradients, at.shift),
-                find(b.gradients, delta_bias));
+// Through a norm into the stream; `delta_bias` is the bias of the layer whose output the norm added to the stream, of
+// which the gradient lies among the vectors.
+void back_through_norm(const Backward& b, std::int64_t gain, const NormOffsets& d_at, const float* sum,
+                       const float* statistics, std::int64_t d_delta_bias) {
+  norm_backward(b.p.engine.norm, b.p.rows.count, sum, b.p.weights.parameters + gain, statistics, b.d.narrow, b.d.stream,
+                b.d.rounded_stream, b.vectors + d_at.gain, find(b.vectors, d_at.shift), find(b.vectors, d_delta_bias));
 }
 
 void back_through_feed_forward(const Backward& back, int layer) {
   const Pass& p = back.p;
   const ModelConfig& c = p.engine.config;
-  const BlockOffsets& at = p.engine.offsets.blocks[layer];
-  const BlockActivations& b = p.a.blocks[layer];
+  const BlockOffsets &at = p.engine.offsets.blocks[layer], &d_at = back.vectors_at.blocks[layer];
+  const BlockActivations &b = p.a.blocks[layer], &all = p.all.blocks[layer];
   const int rows = p.rows.count;
   float* d_activated = back.d.wide;
-  const OperandArray d_up = back.d_up(b);
-  linear_backward_weight(at.down, p.weights.operands, rows, b.activated, back.d_stream(), back.gradients);
+  const OperandArray d_up = back.d_up(layer);
+  back.add_weight(at.down, all.activated, back.all_d_stream());
   linear_backward_input(at.down, p.weights, rows, back.d_stream(), d_activated);
   if (c.architecture == Architecture::gpt2) {
-    gelu_backward(rows, c.hidden, b.up, d_activated, d_up, back.gradients + at.up.bias);
+    gelu_backward(rows, c.hidden, b.up, d_activated, d_up, back.vectors + d_at.up.bias);
   } else {
     swiglu_backward(rows, c.hidden, b.up, d_activated, d_up);
   }
-  linear_backward_weight(at.up, p.weights.operands, rows, b.mlp_normed, d_up, back.gradients);
+  p.share.meet();  // all of d_up is there, and d_stream is no longer read
+  back.add_weight(at.up, all.mlp_normed, back.all_d_up(layer));
   linear_backward_input(at.up, p.weights, rows, d_up, back.d.narrow);
-  back_through_norm(back, at.mlp_norm, b.middle, b.mlp_statistics, at.project.bias);
+  back_through_norm(back, at.mlp_norm.gain, d_at.mlp_norm, b.middle, b.mlp_statistics, d_at.project.bias);
 }
 
 void attend_backward(const Backward& back, int layer) {
   const Pass& p = back.p;
+  const ModelConfig& c = p.engine.config;
   const BlockActivations& b = p.all.blocks[layer];
-  const int width = p.engine.config.width, wide = qkv_width(p.engine.config);
-  p.share.meet();
-  const int served = p.engine.config.heads / p.engine.config.kv_heads;
-  for_each_head_range(p, served, [&](const HeadRange& heads) {  // the gradients of keys and values are sums over them
+  const int width = c.width, wide = qkv_width(c);
+  // The gradients of keys and values are sums over the heads of queries that they serve.
+  for_each_head_range(p, c.heads / c.kv_heads, [&](const HeadRange& heads) {
     const OperandView qkv = b.qkv.from(heads.row * wide);
-    const OperandArray d_qkv = back.d_qkv(heads.row);
+    const OperandArray d_qkv = back.all_d_qkv().from(heads.row * wide);
     const std::size_t narrow = heads.row * width + heads.q;
     attention_backward(heads.shape, {qkv.from(heads.q), wide}, {qkv.from(heads.k), wide}, {qkv.from(heads.v), wide},
                        {b.attended.from(narrow), width}, b.log_sums + heads.log_sums, {back.all.narrow + narrow, width},
                        {d_qkv.from(heads.q), wide}, {d_qkv.from(heads.k), wide}, {d_qkv.from(heads.v), wide},
                        p.a.workspace);
+    if (p.engine.rope.size() == 0) return;
+    const auto turn = [&](int first, int count) {
+      rope(p.engine.rope, Turn::backward, p.length, p.all_rows.positions, count, head_dim(c), d_qkv.from(first), wide);
+    };
+    turn(heads.q, heads.shape.heads);
+    turn(heads.k, heads.shape.kv_heads);
   });
-  p.share.meet();
 }
 
 void back_through_attention(const Backward& back, int layer) {
   const Pass& p = back.p;
-  const ModelConfig& c = p.engine.config;
-  const BlockOffsets& at = p.engine.offsets.blocks[layer];
-  const BlockActivations& b = p.a.blocks[layer];
+  const BlockOffsets &at = p.engine.offsets.blocks[layer], &d_at = back.vectors_at.blocks[layer];
+  const BlockActivations &b = p.a.blocks[layer], &all = p.all.blocks[layer];
   const int rows = p.rows.count;
-  const OperandArray d_qkv = back.d_qkv(static_cast<std::size_t>(p.first));
-  linear_backward_weight(at.project, p.weights.operands, rows, b.attended, back.d_stream(), back.gradients);
+  p.share.meet();  // all of d_stream is there
+  back.add_weight(at.project, all.attended, back.all_d_stream());
   linear_backward_input(at.project, p.weights, rows, back.d_stream(), back.d.narrow);
+  p.share.meet();  // all of d.narrow is there, and d_up is no longer read
   attend_backward(back, layer);
-  if (p.engine.rope.size() != 0) {
-    rope(p.engine.rope, Turn::backward, rows, p.rows.positions, c.heads + c.kv_heads, head_dim(c), d_qkv, qkv_width(c));
-  }
-  if (at.qkv.bias != kAbsent) bias_backward(rows, at.qkv.out, d_qkv, back.gradients + at.qkv.bias);
-  linear_backward_weight(at.qkv, p.weights.operands, rows, b.attention_normed, d_qkv, back.gradients);
-  linear_backward_input(at.qkv, p.weights, rows, d_qkv, back.d.narrow);
-  p.share.meet();  // the rows of d_qkv are other places of `wide` than those of what takes its place now
-  const std::int64_t delta_bias = layer == 0 ? kAbsent : p.engine.offsets.blocks[layer - 1].down.bias;
-  back_through_norm(back, at.attention_norm, b.input, b.attention_statistics, delta_bias);
+  p.share.meet();  // all of d_qkv is there
+  if (at.qkv.bias != kAbsent) bias_backward(rows, at.qkv.out, back.d_qkv(), back.vectors + d_at.qkv.bias);
+  back.add_weight(at.qkv, all.attention_normed, back.all_d_qkv());
+  linear_backward_input(at.qkv, p.weights, rows, back.d_qkv(), back.d.narrow);
+  const std::int64_t delta_bias = layer == 0 ? kAbsent : back.vectors_at.blocks[layer - 1].down.bias;
+  back_through_norm(back, at.attention_norm.gain, d_at.attention_norm, b.input, b.attention_statistics, delta_bias);
 }
 
 }  // namespace
@@ -127,28 +140,39 @@ GradientLayout rows_of(const GradientLayout& all, const ModelConfig& c, int firs
   part.stream += first * c.width;
   part.narrow += first * c.width;
   part.wide += first * widest(c);
-  if (!all.rounded_stream) return part;
-  part.rounded_stream += first * c.width;
-  part.rounded_wide += first * std::max(qkv_width(c), up_width(c));
+  if (all.rounded_stream) part.rounded_stream += first * c.width;
   return part;
 }
 
-void backward(const Pass& p, const TokenId* tokens, Keep keep, const GradientLayout& all, const GradientLayout& d,
-              float* gradients, const BlockDone& block_done) {
+void backward(const Pass& p, const TokenId* tokens, Keep keep, const GradientLayout& all, float* gradients,
+              VectorGradients* vectors, const BlockDone& block_done) {
   const ModelConfig& c = p.engine.config;
-  const Backward back{p, all, d, gradients};
   const WeightOffsets& at = p.engine.offsets;
-  std::fill_n(back.d.stream, std::size_t(p.rows.count) * c.width, 0.0f);
-  back_through_norm(back, at.final_norm, p.a.final_sum, p.a.final_statistics, at.blocks.back().down.bias);
+  const GradientLayout own = rows_of(all, c, p.first);
+  const Backward back{
+      p, all, own, gradients, vectors ? vectors->of(p.share.member) : gradients, vectors ? vectors->offsets() : at};
+  const auto through = [&](int layer) {
+    if (vectors) vectors->add(layer, at, gradients, p.share);
+    if (block_done) block_done(layer);
+  };
+  std::fill_n(own.stream, std::size_t(p.rows.count) * c.width, 0.0f);
+  back_through_norm(back, at.final_norm.gain, back.vectors_at.final_norm, p.a.final_sum, p.a.final_statistics,
+                    back.vectors_at.blocks.back().down.bias);
   const int last = c.layers - 1;
   for (int layer = last; layer >= 0; --layer) {
-    if (keep == Keep::inputs && layer < last) recompute(p, layer);
+    p.share.meet();  // all of d_stream is there, and no one is in the block behind this one
+    if (layer < last) through(layer + 1);
+    if (keep == Keep::inputs && layer < last) {
+      recompute(p, layer);
+      p.share.meet();
+    }
     back_through_feed_forward(back, layer);
     back_through_attention(back, layer);
-    if (block_done) block_done(layer);
   }
-  embedding_backward(p.rows.count, c.width, tokens, p.rows.positions, back.d.stream, gradients + at.tokens,
-                     find(gradients, at.positions));
+  p.share.meet();
+  through(0);
+  embedding_backward(p.all_rows.count, c.width, p.share.begin(c.width), p.share.end(c.width), tokens,
+                     p.all_rows.positions, all.stream, gradients + at.tokens, find(gradients, at.positions));
 }
 
 }  // namespace btm

@@ -4,6 +4,7 @@
 #include "btm/core/token.h"
 #include "btm/model/block_done.h"
 #include "btm/model/pass.h"
+#include "btm/model/vector_gradients.h"
 
 namespace btm {
 
@@ -25,13 +26,11 @@ struct ActivationGradients : GradientLayout {
   Buffer storage_;
 };
 
-// The rows of `all` from `first` on.
-GradientLayout rows_of(const GradientLayout& all, const ModelConfig& config, int first);
-
-// After a forward pass with Keep::all or Keep::inputs and with d.narrow = d(final_normed), where `d` is the pass's rows
-// of `all`: adds the gradients of everything but the head, as far as they come from these rows, to `gradients`.
-// `tokens`: of the rows. May spoil a.blocks[i].up. `block_done`, if any, is called behind each block.
-void backward(const Pass& pass, const TokenId* tokens, Keep keep, const GradientLayout& all, const GradientLayout& d,
-              float* gradients, const BlockDone& block_done);
+// After a forward pass with Keep::all or Keep::inputs and with all.narrow = d(final_normed): adds the gradients of
+// everything but the head to `gradients`, with all threads' share of it. `all`: of the rows of all; tokens: of those,
+// too. `vectors`: where the threads' sums of vectors wait until all are through with a block; null where there is one
+// thread. May spoil all.blocks[i].up. `block_done`, if any, is called behind each block.
+void backward(const Pass& pass, const TokenId* tokens, Keep keep, const GradientLayout& all, float* gradients,
+              VectorGradients* vectors, const BlockDone& block_done);
 
 }  // namespace btm

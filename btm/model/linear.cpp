@@ -1,5 +1,7 @@
 #include "btm/model/linear.h"
 
+#include <algorithm>
+
 #include "btm/model/kernels/packed_gemm.h"
 #include "btm/model/narrow_weights.h"
 #include "btm/model/packed_weights.h"
@@ -35,13 +37,32 @@ void linear_backward_input(const LinearOffsets& l, const Weights& weights, int r
        weights.operands);
 }
 
+namespace {
+
+struct Range {
+  int begin, end;
+};
+
+// Of the rows or columns of a matrix. Whole vectors and tiles, so that no more than one thread ends within one.
+Range share_of(int size, const Share& share) {
+  constexpr int kUnit = 32;
+  const int units = (size + kUnit - 1) / kUnit;
+  return {std::min(share.begin(units) * kUnit, size), std::min(share.end(units) * kUnit, size)};
+}
+
+}  // namespace
+
 void linear_backward_weight(const LinearOffsets& l, Operands operands, int rows, OperandView x, OperandView dy,
-                            float* gradients) {
-  if (l.op == Op::none) {
-    gemm(l.in, l.out, rows, 1, transposed(x, l.in), {dy, l.out}, true, gradients + l.weight, l.out, operands);
-  } else {
-    gemm(l.out, l.in, rows, 1, transposed(dy, l.out), {x, l.in}, true, gradients + l.weight, l.in, operands);
-  }
+                            float* gradients, const Share& share) {
+  const bool plain = l.op == Op::none;
+  const int m = plain ? l.in : l.out, n = plain ? l.out : l.in;  // of w as it is stored
+  // The longer side is dealt out: both operands are packed by each thread, the shorter one whole.
+  const Range above = m < n ? Range{0, m} : share_of(m, share), across = m < n ? share_of(n, share) : Range{0, n};
+  if (above.begin == above.end || across.begin == across.end) return;
+  const MatrixView a = part(transposed(plain ? x : dy, m), above.begin, 0);
+  const MatrixView b = part({plain ? dy : x, n}, 0, across.begin);
+  gemm(above.end - above.begin, across.end - across.begin, rows, 1, a, b, true,
+       gradients + l.weight + std::int64_t{above.begin} * n + across.begin, n, operands);
 }
 
 }  // namespace btm

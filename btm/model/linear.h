@@ -1,6 +1,7 @@
 // A linear layer's three products.
 #pragma once
 
+#include "btm/model/share.h"
 #include "btm/model/weight_offsets.h"
 
 namespace btm {
@@ -23,8 +24,8 @@ MatrixView linear_view(const LinearOffsets& l, const float* parameters);
 void linear_forward(const LinearOffsets& l, const Weights& weights, int rows, OperandView x, float* y);
 // dx [rows, in] = dy [rows, out] w^T
 void linear_backward_input(const LinearOffsets& l, const Weights& weights, int rows, OperandView dy, float* dx);
-// dw += x^T dy
+// dw += x^T dy, or of several threads, each with the same rows: the part of it that is its share
 void linear_backward_weight(const LinearOffsets& l, Operands operands, int rows, OperandView x, OperandView dy,
-                            float* gradients);
+                            float* gradients, const Share& share = {});
 
 }  // namespace btm

@@ -38,13 +38,12 @@ std::size_t PackedWeights::bytes(const ModelConfig& config, Operands operands) {
   return bytes_of(matrices_of(weight_offsets(config)), operands);
 }
 
-void PackedWeights::pack(const float* parameters, int part, int parts) {
-  for (std::size_t i = static_cast<std::size_t>(part); i < matrices_.size(); i += static_cast<std::size_t>(parts)) {
-    const LinearOffsets& l = matrices_[i];
+void PackedWeights::pack(const float* parameters, const Share& share) {
+  for (const LinearOffsets& l : matrices_) {
     const MatrixView w = linear_view(l, parameters);
     const Place& place = places_.at(l.weight);
-    btm::pack(l.in, l.out, w, place.forward, operands_);
-    btm::pack(l.out, l.in, transpose(w), place.backward, operands_);
+    btm::pack(l.in, l.out, w, place.forward, operands_, share);
+    btm::pack(l.out, l.in, transpose(w), place.backward, operands_, share);
   }
 }
 

@@ -23,8 +23,8 @@ class PackedWeights {
   PackedWeights(std::span<const WeightOffsets> models, Operands operands);
   static std::size_t bytes(const ModelConfig& config, Operands operands);  // of one plain model
 
-  // Packs part `part` of `parts` of them anew; threads may take a part each.
-  void pack(const float* parameters, int part, int parts);
+  // Packs a share of each of them anew.
+  void pack(const float* parameters, const Share& share);
 
   PackedView forward(const LinearOffsets& l) const { return {places_.at(l.weight).forward, l.in, l.out}; }    // w
   PackedView backward(const LinearOffsets& l) const { return {places_.at(l.weight).backward, l.out, l.in}; }  // w^T

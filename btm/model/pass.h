@@ -3,13 +3,12 @@
 #pragma once
 
 #include <algorithm>
-#include <barrier>
 #include <cstddef>
-#include <cstdint>
 
 #include "btm/model/activations.h"
 #include "btm/model/engine.h"
 #include "btm/model/linear.h"
+#include "btm/model/share.h"
 
 namespace btm {
 
@@ -19,31 +18,16 @@ struct Rows {
   const int* positions;  // [count], of each in its sequence
 };
 
-// What falls to one of the threads.
-struct Share {
-  int member = 0, members = 1;
-  std::barrier<>* meeting = nullptr;  // of all members; null: there is one
-
-  // Of `count` things: those from begin() up to end().
-  int begin(int count) const { return static_cast<int>(std::int64_t{count} * member / members); }
-  int end(int count) const { return static_cast<int>(std::int64_t{count} * (member + 1) / members); }
-
-  // Returns when all members are here: what each wrote before, all may read now.
-  void meet() const {
-    if (meeting) meeting->arrive_and_wait();
-  }
-};
-
 // As one of the threads sees it.
 struct Pass {
   const Engine& engine;
   const Weights& weights;
   int sequences, length;
-  Rows rows;  // its own
-  int first;  // of them
   Share share;
-  ActivationLayout& a;          // of its rows
-  const ActivationLayout& all;  // of the rows of all; with one thread the same
+  Rows all_rows, rows;          // of all threads, and its own
+  int first;                    // of its own among those of all
+  const ActivationLayout& all;  // of the rows of all
+  ActivationLayout& a;          // of its own; with one thread the same
 };
 
 // Heads of queries that lie side by side in one sequence, with the keys and values that serve them: whole groups of

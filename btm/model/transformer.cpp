@@ -11,21 +11,19 @@
 namespace btm {
 namespace {
 
-// A batch goes through in passes of about so many rows: enough for long products, few enough for the activations of
-// small models to stay in the caches.
-constexpr int kPassRows = 1024;
+// A batch goes through in passes of about so many rows of a thread: enough for long products, few enough for the
+// activations of small models to stay in the caches. Threads together multiply the rows of all for the weights'
+// gradients: half as many of each are as fast.
+constexpr int kPassRows = 1024, kPassRowsTogether = 512;
 
 int pass_sequences(int sequences, int length, int members) {
-  return std::clamp(kPassRows * members / length, 1, sequences);
+  const int rows = members == 1 ? kPassRows : kPassRowsTogether * members;
+  return std::clamp(rows / length, 1, sequences);
 }
 
 std::size_t member_workspace(const ModelConfig& c, int length, Operands operands) {
   constexpr std::size_t kAligned = Buffer::kAlignment / sizeof(float);
   return (attention_workspace(attention_shape(c, length, operands)) + kAligned - 1) / kAligned * kAligned;
-}
-
-int most_rows(int rows, int members) {  // of one of them
-  return (rows + members - 1) / members;
 }
 
 void check_extent(const ModelConfig& config, int sequences, int length) {
@@ -50,14 +48,6 @@ Keep kept_for(Transformer::Use use) {
 }  // namespace
 
 struct Transformer::Impl {
-  // What belongs to one of the threads that make a pass together.
-  struct Member {
-    Member(const LinearOffsets& head_at, int rows) : head(head_at, rows), log_probs(rows) {}
-    ActivationLayout activations;  // of its rows; unused where it is the only one
-    Head head;
-    Buffer log_probs;  // [rows]
-  };
-
   Impl(const ModelConfig& config, int sequences_at_once, int tokens, Use use, Operands rounded, int threads)
       : engine(config, tokens),
         sequences(sequences_at_once),
@@ -67,11 +57,16 @@ struct Transformer::Impl {
         operands(rounded),
         workspace(member_workspace(engine.config, length, operands)),
         activations(engine.config, pass, keep, operands, workspace * static_cast<std::size_t>(threads)),
+        head(engine.offsets.head, pass, threads),
+        log_probs(keep == Keep::nothing ? 0 : static_cast<std::size_t>(pass)),
+        members(threads),
         meeting(threads) {
     for (int row = 0; row < pass; ++row) positions.push_back(row % length);
     if (keep != Keep::nothing) gradients.emplace(engine.config, pass, operands);
-    for (int i = 0; i < threads; ++i) members.emplace_back(engine.offsets.head, most_rows(pass, threads));
-    for (Member& member : members) take_rows(activations, engine.config, 0, member.activations);
+    if (members == 1) return;
+    vector_gradients.emplace(engine.offsets, members);
+    rows_of_member.resize(static_cast<std::size_t>(members));
+    for (ActivationLayout& rows : rows_of_member) take_rows(activations, engine.config, 0, rows);
   }
 
   void check(std::span<const TokenId> tokens, std::span<const TokenId> targets) const {
@@ -93,33 +88,37 @@ struct Transformer::Impl {
   Weights weights(const float* parameters) const { return {parameters, nullptr, operands, packed}; }
 
   void require_one_member() const {
-    if (members.size() > 1) throw failure("Transformer: made for {} threads to train, asked to score", members.size());
+    if (members > 1) throw failure("Transformer: made for {} threads to train, asked to score", members);
   }
 
-  Share share_of(int member) {
-    return {member, static_cast<int>(members.size()), members.size() > 1 ? &meeting : nullptr};
-  }
+  Share share_of(int member) { return {member, members, members > 1 ? &meeting : nullptr}; }
 
-  // Calls body(pass, first) for pieces of the batch, after their forward pass; `first` is the first of the pass's own
-  // rows within the batch.
+  // Calls body(pass, first) for pieces of the batch, after their forward pass; `first` is their first row in the batch.
   template <class Body>
   void for_each_pass(const Weights& weights, std::span<const TokenId> tokens, int member, const Body& body) {
     const Share share = share_of(member);
     for (std::size_t first = 0; first < tokens.size(); first += pass) {
       const int rows = static_cast<int>(std::min<std::size_t>(pass, tokens.size() - first)), begin = share.begin(rows);
-      const Pass p{
-          engine, weights, rows / length,           length,     {share.end(rows) - begin, positions.data() + begin},
-          begin,  share,   own_rows(begin, member), activations};
+      const Pass p{engine,
+                   weights,
+                   rows / length,
+                   length,
+                   share,
+                   {rows, positions.data()},
+                   {share.size(rows), positions.data() + begin},
+                   begin,
+                   activations,
+                   own_rows(begin, member)};
       share.meet();  // a piece of other rows deals them out otherwise
       forward(p, tokens.data() + first + begin);
-      body(p, first + static_cast<std::size_t>(begin));
+      body(p, first);
     }
   }
 
   // The member's view of its rows, in this pass from `first` on.
   ActivationLayout& own_rows(int first, int member) {
-    if (members.size() == 1) return activations;
-    ActivationLayout& own = members[static_cast<std::size_t>(member)].activations;
+    if (members == 1) return activations;
+    ActivationLayout& own = rows_of_member[static_cast<std::size_t>(member)];
     take_rows(activations, engine.config, first, own);
     own.workspace = activations.workspace + workspace * static_cast<std::size_t>(member);
     return own;
@@ -145,8 +144,13 @@ struct Transformer::Impl {
   std::size_t workspace;       // floats of a member, of attention
   Activations activations;
   std::optional<ActivationGradients> gradients;
-  std::vector<Member> members;
+  Head head;
+  Buffer log_probs;  // [pass], in training
+  // Of threads that make a pass together.
+  int members;
   std::barrier<> meeting;
+  std::vector<ActivationLayout> rows_of_member;     // [members], of its rows; none with one
+  std::optional<VectorGradients> vector_gradients;  // none with one
 };
 
 Transformer::Transformer(const ModelConfig& config, int sequences, int length, Use use, Operands operands,
@@ -160,13 +164,14 @@ Transformer::Transformer(Transformer&&) noexcept = default;
 std::size_t Transformer::bytes(const ModelConfig& config, int sequences, int length, Use use, Operands operands,
                                int members) {
   const ModelConfig c = resolve(config);
-  const int rows = pass_sequences(sequences, length, members) * length, own = most_rows(rows, members);
-  const auto count = static_cast<std::size_t>(members);
-  std::size_t floats =
-      activation_floats(c, rows, kept_for(use), operands, count * member_workspace(c, length, operands)) +
-      count * (Head::floats(weight_offsets(c).head, own) + std::size_t(own));
-  if (use != Use::scoring) floats += ActivationGradients::floats(c, rows, operands);
-  return (floats + rope_floats(c, length)) * sizeof(float);
+  const WeightOffsets offsets = weight_offsets(c);
+  const int rows = pass_sequences(sequences, length, members) * length;
+  const std::size_t workspace = static_cast<std::size_t>(members) * member_workspace(c, length, operands);
+  std::size_t floats = activation_floats(c, rows, kept_for(use), operands, workspace) +
+                       Head::floats(offsets.head, rows, members) + rope_floats(c, length);
+  if (use != Use::scoring) floats += ActivationGradients::floats(c, rows, operands) + static_cast<std::size_t>(rows);
+  if (members > 1) floats += VectorGradients::floats(offsets, members);
+  return floats * sizeof(float);
 }
 
 void Transformer::use(const WeightOffsets& offsets, int member) {
@@ -188,16 +193,14 @@ double Transformer::train(const float* parameters, std::span<const TokenId> toke
     throw failure("Transformer: {} targets for {} tokens", targets.size(), tokens.size());
   m.check(tokens, targets);
   const Weights weights = m.weights(parameters);
-  Impl::Member& own = m.members[static_cast<std::size_t>(member)];
   double loss = 0;
   const auto train_rows = [&](const Pass& p, std::size_t first) {
-    const GradientLayout d = rows_of(*m.gradients, m.engine.config, p.first);
-    own.head.train(weights, p.rows.count, p.a.final_normed, targets.data() + first, scale, own.log_probs.data(),
-                   d.narrow, gradients);
-    const std::size_t whole = first - static_cast<std::size_t>(p.first);
-    const bool last = whole + static_cast<std::size_t>(p.sequences) * p.length == tokens.size();
-    backward(p, tokens.data() + first, m.keep, *m.gradients, d, gradients, last ? block_done : nullptr);
-    for (int row = 0; row < p.rows.count; ++row) loss -= own.log_probs.data()[row];
+    const bool last = first + static_cast<std::size_t>(p.all_rows.count) == tokens.size();
+    m.head.train(weights, p.share, p.all_rows.count, p.all.final_normed, targets.data() + first, scale,
+                 m.log_probs.data(), m.gradients->narrow, gradients);
+    backward(p, tokens.data() + first, m.keep, *m.gradients, gradients,
+             m.vector_gradients ? &*m.vector_gradients : nullptr, last ? block_done : nullptr);
+    for (int row = 0; row < p.rows.count; ++row) loss -= m.log_probs.data()[p.first + row];
   };
   try {
     m.for_each_pass(weights, tokens, member, train_rows);
@@ -217,8 +220,7 @@ void Transformer::score(const float* parameters, std::span<const TokenId> tokens
   }
   m.check(tokens, targets);
   m.for_each_pass(m.weights(parameters), tokens, 0, [&](const Pass& p, std::size_t first) {
-    m.members.front().head.score(p.weights, p.rows.count, p.a.final_normed, targets.data() + first,
-                                 log_probs.data() + first);
+    m.head.score(p.weights, p.rows.count, p.a.final_normed, targets.data() + first, log_probs.data() + first);
   });
 }
 

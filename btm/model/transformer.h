@@ -44,8 +44,9 @@ class Transformer {
   // not kNoToken, and adds d(scale x sum)/d(parameters) to `gradients` (laid out as the parameters). `block_done`, if
   // any, is called with the number of each block, the last first, when its gradients and those of all behind it (final
   // norm, an untied head) are complete.
-  // Of several members each thread calls it, as another `member`, with the same tokens, targets and scale and with
-  // gradients of its own; it does a part of the rows, and its loss and gradients are that part's.
+  // Of several members each thread calls it, as another `member`, with the same arguments but block_done; its loss is
+  // that of a part of the rows, and the gradients are there when all have come back (block_done's when all have called
+  // it).
   double train(const float* parameters, std::span<const TokenId> tokens, std::span<const TokenId> targets, float scale,
                float* gradients, const BlockDone& block_done = nullptr, int member = 0);
 

@@ -23,19 +23,20 @@ double parameters_of(const ModelTask& task, const ModelConfig& model) {
 }
 
 TrainingMemory memory_of(const ModelTask& task, const ModelConfig& model, const WorkerShare& share, int ranks) {
-  const int threads = share.threads;
   const int sequences = std::max(1, static_cast<int>(task.training.batch_tokens / model.context));
-  const double more = parameters_of(task, model) - static_cast<double>(parameter_count(model));  // of DEMix
   if (share.on_gpu) {
     const int domains = task.demix ? static_cast<int>(task.domains.size()) : 1;
+    const double more = parameters_of(task, model) - static_cast<double>(parameter_count(model));  // of DEMix
     const auto plain = static_cast<double>(cuda_learner_bytes(model, task.training, sequences, ranks, domains));
     return {ranks * (kGpuProcessBytes + 3 * parameters_of(task, model) * sizeof(float)),  // what checkpoints hold
             kCudaBytes + plain + more * kCudaBytesPerParameter};
   }
-  const auto plain = static_cast<double>(ThreadLearner::bytes(model, task.training, sequences, threads, ranks));
   const Operands operands = operands_of(task.training.precision);
-  const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, threads, operands));  // of dev losses
-  return {ranks * (kProcessBytes + plain + scoring + more * sizeof(float) * (5.0 + threads))};  // packed, too, at most
+  const auto parameters = static_cast<std::size_t>(parameters_of(task, model));
+  const auto learner =
+      static_cast<double>(ThreadLearner::bytes(model, parameters, task.training, sequences, share.threads, ranks));
+  const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, share.threads, operands));  // dev losses
+  return {ranks * (kProcessBytes + learner + scoring)};
 }
 
 double model_bytes(const ModelTask& task, const ModelConfig& model) {

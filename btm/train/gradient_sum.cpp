@@ -20,8 +20,13 @@ std::vector<GradientRange> gradient_ranges(const ModelConfig& config, std::size_
   return ranges;
 }
 
-GradientSum::GradientSum(const Ranks& ranks, std::vector<GradientRange> ranges, std::vector<float*> gradients)
-    : ranks_(ranks), gradients_(std::move(gradients)), ranges_(std::move(ranges)), threads_done_(ranges_.size()) {
+GradientSum::GradientSum(const Ranks& ranks, std::vector<GradientRange> ranges, std::vector<float*> gradients,
+                         int threads)
+    : ranks_(ranks),
+      gradients_(std::move(gradients)),
+      ranges_(std::move(ranges)),
+      threads_(static_cast<std::size_t>(threads)),
+      threads_done_(ranges_.size()) {
   thread_ = std::thread([this] { serve(); });
 }
 
@@ -60,7 +65,7 @@ void GradientSum::finish() {
 
 bool GradientSum::await(std::size_t range) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return stop_ || (summed_ == range && threads_done_[range] == gradients_.size()); });
+  changed_.wait(lock, [&] { return stop_ || (summed_ == range && threads_done_[range] == threads_); });
   return !stop_;
 }
 

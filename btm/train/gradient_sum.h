@@ -1,4 +1,4 @@
-// The sum of the gradients of all threads on all ranks, taken range by range while the backward pass goes on.
+// The sum of all gradients of all ranks, taken range by range while the backward pass goes on.
 #pragma once
 
 #include <condition_variable>
@@ -24,12 +24,12 @@ inline std::size_t range_of(int block, const std::vector<GradientRange>& ranges)
   return ranges.size() - 2 - static_cast<std::size_t>(block);
 }
 
-// A thread of its own sums a range over this rank's threads, in their order, and then over the ranks, as soon as every
+// A thread of its own sums a range over this rank's arrays, in their order, and then over the ranks, as soon as every
 // thread is through with it.
 class GradientSum {
  public:
-  // `gradients` has an array for each thread, which the ranges cover.
-  GradientSum(const Ranks& ranks, std::vector<GradientRange> ranges, std::vector<float*> gradients);
+  // The ranges cover each of `gradients`, arrays that `threads` threads add to.
+  GradientSum(const Ranks& ranks, std::vector<GradientRange> ranges, std::vector<float*> gradients, int threads);
   ~GradientSum();
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
@@ -39,7 +39,7 @@ class GradientSum {
   // By each thread, once in an update, last; `told`: it called block_done, which one without work does not.
   void thread_done(bool told);
 
-  // Until the sums are in the first thread's array and all others are zero.
+  // Until the sums are in the first array and all others are zero.
   void finish();
 
  private:
@@ -49,6 +49,7 @@ class GradientSum {
   const Ranks& ranks_;
   std::vector<float*> gradients_;
   std::vector<GradientRange> ranges_;
+  std::size_t threads_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

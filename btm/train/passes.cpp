@@ -10,17 +10,22 @@ double busy_share(std::size_t sequences, int groups) {
 
 }  // namespace
 
-int threads_per_sequence(std::size_t sequences, int length, int threads, int ranks) {
+int threads_per_sequence(std::size_t parameters, std::size_t sequences, int length, int threads, int ranks) {
   constexpr std::size_t kLeastRows = 16;  // of a thread: products of fewer are slow
   constexpr double kTogether = 0.95;  // of the speed of threads that have sequences of their own (docs/benchmarks.md)
+  constexpr std::size_t kGradientBytes = std::size_t{4} << 30;  // of a rank
   int best = 1;
-  double most = busy_share(sequences, threads * ranks);
-  for (int together = 2; together <= threads; ++together) {
-    const int groups = threads / together * ranks;
+  double most = 0;
+  bool roomy = false;
+  for (int together = 1; together <= threads; ++together) {
+    if (threads % together != 0) continue;
+    const int replicas = threads / together, groups = replicas * ranks;
     const std::size_t rows = largest_part(sequences, groups) * static_cast<std::size_t>(length / together);
-    if (threads % together != 0 || rows < kLeastRows) continue;
-    const double speed = kTogether * busy_share(sequences, groups);
-    if (speed <= most) continue;
+    if (together > 1 && rows < kLeastRows) continue;
+    const bool fits = static_cast<std::size_t>(replicas) * parameters * sizeof(float) <= kGradientBytes;
+    const double speed = (together > 1 ? kTogether : 1) * busy_share(sequences, groups);
+    if (roomy && (!fits || speed <= most)) continue;
+    roomy = fits;
     most = speed;
     best = together;
   }

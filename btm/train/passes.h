@@ -36,7 +36,8 @@ inline std::size_t largest_part(std::size_t sequences, int parts) {
 
 // How many threads train each sequence of a batch together, on `ranks` ranks of `threads` threads: one where every
 // thread has about as many sequences of its own, else a number that divides `threads` and leaves the fewest of them
-// idle.
-int threads_per_sequence(std::size_t sequences, int length, int threads, int ranks);
+// idle; more where a model of so many parameters, whose gradients such threads share, has too many copies of them
+// otherwise.
+int threads_per_sequence(std::size_t parameters, std::size_t sequences, int length, int threads, int ranks);
 
 }  // namespace btm

@@ -24,18 +24,22 @@ bool packs_weights(const TrainingSettings& settings) {
 
 }  // namespace
 
-std::size_t ThreadLearner::bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences,
-                                 int threads, int ranks) {
+std::size_t ThreadLearner::bytes(const ModelConfig& config, std::size_t parameters, const TrainingSettings& settings,
+                                 int sequences, int threads, int ranks) {
   const Operands operands = operands_of(settings.precision);
   const auto batch = static_cast<std::size_t>(sequences);
-  const int together = threads_per_sequence(batch, config.context, threads, ranks), replicas = threads / together;
+  const int together = threads_per_sequence(parameters, batch, config.context, threads, ranks);
+  const int replicas = threads / together;
   const std::size_t calls = per_call(batch, config.context, replicas * ranks, together);
-  const std::size_t model = static_cast<std::size_t>(parameter_count(config)) * sizeof(float);
+  const std::size_t model = parameters * sizeof(float);
   const std::size_t replica =
       Transformer::bytes(config, static_cast<int>(calls), config.context, use_of(settings), operands, together);
-  const std::size_t packed = packs_weights(settings) ? PackedWeights::bytes(config, operands) : 0;
-  return 3 * model + packed + static_cast<std::size_t>(replicas) * replica +  // parameters, two moments
-         static_cast<std::size_t>(threads) * (model + gemm_bytes(operands));
+  const double plain = packs_weights(settings) ? static_cast<double>(PackedWeights::bytes(config, operands)) : 0;
+  const auto packed =
+      static_cast<std::size_t>(plain * static_cast<double>(parameters) / static_cast<double>(parameter_count(config)));
+  return 3 * model + packed +  // parameters, two moments
+         static_cast<std::size_t>(replicas) * (replica + model) +
+         static_cast<std::size_t>(threads) * gemm_bytes(operands);
 }
 
 ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates,
@@ -47,19 +51,19 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
       team_(team),
       ranks_(ranks),
       demix_(demix),
-      threads_together_(threads_per_sequence(sequences_, model.config.context, team.size(), ranks.size())),
+      threads_together_(
+          threads_per_sequence(model.parameters.size(), sequences_, model.config.context, team.size(), ranks.size())),
       sequences_per_call_(per_call(sequences_, model.config.context, team.size() / threads_together_ * ranks.size(),
                                    threads_together_)),
       optimiser_(demix ? demix->slices : parameter_layout(model.config), settings, team),
       scorer_(model.config, team, operands_of(settings.precision)) {
-  std::vector<std::optional<Transformer>> made(static_cast<std::size_t>(team.size() / threads_together_));
-  parts_.resize(static_cast<std::size_t>(team.size()));
-  team.run([&](int thread) {  // on its own thread, so that memory lies near its core (activations near the first's)
-    parts_[static_cast<std::size_t>(thread)].gradients = Buffer(model.parameters.size());
+  std::vector<std::optional<Replica>> made(static_cast<std::size_t>(team.size() / threads_together_));
+  team.run([&](int thread) {  // on its own thread, so that memory lies near its core (or the first's of those together)
     if (thread % threads_together_ != 0) return;
     made[static_cast<std::size_t>(thread / threads_together_)].emplace(
-        model.config, static_cast<int>(sequences_per_call_), model.config.context, use_of(settings),
-        operands_of(settings.precision), threads_together_);
+        Transformer(model.config, static_cast<int>(sequences_per_call_), model.config.context, use_of(settings),
+                    operands_of(settings.precision), threads_together_),
+        Buffer(model.parameters.size()));
   });
   if (packs_weights(settings)) {
     const WeightOffsets plain = weight_offsets(model.config);
@@ -67,11 +71,13 @@ ThreadLearner::ThreadLearner(Model& model, const TrainingSettings& settings, int
   }
   for (auto& replica : made) {
     replicas_.push_back(std::move(*replica));
-    if (packed_) replicas_.back().use(&*packed_);
+    if (packed_) replicas_.back().transformer.use(&*packed_);
+    gradients_.push_back(replicas_.back().gradients.data());
   }
-  for (Part& part : parts_) gradients_.push_back(part.gradients.data());
+  losses_.resize(static_cast<std::size_t>(team.size()));
   if (ranks.size() > 1) {
-    gradient_sum_.emplace(ranks, gradient_ranges(model.config, model.parameters.size(), demix), gradients_);
+    gradient_sum_.emplace(ranks, gradient_ranges(model.config, model.parameters.size(), demix), gradients_,
+                          team.size());
   }
 }
 
@@ -84,11 +90,11 @@ std::size_t ThreadLearner::first_sequence(int replica) const {
 void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,
                                std::span<const int> domains) {
   const int at_replica = thread / threads_together_, member = thread % threads_together_;
-  Transformer& replica = replicas_[static_cast<std::size_t>(at_replica)];
-  Part& part = parts_[static_cast<std::size_t>(thread)];
+  auto& [transformer, gradients] = replicas_[static_cast<std::size_t>(at_replica)];
+  double& loss = losses_[static_cast<std::size_t>(thread)];
   const auto length = static_cast<std::size_t>(model_.config.context);
   const auto scale = static_cast<float>(1.0 / static_cast<double>(sequences_ * length));
-  part.loss = 0;
+  loss = 0;
   const std::size_t begin = first_sequence(at_replica), end = first_sequence(at_replica + 1);
   const BlockDone tell = [this](int block) { gradient_sum_->block_done(block); };
   const bool tells = gradient_sum_ && !demix_ && begin < end;
@@ -96,10 +102,10 @@ void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std:
   for (std::size_t at = begin; at < end; at += count) {
     count = call_size(at, end, sequences_per_call_, demix_ ? domains : std::span<const int>());
     const std::size_t size = count * length;
-    if (demix_) replica.use(demix_->offsets[static_cast<std::size_t>(domains[at])], member);
-    part.loss +=
-        replica.train(model_.parameters.data(), inputs.subspan(at * length, size), targets.subspan(at * length, size),
-                      scale, part.gradients.data(), tells && at + count == end ? tell : nullptr, member);
+    if (demix_) transformer.use(demix_->offsets[static_cast<std::size_t>(domains[at])], member);
+    loss += transformer.train(model_.parameters.data(), inputs.subspan(at * length, size),
+                              targets.subspan(at * length, size), scale, gradients.data(),
+                              tells && at + count == end ? tell : nullptr, member);
   }
   if (gradient_sum_) gradient_sum_->thread_done(tells);
 }
@@ -107,10 +113,10 @@ void ThreadLearner::accumulate(int thread, std::span<const TokenId> inputs, std:
 UpdateReport ThreadLearner::learn(std::span<const TokenId> inputs, std::span<const TokenId> targets,
                                   std::span<const int> domains, std::int64_t update,
                                   const std::function<void()>& before_change) {
-  if (packed_) team_.run([&](int thread) { packed_->pack(model_.parameters.data(), thread, team_.size()); });
+  if (packed_) team_.run([&](int thread) { packed_->pack(model_.parameters.data(), {thread, team_.size()}); });
   team_.run([&](int thread) { accumulate(thread, inputs, targets, domains); });
   UpdateReport report;
-  for (const Part& part : parts_) report.loss += part.loss;
+  for (const double loss : losses_) report.loss += loss;
   std::span<float* const> gradients = gradients_;
   if (gradient_sum_) {
     gradient_sum_->finish();

@@ -15,15 +15,17 @@
 
 namespace btm {
 
-// What learn() needs is allocated by the constructor. Each thread of each rank has a replica, or some threads one
-// together (threads_per_sequence()); replica r of n takes sequences [sequences * r / n, sequences * (r + 1) / n), a few
-// per call, and sums are taken in the order of the threads, so that equal inputs and thread counts give equal bytes.
+// What learn() needs is allocated by the constructor. Each thread of each rank has a replica and its gradients, or some
+// threads one together (threads_per_sequence()); replica r of n takes sequences [sequences * r / n, sequences * (r + 1)
+// / n), a few per call, and sums are taken in the order of the replicas, so that equal inputs and thread counts give
+// equal bytes.
 // All ranks come to the same weights.
 class ThreadLearner : public Learner {
  public:
-  // What one of `ranks` processes takes: parameters, optimiser, gradients, activations.
-  static std::size_t bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int threads,
-                           int ranks);
+  // What one of `ranks` processes takes: parameters (of which DEMix has more than a plain model), optimiser, gradients,
+  // activations.
+  static std::size_t bytes(const ModelConfig& config, std::size_t parameters, const TrainingSettings& settings,
+                           int sequences, int threads, int ranks);
 
   // The model, the team, the ranks and `demix` (null: a plain model) outlive the learner.
   ThreadLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team,
@@ -39,9 +41,9 @@ class ThreadLearner : public Learner {
   std::span<float> square() override { return optimiser_.square().span(); }
 
  private:
-  struct Part {  // of a thread
+  struct Replica {
+    Transformer transformer;
     Buffer gradients;
-    double loss = 0;  // summed over its part of the batch
   };
   void accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,
                   std::span<const int> domains);
@@ -58,9 +60,9 @@ class ThreadLearner : public Learner {
   std::size_t sequences_per_call_;
   AdamW optimiser_;
   std::optional<PackedWeights> packed_;  // of the weights as they are; none where that doesn't pay
-  std::vector<Transformer> replicas_;
-  std::vector<Part> parts_;
-  std::vector<float*> gradients_;            // of the parts
+  std::vector<Replica> replicas_;
+  std::vector<float*> gradients_;            // of the replicas
+  std::vector<double> losses_;               // of each thread, summed over its part of the batch
   std::optional<GradientSum> gradient_sum_;  // over ranks; none with one rank, where the optimiser sums
   WindowScorer scorer_;
 };

@@ -252,7 +252,8 @@ TEST(CudaEmbedding, IsTheCpus) {
   const Floats d_out = random_floats(rows * width, 1, 3);
   Floats out(rows * width), d_table(vocab * width, 1), d_places(length * width, 1);
   embedding_forward(rows, width, tokens.data(), positions.data(), table.data(), places.data(), out.data());
-  embedding_backward(rows, width, tokens.data(), positions.data(), d_out.data(), d_table.data(), d_places.data());
+  embedding_backward(rows, width, 0, width, tokens.data(), positions.data(), d_out.data(), d_table.data(),
+                     d_places.data());
 
   cuda::sort_by_token(rows, tokens.data(), order.data(), starts.data(), scratch.data());
   EXPECT_TRUE(std::ranges::all_of(scratch, [](int x) { return x == 0; }));

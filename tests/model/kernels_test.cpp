@@ -258,7 +258,10 @@ TEST(Embedding, GathersAndScatters) {
     }
   }
   expect_near(out, expected, 1e-6, "embedding");
-  embedding_backward(4, width, tokens.data(), at.data(), d_out.data(), d_table.data(), d_positions.data());
+  for (const auto& [begin, end] : {std::pair{0, 5}, std::pair{5, width}}) {
+    embedding_backward(4, width, begin, end, tokens.data(), at.data(), d_out.data(), d_table.data(),
+                       d_positions.data());
+  }
   expect_near(d_table, d_table_expected, 1e-6, "d_table");
   expect_near(d_positions, d_positions_expected, 1e-6, "d_positions");
 }

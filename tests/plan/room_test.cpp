@@ -85,7 +85,9 @@ TEST(TrainingGroup, CountsTheBuffersThatScoringTakes) {
   for (const int vocabulary : {1000, 30'000}) {
     const ModelConfig model = model_of(vocabulary);
     for (const int threads : {1, 3}) {
-      const double rest = kProcess + static_cast<double>(ThreadLearner::bytes(model, task.training, 8, threads, 1));
+      const auto parameters = static_cast<std::size_t>(parameter_count(model));
+      const double rest =
+          kProcess + static_cast<double>(ThreadLearner::bytes(model, parameters, task.training, 8, threads, 1));
       EXPECT_DOUBLE_EQ(group_of({task}, launcher_of(1, 1, threads), model).memory.host - rest,
                        static_cast<double>(Scorer::bytes(model, model.context, threads)))
           << vocabulary;
@@ -94,6 +96,24 @@ TEST(TrainingGroup, CountsTheBuffersThatScoringTakes) {
   // Its logits alone, of a window for each thread.
   EXPECT_GT(Scorer::bytes(model_of(30'000), kModel.context, 3) - Scorer::bytes(model_of(1000), kModel.context, 3),
             std::size_t{3 * 29'000 * 4} * static_cast<std::size_t>(kModel.context));
+}
+
+// Weights, two moments and gradients, and in float32 both packed forms, of a model that two threads train together.
+TEST(TrainingGroup, CountsWhatLargeModelsTake) {
+  ModelConfig model = model_of(50'257);
+  model.layers = 48;
+  model.width = 1600;
+  model.heads = 25;
+  model.hidden = 4 * model.width;
+  ModelTask task = task_of(8);
+  const double weights = 4.0 * static_cast<double>(parameter_count(model));
+  const double recomputing = group_of({task}, launcher_of(1, 1, 2), model).memory.host;
+  EXPECT_GT(recomputing, 4 * weights);
+  EXPECT_LT(recomputing, 4.5 * weights);
+  task.training.recompute = false;
+  const double plain = group_of({task}, launcher_of(1, 1, 2), model).memory.host;
+  EXPECT_GT(plain, 5.5 * weights);
+  EXPECT_LT(plain, 6.5 * weights);
 }
 
 TEST(TrainingGroup, DemixPublishesAModelForEachDomain) {

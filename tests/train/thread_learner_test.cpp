@@ -85,8 +85,25 @@ TEST(ThreadsPerSequence, LeaveNoneIdleThatCanBeUsed) {
                          Split{8, 1024, 7, 1, 7},    // nothing else divides them
                          Split{8, 1024, 4, 4, 2},    // 16 threads in all
                          Split{1, 64, 16, 1, 4}}) {  // no fewer than 16 rows each
-    EXPECT_EQ(threads_per_sequence(c.sequences, c.length, c.threads, c.ranks), c.together)
+    constexpr std::size_t kFew = 1'000'000;
+    EXPECT_EQ(threads_per_sequence(kFew, c.sequences, c.length, c.threads, c.ranks), c.together)
         << c.sequences << " sequences, " << c.threads << " threads";
+  }
+}
+
+TEST(ThreadsPerSequence, ShareGradientsThatTakeMuchMemory) {
+  struct Split {
+    std::size_t parameters;
+    int threads, together;
+  };
+  for (const Split& c : {Split{124'000'000, 8, 1},    // 8 x 0.5 GB
+                         Split{124'000'000, 16, 2},   //
+                         Split{350'000'000, 2, 1},    // 2 x 1.4 GB
+                         Split{350'000'000, 16, 8},   //
+                         Split{1'700'000'000, 2, 2},  // 6.8 GB
+                         Split{1'700'000'000, 7, 7}}) {
+    EXPECT_EQ(threads_per_sequence(c.parameters, 64, 1024, c.threads, 1), c.together)
+        << c.parameters << " parameters, " << c.threads << " threads";
   }
 }
 

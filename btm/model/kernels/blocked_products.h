@@ -88,15 +88,17 @@ class BlockedProducts {
 
   static std::size_t packed_floats(int k, int n) { return packed_depth_above(k) * whole_panels(n); }
 
-  static void pack(int k, int n, MatrixView b, float* packed) {
-    for (int j = 0; j < n; j += kBlockColumns) {
+  // Panels are dealt out.
+  static void pack(int k, int n, MatrixView b, float* packed, const Share& share) {
+    const int panels = (n + kColumns - 1) / kColumns;
+    const int end = std::min(share.end(panels) * kColumns, n);
+    for (int column = share.begin(panels) * kColumns; column < end; column += kColumns) {
+      const int block = column / kBlockColumns * kBlockColumns;
       for (int p = 0; p < k; p += kDepth) {
         const int depth = std::min(kDepth, k - p);
-        float* panel = packed + packed_place(k, n, p, j);
-        for (int column = j; column < std::min(j + kBlockColumns, n);
-             column += kColumns, panel += panel_floats(depth)) {
-          Tiling::pack_b(depth, std::min(kColumns, n - column), part(b, p, column), panel);
-        }
+        float* panel =
+            packed + packed_place(k, n, p, block) + std::size_t(column - block) * Tiling::packed_depth(depth);
+        Tiling::pack_b(depth, std::min(kColumns, n - column), part(b, p, column), panel);
       }
     }
   }

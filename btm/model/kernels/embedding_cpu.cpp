@@ -16,12 +16,14 @@ void embedding_forward(int rows, int width, const TokenId* tokens, const int* po
   }
 }
 
-void embedding_backward(int rows, int width, const TokenId* tokens, const int* positions, const float* d_out,
-                        float* d_table, float* d_position_table) {
-  for (int row = 0; row < rows; ++row, d_out += width) {
-    bias_backward(1, width, d_out, d_table + static_cast<std::size_t>(tokens[row]) * width);
+void embedding_backward(int rows, int width, int begin, int end, const TokenId* tokens, const int* positions,
+                        const float* d_out, float* d_table, float* d_position_table) {
+  const int columns = end - begin;
+  for (int row = 0; row < rows; ++row) {
+    const float* from = d_out + static_cast<std::size_t>(row) * width + begin;
+    bias_backward(1, columns, from, d_table + static_cast<std::size_t>(tokens[row]) * width + begin);
     if (d_position_table) {
-      bias_backward(1, width, d_out, d_position_table + static_cast<std::size_t>(positions[row]) * width);
+      bias_backward(1, columns, from, d_position_table + static_cast<std::size_t>(positions[row]) * width + begin);
     }
   }
 }

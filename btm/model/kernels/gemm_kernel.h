@@ -11,7 +11,7 @@ namespace btm {
 // was packed before; either gives the same bytes. The sums are taken in an order that depends on the shape alone.
 struct GemmKernel {
   std::size_t (*packed_floats)(int k, int n);
-  void (*pack)(int k, int n, MatrixView b, float* packed);
+  void (*pack)(int k, int n, MatrixView b, float* packed, const Share& share);
   // c [m, n] = alpha x op(a) [m, k] op(b) [k, n], added to c if `add`
   void (*gemm)(int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int c_stride);
   void (*gemm_packed)(int m, int n, int k, float alpha, MatrixView a, PackedView b, float* c, int c_stride);

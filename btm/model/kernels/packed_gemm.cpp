@@ -22,8 +22,8 @@ std::size_t packed_floats(int k, int n, Operands operands) {
   return packing_kernel(operands).packed_floats(k, n);
 }
 
-void pack(int k, int n, MatrixView b, float* packed, Operands operands) {
-  packing_kernel(operands).pack(k, n, b, packed);
+void pack(int k, int n, MatrixView b, float* packed, Operands operands, const Share& share) {
+  packing_kernel(operands).pack(k, n, b, packed, share);
 }
 
 void gemm_packed(int m, int n, int k, float alpha, MatrixView a, PackedView b, float* c, int c_stride,

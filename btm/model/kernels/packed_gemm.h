@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "btm/model/kernels/gemm.h"
+#include "btm/model/share.h"
 
 namespace btm {
 
@@ -16,11 +17,11 @@ struct PackedView {
   int k, n;
 };
 
-// Only where packs(operands): elsewhere they throw Error(failed). gemm_packed: c [m, n] = alpha x op(a) op(b), the
-// same bytes as by gemm (of many rows) with the first k rows and n columns of op(b); for int16, whose scales are those
-// of all of op(b)'s rows, k is all of them.
+// Only where packs(operands): elsewhere they throw Error(failed). pack does that share of it. gemm_packed: c [m, n] =
+// alpha x op(a) op(b), the same bytes as by gemm (of many rows) with the first k rows and n columns of op(b); for
+// int16, whose scales are those of all of op(b)'s rows, k is all of them.
 std::size_t packed_floats(int k, int n, Operands operands);
-void pack(int k, int n, MatrixView b, float* packed, Operands operands);
+void pack(int k, int n, MatrixView b, float* packed, Operands operands, const Share& share = {});
 void gemm_packed(int m, int n, int k, float alpha, MatrixView a, PackedView b, float* c, int c_stride,
                  Operands operands);
 
