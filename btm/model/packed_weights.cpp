@@ -14,6 +14,17 @@ PackedWeights::Place take_place(Arena& arena, const LinearOffsets& l, Operands o
   return {forward, arena.take<float>(packed_floats(l.out, l.in, operands))};
 }
 
+std::vector<LinearOffsets> matrices_of_all(std::span<const WeightOffsets> models) {
+  std::set<std::int64_t> seen;
+  std::vector<LinearOffsets> all;
+  for (const WeightOffsets& offsets : models) {
+    for (const LinearOffsets& l : matrices_of(offsets)) {
+      if (seen.insert(l.weight).second) all.push_back(l);
+    }
+  }
+  return all;
+}
+
 std::size_t bytes_of(std::span<const LinearOffsets> matrices, Operands operands) {
   Arena counting(nullptr, Buffer::kAlignment);
   for (const LinearOffsets& l : matrices) take_place(counting, l, operands);
@@ -22,20 +33,15 @@ std::size_t bytes_of(std::span<const LinearOffsets> matrices, Operands operands)
 
 }  // namespace
 
-PackedWeights::PackedWeights(std::span<const WeightOffsets> models, Operands operands) : operands_(operands) {
-  std::set<std::int64_t> seen;
-  for (const WeightOffsets& offsets : models) {
-    for (const LinearOffsets& l : matrices_of(offsets)) {
-      if (seen.insert(l.weight).second) matrices_.push_back(l);
-    }
-  }
+PackedWeights::PackedWeights(std::span<const WeightOffsets> models, Operands operands)
+    : operands_(operands), matrices_(matrices_of_all(models)) {
   storage_ = Buffer(bytes_of(matrices_, operands) / sizeof(float));
   Arena arena(storage_.data(), Buffer::kAlignment);
   for (const LinearOffsets& l : matrices_) places_[l.weight] = take_place(arena, l, operands);
 }
 
-std::size_t PackedWeights::bytes(const ModelConfig& config, Operands operands) {
-  return bytes_of(matrices_of(weight_offsets(config)), operands);
+std::size_t PackedWeights::bytes(std::span<const WeightOffsets> models, Operands operands) {
+  return bytes_of(matrices_of_all(models), operands);
 }
 
 void PackedWeights::pack(const float* parameters, const Share& share) {

@@ -21,7 +21,7 @@ class PackedWeights {
 
   // Of the models with these offsets in one flat array of parameters (DEMix's domains share matrices).
   PackedWeights(std::span<const WeightOffsets> models, Operands operands);
-  static std::size_t bytes(const ModelConfig& config, Operands operands);  // of one plain model
+  static std::size_t bytes(std::span<const WeightOffsets> models, Operands operands);  // of them
 
   // Packs a share of each of them anew.
   void pack(const float* parameters, const Share& share);

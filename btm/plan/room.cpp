@@ -1,6 +1,7 @@
 #include "btm/plan/room.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "btm/core/cores.h"
 #include "btm/core/files.h"
@@ -17,24 +18,30 @@ constexpr double kProcessBytes = 40e6;    // program and libraries, tokens read 
 constexpr double kGpuProcessBytes = 3e9;  // with those of CUDA
 constexpr double kCudaBytes = 7e8;        // of the GPU's memory, for itself, its kernels and cuBLAS: an estimate
 
-double parameters_of(const ModelTask& task, const ModelConfig& model) {
-  if (!task.demix) return static_cast<double>(parameter_count(model));
-  return static_cast<double>(DemixLayout(model, static_cast<int>(task.domains.size())).size);
+// Of DEMix; else none.
+std::optional<DemixLayout> demix_of(const ModelTask& task, const ModelConfig& model) {
+  if (!task.demix) return std::nullopt;
+  return DemixLayout(model, static_cast<int>(task.domains.size()));
+}
+
+double parameters_of(const std::optional<DemixLayout>& demix, const ModelConfig& model) {
+  return static_cast<double>(demix ? demix->size : parameter_count(model));
 }
 
 TrainingMemory memory_of(const ModelTask& task, const ModelConfig& model, const WorkerShare& share, int ranks) {
   const int sequences = std::max(1, static_cast<int>(task.training.batch_tokens / model.context));
+  const std::optional<DemixLayout> demix = demix_of(task, model);
   if (share.on_gpu) {
     const int domains = task.demix ? static_cast<int>(task.domains.size()) : 1;
-    const double more = parameters_of(task, model) - static_cast<double>(parameter_count(model));  // of DEMix
+    const double parameters = parameters_of(demix, model);
+    const double more = parameters - static_cast<double>(parameter_count(model));
     const auto plain = static_cast<double>(cuda_learner_bytes(model, task.training, sequences, ranks, domains));
-    return {ranks * (kGpuProcessBytes + 3 * parameters_of(task, model) * sizeof(float)),  // what checkpoints hold
+    return {ranks * (kGpuProcessBytes + 3 * parameters * sizeof(float)),  // what checkpoints hold
             kCudaBytes + plain + more * kCudaBytesPerParameter};
   }
+  const auto learner = static_cast<double>(
+      ThreadLearner::bytes(model, task.training, sequences, share.threads, ranks, demix ? &*demix : nullptr));
   const Operands operands = operands_of(task.training.precision);
-  const auto parameters = static_cast<std::size_t>(parameters_of(task, model));
-  const auto learner =
-      static_cast<double>(ThreadLearner::bytes(model, parameters, task.training, sequences, share.threads, ranks));
   const auto scoring = static_cast<double>(Scorer::bytes(model, model.context, share.threads, operands));  // dev losses
   return {ranks * (kProcessBytes + learner + scoring)};
 }
@@ -45,8 +52,8 @@ double model_bytes(const ModelTask& task, const ModelConfig& model) {
 }
 
 double checkpoint_bytes(const ModelTask& task, const ModelConfig& model) {
-  const double kept = 1.0 + task.training.keep_checkpoints;      // the new one is written before the oldest goes
-  return kept * 3 * parameters_of(task, model) * sizeof(float);  // weights and two moments
+  const double kept = 1.0 + task.training.keep_checkpoints;  // the new one is written before the oldest goes
+  return kept * 3 * parameters_of(demix_of(task, model), model) * sizeof(float);  // weights and two moments
 }
 
 double bytes_below(const fs::path& folder) {

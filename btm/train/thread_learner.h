@@ -7,25 +7,22 @@
 #include <span>
 #include <vector>
 
-#include "btm/model/transformer.h"
+#include "btm/model/packed_weights.h"
 #include "btm/train/adamw.h"
 #include "btm/train/gradient_sum.h"
 #include "btm/train/learner.h"
+#include "btm/train/replicas.h"
 #include "btm/train/score.h"
 
 namespace btm {
 
-// What learn() needs is allocated by the constructor. Each thread of each rank has a replica and its gradients, or some
-// threads one together (threads_per_sequence()); replica r of n takes sequences [sequences * r / n, sequences * (r + 1)
-// / n), a few per call, and sums are taken in the order of the replicas, so that equal inputs and thread counts give
-// equal bytes.
-// All ranks come to the same weights.
+// What learn() needs is allocated by the constructor. Sums are taken in the order of the replicas, so that equal inputs
+// and thread counts give equal bytes. All ranks come to the same weights.
 class ThreadLearner : public Learner {
  public:
-  // What one of `ranks` processes takes: parameters (of which DEMix has more than a plain model), optimiser, gradients,
-  // activations.
-  static std::size_t bytes(const ModelConfig& config, std::size_t parameters, const TrainingSettings& settings,
-                           int sequences, int threads, int ranks);
+  // What one of `ranks` processes takes: parameters, optimiser, gradients, activations. `demix` as below.
+  static std::size_t bytes(const ModelConfig& config, const TrainingSettings& settings, int sequences, int threads,
+                           int ranks, const DemixLayout* demix = nullptr);
 
   // The model, the team, the ranks and `demix` (null: a plain model) outlive the learner.
   ThreadLearner(Model& model, const TrainingSettings& settings, int sequences, std::int64_t updates, ThreadTeam& team,
@@ -41,27 +38,17 @@ class ThreadLearner : public Learner {
   std::span<float> square() override { return optimiser_.square().span(); }
 
  private:
-  struct Replica {
-    Transformer transformer;
-    Buffer gradients;
-  };
-  void accumulate(int thread, std::span<const TokenId> inputs, std::span<const TokenId> targets,
-                  std::span<const int> domains);
-  std::size_t first_sequence(int replica) const;
+  void accumulate(int thread, const Replicas::Batch& batch);
 
   Model& model_;
   TrainingSettings settings_;
-  std::size_t sequences_;
   std::int64_t updates_;
   ThreadTeam& team_;
   const Ranks& ranks_;
   const DemixLayout* demix_;
-  int threads_together_;  // of a replica
-  std::size_t sequences_per_call_;
   AdamW optimiser_;
   std::optional<PackedWeights> packed_;  // of the weights as they are; none where that doesn't pay
-  std::vector<Replica> replicas_;
-  std::vector<float*> gradients_;            // of the replicas
+  Replicas replicas_;
   std::vector<double> losses_;               // of each thread, summed over its part of the batch
   std::optional<GradientSum> gradient_sum_;  // over ranks; none with one rank, where the optimiser sums
   WindowScorer scorer_;

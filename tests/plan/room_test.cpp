@@ -85,9 +85,7 @@ TEST(TrainingGroup, CountsTheBuffersThatScoringTakes) {
   for (const int vocabulary : {1000, 30'000}) {
     const ModelConfig model = model_of(vocabulary);
     for (const int threads : {1, 3}) {
-      const auto parameters = static_cast<std::size_t>(parameter_count(model));
-      const double rest =
-          kProcess + static_cast<double>(ThreadLearner::bytes(model, parameters, task.training, 8, threads, 1));
+      const double rest = kProcess + static_cast<double>(ThreadLearner::bytes(model, task.training, 8, threads, 1));
       EXPECT_DOUBLE_EQ(group_of({task}, launcher_of(1, 1, threads), model).memory.host - rest,
                        static_cast<double>(Scorer::bytes(model, model.context, threads)))
           << vocabulary;
@@ -103,7 +101,7 @@ TEST(TrainingGroup, CountsWhatLargeModelsTake) {
   ModelConfig model = model_of(50'257);
   model.layers = 48;
   model.width = 1600;
-  model.heads = 25;
+  model.heads = model.kv_heads = 25;
   model.hidden = 4 * model.width;
   ModelTask task = task_of(8);
   const double weights = 4.0 * static_cast<double>(parameter_count(model));
