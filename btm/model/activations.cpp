@@ -25,7 +25,6 @@ BlockActivations take_block(Arena& arena, const ModelConfig& c, std::size_t rows
   block.mlp_normed = take_operands(arena, operands, rows * c.width);
   block.mlp_statistics = arena.take<float>(rows * 2);
   block.up = take_operands(arena, operands, rows * up_width(c));
-  block.activated = take_operands(arena, operands, rows * c.hidden);
   return block;
 }
 
@@ -34,6 +33,7 @@ void lay_out(ActivationLayout& a, Arena& arena, const ModelConfig& c, std::size_
   a.final_sum = arena.take<float>(rows * c.width);
   a.final_normed = arena.take<float>(rows * c.width);
   a.final_statistics = arena.take<float>(rows * 2);
+  a.activated = take_operands(arena, operands, rows * c.hidden);
   a.projected = arena.take<float>(rows * c.width);
   a.wide = arena.take<float>(operands == Operands::bf16 ? rows * std::max(qkv_width(c), up_width(c)) : 0);
   a.workspace = arena.take<float>(workspace);
@@ -59,7 +59,6 @@ BlockActivations rows_of(const BlockActivations& all, const ModelConfig& c, std:
   part.mlp_normed = all.mlp_normed.from(first * c.width);
   part.mlp_statistics += first * 2;
   part.up = all.up.from(first * up_width(c));
-  part.activated = all.activated.from(first * c.hidden);
   return part;
 }
 
@@ -70,6 +69,7 @@ void take_rows(const ActivationLayout& all, const ModelConfig& c, int first_row,
   part.final_sum = all.final_sum + first * c.width;
   part.final_normed = all.final_normed + first * c.width;
   part.final_statistics = all.final_statistics + first * 2;
+  part.activated = all.activated.from(first * c.hidden);
   part.projected = all.projected + first * c.width;
   part.wide = all.wide + first * std::max(qkv_width(c), up_width(c));
   part.workspace = all.workspace;

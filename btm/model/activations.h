@@ -22,7 +22,6 @@ struct BlockActivations {
   OperandArray mlp_normed;        // [rows, width]
   float* mlp_statistics;          // [rows, 2]
   OperandArray up;                // [rows, up_width]
-  OperandArray activated;         // [rows, hidden]
 };
 
 enum class Keep {
@@ -36,6 +35,7 @@ struct ActivationLayout {
   float* final_sum;         // [rows, width]
   float* final_normed;      // [rows, width]
   float* final_statistics;  // [rows, 2]
+  OperandArray activated;   // [rows, hidden], of one block: the backward pass makes it again from `up`
   float* projected;         // [rows, width]: what a block's last product adds to the residual stream
   float* wide;              // [rows, max(qkv_width, up_width)], of a product whose numbers are kept rounded; else none
   float* workspace;         // of attention

@@ -65,16 +65,17 @@ void back_through_feed_forward(const Backward& back, int layer) {
   const int rows = p.rows.count;
   float* d_activated = back.d.wide;
   const OperandArray d_up = back.d_up(layer);
-  back.add_weight(at.down, all.activated, back.all_d_stream());
   linear_backward_input(at.down, p.weights, rows, back.d_stream(), d_activated);
   if (c.architecture == Architecture::gpt2) {
-    gelu_backward(rows, c.hidden, b.up, d_activated, d_up, back.vectors + d_at.up.bias);
+    gelu_backward(rows, c.hidden, b.up, d_activated, d_up, back.vectors + d_at.up.bias, p.a.activated);
   } else {
-    swiglu_backward(rows, c.hidden, b.up, d_activated, d_up);
+    swiglu_backward(rows, c.hidden, b.up, d_activated, d_up, p.a.activated);
   }
-  p.share.meet();  // all of d_up is there, and d_stream is no longer read
+  p.share.meet();  // all of d_up and of activated is there
+  back.add_weight(at.down, p.all.activated, back.all_d_stream());
   back.add_weight(at.up, all.mlp_normed, back.all_d_up(layer));
   linear_backward_input(at.up, p.weights, rows, d_up, back.d.narrow);
+  p.share.meet();  // d_stream is no longer read
   back_through_norm(back, at.mlp_norm.gain, d_at.mlp_norm, b.middle, b.mlp_statistics, d_at.project.bias);
 }
 

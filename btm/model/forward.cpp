@@ -42,7 +42,7 @@ void sum_to_qkv(const Engine& engine, const Weights& weights, int layer, Rows ro
   }
 }
 
-// attended to activated
+// attended to up, and to activated
 void attended_to_activated(const Engine& engine, const Weights& weights, int layer, Rows rows, ActivationLayout& a) {
   const ModelConfig& c = engine.config;
   const float* parameters = weights.parameters;
@@ -55,9 +55,9 @@ void attended_to_activated(const Engine& engine, const Weights& weights, int lay
   float* product = product_for(b.up, a);
   linear_forward(at.up, weights, rows.count, b.mlp_normed, product);
   if (c.architecture == Architecture::gpt2) {
-    gelu_forward(rows.count, c.hidden, product, parameters + at.up.bias, b.up, b.activated);
+    gelu_forward(rows.count, c.hidden, product, parameters + at.up.bias, b.up, a.activated);
   } else {
-    swiglu_forward(rows.count, c.hidden, product, b.up, b.activated);
+    swiglu_forward(rows.count, c.hidden, product, b.up, a.activated);
   }
 }
 
@@ -74,7 +74,7 @@ void before_attention(const Engine& engine, const Weights& weights, int layer, R
 
 void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, ActivationLayout& a) {
   attended_to_activated(engine, weights, layer, rows, a);
-  linear_forward(engine.offsets.blocks[layer].down, weights, rows.count, a.blocks[layer].activated, a.projected);
+  linear_forward(engine.offsets.blocks[layer].down, weights, rows.count, a.activated, a.projected);
 }
 
 void attend(const Pass& p, int layer) {

@@ -98,7 +98,7 @@ TEST(CudaActivation, IsTheCpus) {
 
     Floats gelu_before = before, after(count), d_before(count), d_bias(width, 1);
     gelu_forward(rows, width, before.data(), Floats(width).data(), gelu_before.data(), after.data());
-    gelu_backward(rows, width, before.data(), d.data(), d_before.data(), d_bias.data());
+    gelu_backward(rows, width, before.data(), d.data(), d_before.data(), d_bias.data(), after.data());
     const OnDevice<bf16> g_before(as_bf16(before)), g_after(count), g_d(as_bf16(d));
     const OnDevice<float> g_d_bias(Floats(width, 1));
     cuda::gelu_forward(kStream, rows, width, g_before.data(), g_after.data());
@@ -109,7 +109,7 @@ TEST(CudaActivation, IsTheCpus) {
 
     Floats gate_up(2 * count), gated(count), d_gate_up(2 * count);
     swiglu_forward(rows, width, x.data(), gate_up.data(), gated.data());
-    swiglu_backward(rows, width, x.data(), d.data(), d_gate_up.data());
+    swiglu_backward(rows, width, x.data(), d.data(), d_gate_up.data(), gated.data());
     const OnDevice<bf16> g_x(as_bf16(x)), g_gated(count);
     cuda::swiglu_forward(kStream, rows, width, g_x.data(), g_gated.data());
     expect_like(as_floats(g_gated.read()), gated, kBf16, "swiglu");

@@ -35,6 +35,10 @@ double error_of(Operands format, double of_fp32) {
   return format == Operands::fp32 ? of_fp32 : 0.004;
 }
 
+Doubles to_doubles(const Floats& x) {
+  return {x.begin(), x.end()};
+}
+
 // d(sum of f's outputs x d_out) / d(input), by central differences in double precision.
 Doubles numeric_gradient(const std::function<Doubles(const Doubles&)>& f, const Floats& input, const Floats& d_out) {
   Doubles x(input.begin(), input.end()), gradient(input.size());
@@ -128,10 +132,12 @@ TEST(Gelu, MatchesTheFormulaAndItsGradient) {
     Doubles biased(count);
     for (int i = 0; i < count; ++i) biased[i] = input[i] + bias[i % width];
     expect_near(before.values(), biased, error_of(format, 1e-6), "before");
-    expect_near(after.values(), gelu(biased), error_of(format, 1e-6), "gelu");
+    expect_near(after.values(), gelu(to_doubles(before.values())), error_of(format, 1e-6), "gelu");
+    Stored again(format, Floats(count));
     Floats d_bias(width);
     Doubles expected = numeric_gradient(gelu, before.values(), d_out), sums(width);
-    gelu_backward(rows, width, before.array(), d_out.data(), before.array(), d_bias.data());  // in place
+    gelu_backward(rows, width, before.array(), d_out.data(), before.array(), d_bias.data(), again.array());  // in place
+    EXPECT_EQ(again.values(), after.values());
     for (int i = 0; i < count; ++i) sums[i % width] += expected[i];
     expect_near(before.values(), expected, error_of(format, 1e-5), "d");
     expect_near(d_bias, sums, 1e-5, "d_bias");
@@ -142,7 +148,7 @@ TEST(Gelu, HoldsAtTheEnds) {
   Floats before{-1e4f, -30, -10, 10, 30, 1e4f}, bias(6), after(6), d_after(6, 1), d(6), d_bias(6);
   gelu_forward(1, 6, before.data(), bias.data(), before.data(), after.data());
   expect_near(after, {0, 0, 0, 10, 30, 1e4}, 1e-6, "gelu");
-  gelu_backward(1, 6, before.data(), d_after.data(), d.data(), d_bias.data());
+  gelu_backward(1, 6, before.data(), d_after.data(), d.data(), d_bias.data(), after.data());
   expect_near(d, {0, 0, 0, 1, 1, 1}, 1e-6, "d");
 }
 
@@ -163,9 +169,11 @@ TEST(Swiglu, MatchesTheFormulaAndItsGradient) {
     Stored gate_up(format, Floats(input.size())), after(format, Floats(rows * width));
     swiglu_forward(rows, width, input.data(), gate_up.array(), after.array());
     EXPECT_EQ(gate_up.values(), Stored(format, input).values());
-    expect_near(after.values(), swiglu(Doubles(input.begin(), input.end())), error_of(format, 1e-6), "swiglu");
+    expect_near(after.values(), swiglu(to_doubles(gate_up.values())), error_of(format, 1e-6), "swiglu");
+    Stored again(format, Floats(rows * width));
     const Doubles expected = numeric_gradient(swiglu, gate_up.values(), d_out);
-    swiglu_backward(rows, width, gate_up.array(), d_out.data(), gate_up.array());  // in place
+    swiglu_backward(rows, width, gate_up.array(), d_out.data(), gate_up.array(), again.array());  // in place
+    EXPECT_EQ(again.values(), after.values());
     expect_near(gate_up.values(), expected, error_of(format, 1e-5), "d");
   }
 }

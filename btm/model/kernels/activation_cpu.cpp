@@ -18,25 +18,27 @@ template <class Number>
 void gelu_forward_to(int rows, int width, const float* product, const float* bias, Number* before, Number* after) {
   for (int row = 0; row < rows; ++row, product += width, before += width, after += width) {
     for_each_vector(width, [=](auto d, std::size_t i) HWY_ATTR {
-      const auto x = hn::Add(hn::LoadU(d, product + i), hn::LoadU(d, bias + i));
+      store_operand(hn::Add(hn::LoadU(d, product + i), hn::LoadU(d, bias + i)), d, before + i);
+      const auto x = load_operand(d, before + i);  // as the backward pass finds it
       const auto u = hn::Mul(x, hn::MulAdd(hn::Mul(x, x), hn::Set(d, kCubic), hn::Set(d, kLinear)));
-      store_operand(x, d, before + i);
       store_operand(hn::Mul(x, sigmoid(d, u)), d, after + i);
     });
   }
 }
 
 template <class Number>
-void gelu_backward_to(int rows, int width, const Number* before, const float* d_after, Number* d_before,
-                      float* d_bias) {
-  for (int row = 0; row < rows; ++row, before += width, d_after += width, d_before += width) {
+void gelu_backward_to(int rows, int width, const Number* before, const float* d_after, Number* d_before, float* d_bias,
+                      Number* after) {
+  for (int row = 0; row < rows; ++row, before += width, d_after += width, d_before += width, after += width) {
     for_each_vector(width, [=](auto d, std::size_t i) HWY_ATTR {
       const auto x = load_operand(d, before + i);
       const auto square = hn::Mul(x, x);
       const auto u = hn::Mul(x, hn::MulAdd(square, hn::Set(d, kCubic), hn::Set(d, kLinear)));
       const auto du = hn::MulAdd(square, hn::Set(d, 3 * kCubic), hn::Set(d, kLinear));
       const auto s = sigmoid(d, u);
-      const auto slope = hn::MulAdd(hn::Mul(hn::Mul(x, du), s), hn::Sub(hn::Set(d, 1.0f), s), s);
+      const auto y = hn::Mul(x, s);
+      store_operand(y, d, after + i);
+      const auto slope = hn::MulAdd(hn::Mul(y, du), hn::Sub(hn::Set(d, 1.0f), s), s);
       const auto dx = hn::Mul(hn::LoadU(d, d_after + i), slope);
       store_operand(dx, d, d_before + i);
       hn::StoreU(hn::Add(hn::LoadU(d, d_bias + i), dx), d, d_bias + i);
@@ -46,28 +48,27 @@ void gelu_backward_to(int rows, int width, const Number* before, const float* d_
 
 template <class Number>
 void swiglu_forward_to(int rows, int width, const float* product, Number* gate_up, Number* after) {
-  const bool keep = static_cast<const void*>(gate_up) != product;
   for (int row = 0; row < rows; ++row, product += 2 * width, gate_up += 2 * width, after += width) {
     for_each_vector(width, [=](auto d, std::size_t i) HWY_ATTR {
-      const auto gate = hn::LoadU(d, product + i), up = hn::LoadU(d, product + width + i);
-      if (keep) {
-        store_operand(gate, d, gate_up + i);
-        store_operand(up, d, gate_up + width + i);
-      }
+      store_operand(hn::LoadU(d, product + i), d, gate_up + i);
+      store_operand(hn::LoadU(d, product + width + i), d, gate_up + width + i);
+      const auto gate = load_operand(d, gate_up + i), up = load_operand(d, gate_up + width + i);
       store_operand(hn::Mul(hn::Mul(gate, sigmoid(d, gate)), up), d, after + i);
     });
   }
 }
 
 template <class Number>
-void swiglu_backward_to(int rows, int width, const Number* gate_up, const float* d_after, Number* d_gate_up) {
-  for (int row = 0; row < rows; ++row, gate_up += 2 * width, d_gate_up += 2 * width, d_after += width) {
+void swiglu_backward_to(int rows, int width, const Number* gate_up, const float* d_after, Number* d_gate_up,
+                        Number* after) {
+  for (int row = 0; row < rows; ++row, gate_up += 2 * width, d_gate_up += 2 * width, d_after += width, after += width) {
     for_each_vector(width, [=](auto d, std::size_t i) HWY_ATTR {
       const auto gate = load_operand(d, gate_up + i), up = load_operand(d, gate_up + width + i);
       const auto dy = hn::LoadU(d, d_after + i);
       const auto s = sigmoid(d, gate);
       const auto silu = hn::Mul(gate, s);
       const auto slope = hn::MulAdd(silu, hn::Sub(hn::Set(d, 1.0f), s), s);
+      store_operand(hn::Mul(silu, up), d, after + i);
       store_operand(hn::Mul(hn::Mul(dy, up), slope), d, d_gate_up + i);
       store_operand(hn::Mul(dy, silu), d, d_gate_up + width + i);
     });
@@ -100,18 +101,20 @@ void gelu_forward_rows(int rows, int width, const float* product, const float* b
                [=]<class Number>(Number* x) { gelu_forward_to(rows, width, product, bias, x, after.as<Number>()); });
 }
 void gelu_backward_rows(int rows, int width, OperandView before, const float* d_after, OperandArray d_before,
-                        float* d_bias) {
+                        float* d_bias, OperandArray after) {
   with_numbers(d_before, [=]<class Number>(Number* dx) {
-    gelu_backward_to(rows, width, before.as<Number>(), d_after, dx, d_bias);
+    gelu_backward_to(rows, width, before.as<Number>(), d_after, dx, d_bias, after.as<Number>());
   });
 }
 void swiglu_forward_rows(int rows, int width, const float* product, OperandArray gate_up, OperandArray after) {
   with_numbers(gate_up,
                [=]<class Number>(Number* x) { swiglu_forward_to(rows, width, product, x, after.as<Number>()); });
 }
-void swiglu_backward_rows(int rows, int width, OperandView gate_up, const float* d_after, OperandArray d_gate_up) {
-  with_numbers(d_gate_up,
-               [=]<class Number>(Number* dx) { swiglu_backward_to(rows, width, gate_up.as<Number>(), d_after, dx); });
+void swiglu_backward_rows(int rows, int width, OperandView gate_up, const float* d_after, OperandArray d_gate_up,
+                          OperandArray after) {
+  with_numbers(d_gate_up, [=]<class Number>(Number* dx) {
+    swiglu_backward_to(rows, width, gate_up.as<Number>(), d_after, dx, after.as<Number>());
+  });
 }
 void bias_forward_rows(int rows, int width, const float* product, const float* bias, OperandArray y) {
   with_numbers(y, [=](auto* numbers) { bias_forward_to(rows, width, product, bias, numbers); });
@@ -138,15 +141,16 @@ void gelu_forward(int rows, int width, const float* product, const float* bias, 
                   OperandArray after) {
   HWY_DYNAMIC_DISPATCH(gelu_forward_rows)(rows, width, product, bias, before, after);
 }
-void gelu_backward(int rows, int width, OperandView before, const float* d_after, OperandArray d_before,
-                   float* d_bias) {
-  HWY_DYNAMIC_DISPATCH(gelu_backward_rows)(rows, width, before, d_after, d_before, d_bias);
+void gelu_backward(int rows, int width, OperandView before, const float* d_after, OperandArray d_before, float* d_bias,
+                   OperandArray after) {
+  HWY_DYNAMIC_DISPATCH(gelu_backward_rows)(rows, width, before, d_after, d_before, d_bias, after);
 }
 void swiglu_forward(int rows, int width, const float* product, OperandArray gate_up, OperandArray after) {
   HWY_DYNAMIC_DISPATCH(swiglu_forward_rows)(rows, width, product, gate_up, after);
 }
-void swiglu_backward(int rows, int width, OperandView gate_up, const float* d_after, OperandArray d_gate_up) {
-  HWY_DYNAMIC_DISPATCH(swiglu_backward_rows)(rows, width, gate_up, d_after, d_gate_up);
+void swiglu_backward(int rows, int width, OperandView gate_up, const float* d_after, OperandArray d_gate_up,
+                     OperandArray after) {
+  HWY_DYNAMIC_DISPATCH(swiglu_backward_rows)(rows, width, gate_up, d_after, d_gate_up, after);
 }
 void bias_forward(int rows, int width, const float* product, const float* bias, OperandArray y) {
   if (!bias && y.as<void>() == product) return;
