@@ -87,7 +87,7 @@ asan: setup ## run all tests with the address and undefined behaviour sanitizers
 tsan: setup ## run all tests with the thread sanitizer
 	@$(call configure,tsan)
 	@$(call compile,tsan)
-	@TSAN_OPTIONS=halt_on_error=1 setarch -R $(call run_tests,tsan)
+	@TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/tools/sanitizers/thread.supp" setarch -R $(call run_tests,tsan)
 
 valgrind: setup ## run the tests of the libraries under valgrind
 	@tools/setup.sh valgrind

@@ -163,10 +163,7 @@ void backward(const Pass& p, const TokenId* tokens, Keep keep, const GradientLay
   for (int layer = last; layer >= 0; --layer) {
     p.share.meet();  // all of d_stream is there, and no one is in the block behind this one
     if (layer < last) through(layer + 1);
-    if (keep == Keep::inputs && layer < last) {
-      recompute(p, layer);
-      p.share.meet();
-    }
+    if (keep == Keep::inputs && layer < last) recompute(p, layer);
     back_through_feed_forward(back, layer);
     back_through_attention(back, layer);
   }

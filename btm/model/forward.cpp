@@ -42,9 +42,8 @@ void sum_to_qkv(const Engine& engine, const Weights& weights, int layer, Rows ro
   }
 }
 
-// attended to up, and to activated
-void attended_to_activated(const Engine& engine, const Weights& weights, int layer, Rows rows, ActivationLayout& a) {
-  const ModelConfig& c = engine.config;
+// attended to the product that becomes `up` with the bias
+float* attended_to_product(const Engine& engine, const Weights& weights, int layer, Rows rows, ActivationLayout& a) {
   const float* parameters = weights.parameters;
   const BlockOffsets& at = engine.offsets.blocks[layer];
   BlockActivations& b = a.blocks[layer];
@@ -54,11 +53,7 @@ void attended_to_activated(const Engine& engine, const Weights& weights, int lay
                b.mlp_statistics);
   float* product = product_for(b.up, a);
   linear_forward(at.up, weights, rows.count, b.mlp_normed, product);
-  if (c.architecture == Architecture::gpt2) {
-    gelu_forward(rows.count, c.hidden, product, parameters + at.up.bias, b.up, a.activated);
-  } else {
-    swiglu_forward(rows.count, c.hidden, product, b.up, a.activated);
-  }
+  return product;
 }
 
 }  // namespace
@@ -73,8 +68,16 @@ void before_attention(const Engine& engine, const Weights& weights, int layer, R
 }
 
 void after_attention(const Engine& engine, const Weights& weights, int layer, Rows rows, ActivationLayout& a) {
-  attended_to_activated(engine, weights, layer, rows, a);
-  linear_forward(engine.offsets.blocks[layer].down, weights, rows.count, a.activated, a.projected);
+  const ModelConfig& c = engine.config;
+  const BlockOffsets& at = engine.offsets.blocks[layer];
+  const OperandArray up = a.blocks[layer].up;
+  const float* product = attended_to_product(engine, weights, layer, rows, a);
+  if (c.architecture == Architecture::gpt2) {
+    gelu_forward(rows.count, c.hidden, product, weights.parameters + at.up.bias, up, a.activated);
+  } else {
+    swiglu_forward(rows.count, c.hidden, product, up, a.activated);
+  }
+  linear_forward(at.down, weights, rows.count, a.activated, a.projected);
 }
 
 void attend(const Pass& p, int layer) {
@@ -93,7 +96,9 @@ void attend(const Pass& p, int layer) {
 void recompute(const Pass& p, int layer) {
   sum_to_qkv(p.engine, p.weights, layer, p.rows, {p.a.blocks[layer].input, nullptr, nullptr}, p.a);
   attend(p, layer);
-  attended_to_activated(p.engine, p.weights, layer, p.rows, p.a);
+  const LinearOffsets& up = p.engine.offsets.blocks[layer].up;
+  const float* product = attended_to_product(p.engine, p.weights, layer, p.rows, p.a);
+  bias_forward(p.rows.count, up.out, product, find(p.weights.parameters, up.bias), p.a.blocks[layer].up);
 }
 
 void final_norm(const Engine& engine, const float* parameters, Rows rows, ActivationLayout& a) {

@@ -16,7 +16,7 @@ void after_attention(const Engine& engine, const Weights& weights, int layer, Ro
 // The attention of block `layer`, from qkv of all rows to what they attended to.
 void attend(const Pass& pass, int layer);
 
-// All activations of block `layer` once more, from its input.
+// All activations that block `layer` keeps once more, from its input.
 void recompute(const Pass& pass, int layer);
 
 // After the last block: final_normed.
