@@ -104,6 +104,8 @@ void pack_transposed_rows(int rows, int depth, const Number* first, std::size_t 
     const Number* x = first + r;
     const int groups = (rows - r + kRows - 1) / kRows;
     for (int p = 0; p < pairs(depth); ++p, x += 2 * stride) {
+      fetch(x + kRowsAhead * stride);
+      fetch(x + (kRowsAhead + 1) * stride);
       const Interleaved numbers = interleaved_32(x, 2 * p + 1 < depth ? x + stride : nullptr, rows - r);
       float* to = packed + std::size_t(p) * kRows;
       _mm256_store_ps(to, _mm512_castps512_ps256(numbers.low));

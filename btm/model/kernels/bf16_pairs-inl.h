@@ -79,11 +79,18 @@ HWY_INLINE Interleaved interleaved_32(const Number* x, const Number* below, int 
           _mm512_castsi512_ps(_mm512_permutex2var_epi16(even, last, odd))};
 }
 
+constexpr int kRowsAhead = 16;
+
 // columns of b -> [pairs][kColumns], zeros behind them
 template <int kColumns, class Number>
 void pack_panel(int depth, int columns, const Number* x, std::size_t stride, float* panel) {
   for (int p = 0; p < depth; p += 2, x += 2 * stride, panel += kColumns) {
     const Number* below = p + 1 < depth ? x + stride : nullptr;
+    const Number* later = x + kRowsAhead * stride;
+    for (int j = 0; j < kColumns; j += static_cast<int>(64 / sizeof(Number))) {
+      fetch(later + j);
+      fetch(later + stride + j);
+    }
     for (int j = 0; j < kColumns; j += 32) {
       const Interleaved numbers = interleaved_32(x + j, below ? below + j : nullptr, columns - j);
       _mm512_store_ps(panel + j, numbers.low);
@@ -100,6 +107,7 @@ void pack_transposed_panel(int depth, int columns, const Number* x, std::size_t 
       __m256i r[4] = {};
       for (int i = 0; i < 4 && j + i < columns; ++i) {
         r[i] = rounded(x + std::size_t(j + i) * stride + p, first_lanes(depth - p));
+        fetch(x + std::size_t(j + 4 + i) * stride + p);
       }
       const __m256i low01 = _mm256_unpacklo_epi32(r[0], r[1]), high01 = _mm256_unpackhi_epi32(r[0], r[1]);
       const __m256i low23 = _mm256_unpacklo_epi32(r[2], r[3]), high23 = _mm256_unpackhi_epi32(r[2], r[3]);

@@ -91,14 +91,15 @@ class BlockedProducts {
   // Panels are dealt out.
   static void pack(int k, int n, MatrixView b, float* packed, const Share& share) {
     const int panels = (n + kColumns - 1) / kColumns;
-    const int end = std::min(share.end(panels) * kColumns, n);
-    for (int column = share.begin(panels) * kColumns; column < end; column += kColumns) {
-      const int block = column / kBlockColumns * kBlockColumns;
+    const int begin = share.begin(panels) * kColumns, end = std::min(share.end(panels) * kColumns, n);
+    for (int j = begin / kBlockColumns * kBlockColumns; j < end; j += kBlockColumns) {
       for (int p = 0; p < k; p += kDepth) {
         const int depth = std::min(kDepth, k - p);
-        float* panel =
-            packed + packed_place(k, n, p, block) + std::size_t(column - block) * Tiling::packed_depth(depth);
-        Tiling::pack_b(depth, std::min(kColumns, n - column), part(b, p, column), panel);
+        float* block = packed + packed_place(k, n, p, j);
+        for (int column = std::max(j, begin); column < std::min(j + kBlockColumns, end); column += kColumns) {
+          float* panel = block + std::size_t(column - j) * Tiling::packed_depth(depth);
+          Tiling::pack_b(depth, std::min(kColumns, n - column), part(b, p, column), panel);
+        }
       }
     }
   }
