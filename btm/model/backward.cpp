@@ -29,8 +29,8 @@ struct Backward {
   float* vectors;                   // of vectors, which the thread adds to
   const WeightOffsets& vectors_at;  // where those lie
 
-  // As products read them, of the rows of all: of the stream, of a block's `up` and of qkv, which takes the place of
-  // other rows in `wide` or rounded_wide than a matrix of other columns.
+  // As products read them, of the rows of all: of the stream, of a block's `up` and of qkv. A row of the last lies
+  // where other rows of what else is in `wide` or rounded_wide do.
   OperandArray all_d_stream() const { return or_else(all.rounded_stream, all.stream); }
   OperandArray all_d_up(int layer) const { return or_else(all.rounded_wide, p.all.blocks[layer].up); }
   OperandArray all_d_qkv() const { return or_else(all.rounded_wide, all.wide); }
@@ -49,8 +49,8 @@ struct Backward {
   OperandArray own(OperandArray x, int width) const { return x.from(std::size_t(p.first) * width); }
 };
 
-// Through a norm into the stream; `delta_bias` is the bias of the layer whose output the norm added to the stream, of
-// which the gradient lies among the vectors.
+// Through a norm into the stream. Among the vectors its gradients lie at d_at, and at d_delta_bias that of the bias of
+// the layer whose output the norm added to the stream.
 void back_through_norm(const Backward& b, std::int64_t gain, const NormOffsets& d_at, const float* sum,
                        const float* statistics, std::int64_t d_delta_bias) {
   norm_backward(b.p.engine.norm, b.p.rows.count, sum, b.p.weights.parameters + gain, statistics, b.d.narrow, b.d.stream,
@@ -71,7 +71,7 @@ void back_through_feed_forward(const Backward& back, int layer) {
   } else {
     swiglu_backward(rows, c.hidden, b.up, d_activated, d_up, p.a.activated);
   }
-  p.share.meet();  // all of d_up and of activated is there
+  p.share.meet();  // all of d_stream, activated and d_up is there
   back.add_weight(at.down, p.all.activated, back.all_d_stream());
   back.add_weight(at.up, all.mlp_normed, back.all_d_up(layer));
   linear_backward_input(at.up, p.weights, rows, d_up, back.d.narrow);
@@ -161,7 +161,7 @@ void backward(const Pass& p, const TokenId* tokens, Keep keep, const GradientLay
                     back.vectors_at.blocks.back().down.bias);
   const int last = c.layers - 1;
   for (int layer = last; layer >= 0; --layer) {
-    p.share.meet();  // all of d_stream is there, and no one is in the block behind this one
+    p.share.meet();  // no one is in the block behind this one
     if (layer < last) through(layer + 1);
     if (keep == Keep::inputs && layer < last) recompute(p, layer);
     back_through_feed_forward(back, layer);
