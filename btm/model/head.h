@@ -3,9 +3,9 @@
 #pragma once
 
 #include "btm/core/buffer.h"
+#include "btm/core/share.h"
 #include "btm/core/token.h"
 #include "btm/model/linear.h"
-#include "btm/model/share.h"
 
 namespace btm {
 

@@ -1,7 +1,7 @@
 // A linear layer's three products.
 #pragma once
 
-#include "btm/model/share.h"
+#include "btm/core/share.h"
 #include "btm/model/weight_offsets.h"
 
 namespace btm {

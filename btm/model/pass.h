@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "btm/core/share.h"
 #include "btm/model/activations.h"
 #include "btm/model/engine.h"
 #include "btm/model/linear.h"
-#include "btm/model/share.h"
 
 namespace btm {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "btm/core/buffer.h"
-#include "btm/model/share.h"
+#include "btm/core/share.h"
 #include "btm/model/weight_offsets.h"
 
 namespace btm {

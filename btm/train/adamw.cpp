@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "btm/core/share.h"
 #include "btm/train/adamw_kernels.h"
 
 namespace btm {
@@ -52,9 +53,8 @@ AdamW::AdamW(const std::vector<ParameterSlice>& layout, const TrainingSettings& 
 }
 
 std::span<const AdamwBlock> AdamW::share(int thread) const {
-  auto t = static_cast<std::size_t>(thread), n = static_cast<std::size_t>(team_.size());
-  std::size_t begin = blocks_.size() * t / n, end = blocks_.size() * (t + 1) / n;
-  return std::span(blocks_).subspan(begin, end - begin);
+  const Share share{thread, team_.size()};
+  return std::span(blocks_).subspan(share.begin(blocks_.size()), share.size(blocks_.size()));
 }
 
 double AdamW::reduce(std::span<float* const> gradients) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/share.h"
 #include "btm/model/cuda/cudnn_attention.h"
 #include "btm/model/cuda/event.h"
 #include "btm/model/cuda/graph.h"
@@ -164,8 +165,8 @@ void CudaLearner::prepare(std::span<const TokenId> inputs, std::span<const Token
                           std::span<const int> domains) {
   const auto length = static_cast<std::size_t>(model_.config.context);
   const std::size_t sequences = inputs.size() / length;
-  const std::size_t begin = part_begin(sequences, ranks_.rank(), ranks_.size());
-  const std::size_t end = part_begin(sequences, ranks_.rank() + 1, ranks_.size());
+  const Share share{ranks_.rank(), ranks_.size()};
+  const std::size_t begin = share.begin(sequences), end = share.end(sequences);
   next_.used = 0;
   for (std::size_t at = begin, count = 0; at < end; at += count, ++next_.used) {
     count = call_size(at, end, static_cast<std::size_t>(per_call_), demix_ ? domains : std::span<const int>());

@@ -1,11 +1,13 @@
 #include "btm/train/passes.h"
 
+#include "btm/core/share.h"
+
 namespace btm {
 namespace {
 
 // Of the threads' time, what goes by with work where each group of them takes whole sequences.
 double busy_share(std::size_t sequences, int groups) {
-  return static_cast<double>(sequences) / (groups * static_cast<double>(largest_part(sequences, groups)));
+  return static_cast<double>(sequences) / (groups * static_cast<double>(Share{0, groups}.largest(sequences)));
 }
 
 }  // namespace
@@ -20,7 +22,7 @@ int threads_per_sequence(std::size_t parameters, std::size_t sequences, int leng
   for (int together = 1; together <= threads; ++together) {
     if (threads % together != 0) continue;
     const int replicas = threads / together, groups = replicas * ranks;
-    const std::size_t rows = largest_part(sequences, groups) * static_cast<std::size_t>(length / together);
+    const std::size_t rows = Share{0, groups}.largest(sequences) * static_cast<std::size_t>(length / together);
     if (together > 1 && rows < kLeastRows) continue;
     const bool fits = static_cast<std::size_t>(replicas) * parameters * sizeof(float) <= kGradientBytes;
     const double speed = (together > 1 ? kTogether : 1) * busy_share(sequences, groups);

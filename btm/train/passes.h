@@ -1,4 +1,4 @@
-// How a batch is cut: into parts, for threads and ranks, and these into calls of the model.
+// How a batch is cut into calls of the model, and among threads.
 #pragma once
 
 #include <algorithm>
@@ -20,18 +20,6 @@ inline std::size_t call_size(std::size_t at, std::size_t end, std::size_t most, 
   std::size_t next = at + 1;
   while (next < end && (domains.empty() || domains[next] == domains[at])) ++next;
   return next - at;
-}
-
-// Where part `part` of a batch begins that is cut into `parts`, as nearly equal as can be; part `parts` begins at its
-// end.
-inline std::size_t part_begin(std::size_t sequences, int part, int parts) {
-  return sequences * static_cast<std::size_t>(part) / static_cast<std::size_t>(parts);
-}
-
-// Sequences of the largest part.
-inline std::size_t largest_part(std::size_t sequences, int parts) {
-  const auto n = static_cast<std::size_t>(parts);
-  return (sequences + n - 1) / n;
 }
 
 // How many threads train each sequence of a batch together, on `ranks` ranks of `threads` threads: one where every

@@ -13,7 +13,7 @@ struct Cut {
   Cut(const Replicas::Shape& shape, int threads, int ranks)
       : threads_together(threads_per_sequence(shape.parameters(), shape.sequences, shape.length, threads, ranks)),
         replicas(threads / threads_together) {
-    const std::size_t part = largest_part(shape.sequences, replicas * ranks);
+    const std::size_t part = Share{0, replicas * ranks}.largest(shape.sequences);
     const auto limit = static_cast<std::size_t>(sequences_per_call(shape.length) * threads_together);
     const std::size_t calls = (part + limit - 1) / limit;
     per_call = (part + calls - 1) / calls;
@@ -31,8 +31,8 @@ std::size_t Replicas::Shape::parameters() const {
 std::size_t Replicas::bytes(const Shape& shape, int threads, int ranks) {
   const Cut cut(shape, threads, ranks);
   return static_cast<std::size_t>(cut.replicas) *
-         (Transformer::bytes(shape.config, static_cast<int>(cut.per_call), shape.length, shape.use,
-                             shape.operands, cut.threads_together) +
+         (Transformer::bytes(shape.config, static_cast<int>(cut.per_call), shape.length, shape.use, shape.operands,
+                             cut.threads_together) +
           shape.parameters() * sizeof(float));
 }
 
@@ -63,18 +63,19 @@ void Replicas::use(const PackedWeights* packed) {
   for (Replica& replica : replicas_) replica.transformer.use(packed);
 }
 
-std::size_t Replicas::first(int replica) const {
+Share Replicas::share_of(int replica) const {
   const int here = static_cast<int>(replicas_.size());
-  return part_begin(sequences_, rank_ * here + replica, ranks_ * here);
+  return {rank_ * here + replica, ranks_ * here};
 }
 
 double Replicas::train(int thread, const float* parameters, const Batch& batch, const BlockDone& block_done) {
   const int replica = replica_of(thread), member = thread % threads_together_;
   auto& [transformer, gradients] = replicas_[static_cast<std::size_t>(replica)];
-  const std::size_t end = first(replica + 1);
+  const Share share = share_of(replica);
+  const std::size_t end = share.end(sequences_);
   double loss = 0;
   std::size_t count = 0;
-  for (std::size_t at = first(replica); at < end; at += count) {
+  for (std::size_t at = share.begin(sequences_); at < end; at += count) {
     count = call_size(at, end, sequences_per_call_, demix_ ? batch.domains : std::span<const int>());
     const std::size_t begin = at * length_, size = count * length_;
     if (demix_) transformer.use(demix_->offsets[static_cast<std::size_t>(batch.domains[at])], member);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "btm/core/buffer.h"
+#include "btm/core/share.h"
 #include "btm/core/thread_team.h"
 #include "btm/model/demix.h"
 #include "btm/model/transformer.h"
@@ -41,7 +42,7 @@ class Replicas {
   // Called by each thread of the team: its part of Transformer::train. `block_done` is called in the last call of the
   // part, if there is any.
   double train(int thread, const float* parameters, const Batch& batch, const BlockDone& block_done = nullptr);
-  bool has_sequences(int thread) const { return first(replica_of(thread)) < first(replica_of(thread) + 1); }
+  bool has_sequences(int thread) const { return share_of(replica_of(thread)).size(sequences_) > 0; }
 
   // An array for each replica, which the batches' gradients are added to; their sum is the batches'.
   std::span<float* const> gradients() const { return gradients_; }
@@ -52,7 +53,7 @@ class Replicas {
     Buffer gradients;
   };
   int replica_of(int thread) const { return thread / threads_together_; }
-  std::size_t first(int replica) const;  // sequence of this rank's
+  Share share_of(int replica) const;  // of the batch, for one of this rank's
 
   const DemixLayout* demix_;
   std::size_t sequences_, length_;

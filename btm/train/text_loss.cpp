@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "btm/core/error.h"
+#include "btm/core/share.h"
 #include "btm/core/thread_team.h"
 #include "btm/train/adamw_kernels.h"
-#include "btm/train/passes.h"
 #include "btm/train/replicas.h"
 #include "btm/train/score.h"
 
@@ -56,8 +56,8 @@ class CpuTextLoss : public TextLoss {
   // Of the replicas' gradients, in their order; these are zero then.
   void move_sum_to(std::span<float> gradient) {
     team_.run([&](int thread) {
-      const std::size_t begin = part_begin(gradient.size(), thread, team_.size());
-      const std::size_t size = part_begin(gradient.size(), thread + 1, team_.size()) - begin;
+      const Share share{thread, team_.size()};
+      const std::size_t begin = share.begin(gradient.size()), size = share.size(gradient.size());
       reduce_gradients(replicas_->gradients(), begin, size);
       float* const sum = replicas_->gradients().front() + begin;
       std::copy_n(sum, size, gradient.data() + begin);

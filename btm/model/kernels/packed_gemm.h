@@ -3,8 +3,8 @@
 
 #include <cstddef>
 
+#include "btm/core/share.h"
 #include "btm/model/kernels/gemm.h"
-#include "btm/model/share.h"
 
 namespace btm {
 
