@@ -24,7 +24,7 @@ void lay_out(GradientLayout& d, Arena& arena, const ModelConfig& c, std::size_t 
 // A pass and what its backward pass adds to it.
 struct Backward {
   const Pass& p;
-  const GradientLayout &all, &d;    // of the rows of all, and of the pass's own
+  const GradientLayout& all;        // of the rows of all
   float* gradients;                 // of matrices, which all threads add to
   float* vectors;                   // of vectors, which the thread adds to
   const WeightOffsets& vectors_at;  // where those lie
@@ -35,6 +35,10 @@ struct Backward {
   OperandArray all_d_up(int layer) const { return or_else(all.rounded_wide, p.all.blocks[layer].up); }
   OperandArray all_d_qkv() const { return or_else(all.rounded_wide, all.wide); }
   // Of the pass's own.
+  float* stream() const { return own(all.stream, p.engine.config.width); }
+  float* narrow() const { return own(all.narrow, p.engine.config.width); }
+  float* wide() const { return own(all.wide, widest(p.engine.config)); }
+  bf16* rounded_stream() const { return all.rounded_stream ? own(all.rounded_stream, p.engine.config.width) : nullptr; }
   OperandArray d_stream() const { return own(all_d_stream(), p.engine.config.width); }
   OperandArray d_up(int layer) const { return own(all_d_up(layer), up_width(p.engine.config)); }
   OperandArray d_qkv() const { return own(all_d_qkv(), qkv_width(p.engine.config)); }
@@ -46,6 +50,10 @@ struct Backward {
 
  private:
   static OperandArray or_else(bf16* rounded, OperandArray other) { return rounded ? OperandArray(rounded) : other; }
+  template <class Number>
+  Number* own(Number* x, int width) const {
+    return x + std::size_t(p.first) * width;
+  }
   OperandArray own(OperandArray x, int width) const { return x.from(std::size_t(p.first) * width); }
 };
 
@@ -53,8 +61,8 @@ struct Backward {
 // the layer whose output the norm added to the stream.
 void back_through_norm(const Backward& b, std::int64_t gain, const NormOffsets& d_at, const float* sum,
                        const float* statistics, std::int64_t d_delta_bias) {
-  norm_backward(b.p.engine.norm, b.p.rows.count, sum, b.p.weights.parameters + gain, statistics, b.d.narrow, b.d.stream,
-                b.d.rounded_stream, b.vectors + d_at.gain, find(b.vectors, d_at.shift), find(b.vectors, d_delta_bias));
+  norm_backward(b.p.engine.norm, b.p.rows.count, sum, b.p.weights.parameters + gain, statistics, b.narrow(), b.stream(),
+                b.rounded_stream(), b.vectors + d_at.gain, find(b.vectors, d_at.shift), find(b.vectors, d_delta_bias));
 }
 
 void back_through_feed_forward(const Backward& back, int layer) {
@@ -63,7 +71,7 @@ void back_through_feed_forward(const Backward& back, int layer) {
   const BlockOffsets &at = p.engine.offsets.blocks[layer], &d_at = back.vectors_at.blocks[layer];
   const BlockActivations &b = p.a.blocks[layer], &all = p.all.blocks[layer];
   const int rows = p.rows.count;
-  float* d_activated = back.d.wide;
+  float* d_activated = back.wide();
   const OperandArray d_up = back.d_up(layer);
   linear_backward_input(at.down, p.weights, rows, back.d_stream(), d_activated);
   if (c.architecture == Architecture::gpt2) {
@@ -74,7 +82,7 @@ void back_through_feed_forward(const Backward& back, int layer) {
   p.share.meet();  // all of d_stream, activated and d_up is there
   back.add_weight(at.down, p.all.activated, back.all_d_stream());
   back.add_weight(at.up, all.mlp_normed, back.all_d_up(layer));
-  linear_backward_input(at.up, p.weights, rows, d_up, back.d.narrow);
+  linear_backward_input(at.up, p.weights, rows, d_up, back.narrow());
   p.share.meet();  // d_stream is no longer read
   back_through_norm(back, at.mlp_norm.gain, d_at.mlp_norm, b.middle, b.mlp_statistics, d_at.project.bias);
 }
@@ -109,13 +117,13 @@ void back_through_attention(const Backward& back, int layer) {
   const int rows = p.rows.count;
   p.share.meet();  // all of d_stream is there
   back.add_weight(at.project, all.attended, back.all_d_stream());
-  linear_backward_input(at.project, p.weights, rows, back.d_stream(), back.d.narrow);
+  linear_backward_input(at.project, p.weights, rows, back.d_stream(), back.narrow());
   p.share.meet();  // all of d.narrow is there, and d_up is no longer read
   attend_backward(back, layer);
   p.share.meet();  // all of d_qkv is there
   if (at.qkv.bias != kAbsent) bias_backward(rows, at.qkv.out, back.d_qkv(), back.vectors + d_at.qkv.bias);
   back.add_weight(at.qkv, all.attention_normed, back.all_d_qkv());
-  linear_backward_input(at.qkv, p.weights, rows, back.d_qkv(), back.d.narrow);
+  linear_backward_input(at.qkv, p.weights, rows, back.d_qkv(), back.narrow());
   const std::int64_t delta_bias = layer == 0 ? kAbsent : back.vectors_at.blocks[layer - 1].down.bias;
   back_through_norm(back, at.attention_norm.gain, d_at.attention_norm, b.input, b.attention_statistics, delta_bias);
 }
@@ -135,28 +143,17 @@ std::size_t ActivationGradients::floats(const ModelConfig& config, int rows, Ope
   return counting.used() / sizeof(float);
 }
 
-GradientLayout rows_of(const GradientLayout& all, const ModelConfig& c, int first_row) {
-  const auto first = static_cast<std::size_t>(first_row);
-  GradientLayout part = all;
-  part.stream += first * c.width;
-  part.narrow += first * c.width;
-  part.wide += first * widest(c);
-  if (all.rounded_stream) part.rounded_stream += first * c.width;
-  return part;
-}
-
 void backward(const Pass& p, const TokenId* tokens, Keep keep, const GradientLayout& all, float* gradients,
               VectorGradients* vectors, const BlockDone& block_done) {
   const ModelConfig& c = p.engine.config;
   const WeightOffsets& at = p.engine.offsets;
-  const GradientLayout own = rows_of(all, c, p.first);
-  const Backward back{
-      p, all, own, gradients, vectors ? vectors->of(p.share.member) : gradients, vectors ? vectors->offsets() : at};
+  const Backward back{p, all, gradients, vectors ? vectors->of(p.share.member) : gradients,
+                      vectors ? vectors->offsets() : at};
   const auto through = [&](int layer) {
     if (vectors) vectors->add(layer, at, gradients, p.share);
     if (block_done) block_done(layer);
   };
-  std::fill_n(own.stream, std::size_t(p.rows.count) * c.width, 0.0f);
+  std::fill_n(back.stream(), std::size_t(p.rows.count) * c.width, 0.0f);
   back_through_norm(back, at.final_norm.gain, back.vectors_at.final_norm, p.a.final_sum, p.a.final_statistics,
                     back.vectors_at.blocks.back().down.bias);
   const int last = c.layers - 1;

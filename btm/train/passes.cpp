@@ -18,7 +18,6 @@ int threads_per_sequence(std::size_t parameters, std::size_t sequences, int leng
   constexpr std::size_t kGradientBytes = std::size_t{4} << 30;  // of a rank
   int best = 1;
   double most = 0;
-  bool roomy = false;
   for (int together = 1; together <= threads; ++together) {
     if (threads % together != 0) continue;
     const int replicas = threads / together, groups = replicas * ranks;
@@ -26,9 +25,8 @@ int threads_per_sequence(std::size_t parameters, std::size_t sequences, int leng
     if (together > 1 && rows < kLeastRows) continue;
     const bool fits = static_cast<std::size_t>(replicas) * parameters * sizeof(float) <= kGradientBytes;
     const double speed = (together > 1 ? kTogether : 1) * busy_share(sequences, groups);
-    if (roomy && (!fits || speed <= most)) continue;
-    roomy = fits;
-    most = speed;
+    if (speed <= most) continue;
+    most = fits ? speed : 0;  // of too many copies: any number of fewer is better
     best = together;
   }
   return best;

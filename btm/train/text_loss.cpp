@@ -19,12 +19,12 @@ class CpuTextLoss : public TextLoss {
  public:
   CpuTextLoss(const ModelConfig& config, int window, std::span<const TokenId> tokens, Transformer::Use use,
               const ScoringPlace& place)
-      : windows_(scored_windows(tokens.size(), window)),
-        tokens_(tokens.first(windows_ * static_cast<std::size_t>(window) + 1)),
-        team_(std::clamp(place.threads, 1, std::max(1, static_cast<int>(windows_)))),
+      : tokens_(tokens.first(scored_windows(tokens.size(), window) * static_cast<std::size_t>(window) + 1)),
+        team_(std::clamp(place.threads, 1, std::max(1, static_cast<int>(scored_windows(tokens_.size(), window))))),
         scorer_(config, window, team_, operands_of(place.precision)) {
     if (use != Transformer::Use::training) return;
-    replicas_.emplace(Replicas::Shape{config, nullptr, windows_, window, use, operands_of(place.precision)}, team_);
+    const std::size_t windows = scored_windows(tokens_.size(), window);
+    replicas_.emplace(Replicas::Shape{config, nullptr, windows, window, use, operands_of(place.precision)}, team_);
   }
 
   double of(std::span<const float> parameters, std::span<float> gradient) override {
@@ -65,7 +65,6 @@ class CpuTextLoss : public TextLoss {
     });
   }
 
-  std::size_t windows_;
   std::span<const TokenId> tokens_;  // of whole windows, and the last target
   ThreadTeam team_;
   Scorer scorer_;

@@ -6,6 +6,8 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -29,6 +31,34 @@ inline void expect_near(const Floats& found, const Doubles& expected, double tol
   for (std::size_t i = 0; i < found.size(); ++i) {
     ASSERT_NEAR(found[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << what << " " << i;
   }
+}
+
+// Of numbers about 1: as float32, and with 8 significant bits.
+inline double error_of(Operands format, double of_fp32) {
+  return format == Operands::fp32 ? of_fp32 : 0.004;
+}
+
+inline Doubles to_doubles(const Floats& x) {
+  return {x.begin(), x.end()};
+}
+
+// d(sum of f's outputs x d_out) / d(input), by central differences in double precision.
+inline Doubles numeric_gradient(const std::function<Doubles(const Doubles&)>& f, const Floats& input,
+                                const Floats& d_out) {
+  Doubles x(input.begin(), input.end()), gradient(input.size());
+  auto weighted = [&] {
+    Doubles y = f(x);
+    return std::inner_product(y.begin(), y.end(), d_out.begin(), 0.0);
+  };
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double middle = x[i], step = 1e-5;
+    x[i] = middle + step;
+    const double above = weighted();
+    x[i] = middle - step;
+    gradient[i] = (above - weighted()) / (2 * step);
+    x[i] = middle;
+  }
+  return gradient;
 }
 
 // To nearest, ties to even, by way of the neighbours' distances.
