@@ -4,7 +4,7 @@
 #define HWY_TARGET_INCLUDE "btm/model/kernels/activation_cpu.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 
-#include "btm/model/kernels/vector-inl.h"
+#include "btm/model/kernels/vector_group-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace btm {
@@ -17,11 +17,10 @@ constexpr float kCubic = kLinear * 0.044715f;
 template <class Number>
 void gelu_forward_to(int rows, int width, const float* product, const float* bias, Number* before, Number* after) {
   for (int row = 0; row < rows; ++row, product += width, before += width, after += width) {
-    for_each_vector(width, [=](auto d, std::size_t i) HWY_ATTR {
-      store_operand(hn::Add(hn::LoadU(d, product + i), hn::LoadU(d, bias + i)), d, before + i);
-      const auto x = load_operand(d, before + i);  // as the backward pass finds it
-      const auto u = hn::Mul(x, hn::MulAdd(hn::Mul(x, x), hn::Set(d, kCubic), hn::Set(d, kLinear)));
-      store_operand(hn::Mul(x, sigmoid(d, u)), d, after + i);
+    for_each_group(width, [=](auto g, std::size_t i) HWY_ATTR {
+      const auto x = store_operand(load_operand(g, product + i) + load_operand(g, bias + i), g, before + i);
+      const auto u = x * mul_add(x * x, set(g, kCubic), set(g, kLinear));
+      store_operand(x * sigmoid(u), g, after + i);
     });
   }
 }
@@ -30,18 +29,18 @@ template <class Number>
 void gelu_backward_to(int rows, int width, const Number* before, const float* d_after, Number* d_before, float* d_bias,
                       Number* after) {
   for (int row = 0; row < rows; ++row, before += width, d_after += width, d_before += width, after += width) {
-    for_each_vector(width, [=](auto d, std::size_t i) HWY_ATTR {
-      const auto x = load_operand(d, before + i);
-      const auto square = hn::Mul(x, x);
-      const auto u = hn::Mul(x, hn::MulAdd(square, hn::Set(d, kCubic), hn::Set(d, kLinear)));
-      const auto du = hn::MulAdd(square, hn::Set(d, 3 * kCubic), hn::Set(d, kLinear));
-      const auto s = sigmoid(d, u);
-      const auto y = hn::Mul(x, s);
-      store_operand(y, d, after + i);
-      const auto slope = hn::MulAdd(hn::Mul(y, du), hn::Sub(hn::Set(d, 1.0f), s), s);
-      const auto dx = hn::Mul(hn::LoadU(d, d_after + i), slope);
-      store_operand(dx, d, d_before + i);
-      hn::StoreU(hn::Add(hn::LoadU(d, d_bias + i), dx), d, d_bias + i);
+    for_each_group(width, [=](auto g, std::size_t i) HWY_ATTR {
+      const auto x = load_operand(g, before + i);
+      const auto square = x * x;
+      const auto u = x * mul_add(square, set(g, kCubic), set(g, kLinear));
+      const auto du = mul_add(square, set(g, 3 * kCubic), set(g, kLinear));
+      const auto s = sigmoid(u);
+      const auto y = x * s;
+      store_operand(y, g, after + i);
+      const auto slope = mul_add(y * du, set(g, 1.0f) - s, s);
+      const auto dx = load_operand(g, d_after + i) * slope;
+      store_operand(dx, g, d_before + i);
+      store_operand(load_operand(g, d_bias + i) + dx, g, d_bias + i);
     });
   }
 }
@@ -49,11 +48,10 @@ void gelu_backward_to(int rows, int width, const Number* before, const float* d_
 template <class Number>
 void swiglu_forward_to(int rows, int width, const float* product, Number* gate_up, Number* after) {
   for (int row = 0; row < rows; ++row, product += 2 * width, gate_up += 2 * width, after += width) {
-    for_each_vector(width, [=](auto d, std::size_t i) HWY_ATTR {
-      store_operand(hn::LoadU(d, product + i), d, gate_up + i);
-      store_operand(hn::LoadU(d, product + width + i), d, gate_up + width + i);
-      const auto gate = load_operand(d, gate_up + i), up = load_operand(d, gate_up + width + i);
-      store_operand(hn::Mul(hn::Mul(gate, sigmoid(d, gate)), up), d, after + i);
+    for_each_group(width, [=](auto g, std::size_t i) HWY_ATTR {
+      const auto gate = store_operand(load_operand(g, product + i), g, gate_up + i);
+      const auto up = store_operand(load_operand(g, product + width + i), g, gate_up + width + i);
+      store_operand(gate * sigmoid(gate) * up, g, after + i);
     });
   }
 }
@@ -62,15 +60,15 @@ template <class Number>
 void swiglu_backward_to(int rows, int width, const Number* gate_up, const float* d_after, Number* d_gate_up,
                         Number* after) {
   for (int row = 0; row < rows; ++row, gate_up += 2 * width, d_gate_up += 2 * width, d_after += width, after += width) {
-    for_each_vector(width, [=](auto d, std::size_t i) HWY_ATTR {
-      const auto gate = load_operand(d, gate_up + i), up = load_operand(d, gate_up + width + i);
-      const auto dy = hn::LoadU(d, d_after + i);
-      const auto s = sigmoid(d, gate);
-      const auto silu = hn::Mul(gate, s);
-      const auto slope = hn::MulAdd(silu, hn::Sub(hn::Set(d, 1.0f), s), s);
-      store_operand(hn::Mul(silu, up), d, after + i);
-      store_operand(hn::Mul(hn::Mul(dy, up), slope), d, d_gate_up + i);
-      store_operand(hn::Mul(dy, silu), d, d_gate_up + width + i);
+    for_each_group(width, [=](auto g, std::size_t i) HWY_ATTR {
+      const auto gate = load_operand(g, gate_up + i), up = load_operand(g, gate_up + width + i);
+      const auto dy = load_operand(g, d_after + i);
+      const auto s = sigmoid(gate);
+      const auto silu = gate * s;
+      const auto slope = mul_add(silu, set(g, 1.0f) - s, s);
+      store_operand(silu * up, g, after + i);
+      store_operand(dy * up * slope, g, d_gate_up + i);
+      store_operand(dy * silu, g, d_gate_up + width + i);
     });
   }
 }

@@ -10,43 +10,45 @@
 #define HWY_TARGET_INCLUDE "btm/model/kernels/attention_cpu.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 
-#include "btm/model/kernels/vector-inl.h"
+#include "btm/model/kernels/vector_group-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace btm {
 namespace HWY_NAMESPACE {
 
-// step(load, store, i) over [0, count): whole vectors, then one whose lanes beyond `count` are loaded as `beyond` and
-// not stored. What a query sees ends anywhere, so that single floats would take up to half of the time.
+// step(tag, load, store, i) over [0, count): groups of vectors, then vectors, then one whose lanes beyond `count` are
+// loaded as `beyond` and not stored. What a query sees ends anywhere, so that single floats would take up to half of
+// the time.
 template <class Step>
-HWY_INLINE void for_each_masked_vector(std::size_t count, float beyond, Step&& step) {
-  const Wide d;
-  const std::size_t lanes = hn::Lanes(d);
-  std::size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    step([d](const float* p) HWY_ATTR { return hn::LoadU(d, p); },
-         [d](auto x, float* p) HWY_ATTR { hn::StoreU(x, d, p); }, i);
-  }
-  if (i == count) return;
-  const std::size_t rest = count - i;
-  const auto within = hn::FirstN(d, rest);
-  step([=](const float* p) HWY_ATTR { return hn::IfThenElse(within, load_first(d, p, rest), hn::Set(d, beyond)); },
-       [=](auto x, float* p) HWY_ATTR { store_first(x, d, p, rest); }, i);
+HWY_INLINE void for_each_masked_group(std::size_t count, float beyond, Step&& step) {
+  const std::size_t whole = count / kLanes * kLanes, rest = count - whole;
+  for_each_group(whole, [&](auto g, std::size_t i) HWY_ATTR {
+    step(
+        g, [g](const float* p) HWY_ATTR { return load_operand(g, p); },
+        [g](const auto& x, float* p) HWY_ATTR { store_operand(x, g, p); }, i);
+  });
+  if (rest == 0) return;
+  const Lane d;
+  using One = Group<Lane, 1>;
+  const auto load = [=](const float* p) HWY_ATTR {
+    return One{hn::IfThenElse(hn::FirstN(d, rest), load_first(d, p, rest), hn::Set(d, beyond))};
+  };
+  step(
+      GroupTag<Lane, 1>(), load, [=](const One& x, float* p) HWY_ATTR { store_first(x.v[0], d, p, rest); }, whole);
 }
 
 // scores[0, seen) -> exp(scores - offset), [seen, keys) -> 0; returns the sum.
 HWY_INLINE float exponentials(float* scores, std::size_t seen, std::size_t keys, float offset) {
-  const Wide d;
-  auto total = hn::Zero(d);
-  for_each_masked_vector(seen, -std::numeric_limits<float>::infinity(),
-                         [&](const auto& load, const auto& store, std::size_t i) HWY_ATTR {
-                           // of minus infinity 1.6e-38: nothing beside the largest score's 1
-                           const auto e = fast_exp(d, hn::Sub(load(scores + i), hn::Set(d, offset)));
-                           total = hn::Add(total, e);
-                           store(e, scores + i);
-                         });
+  GroupSum total;
+  for_each_masked_group(seen, -std::numeric_limits<float>::infinity(),
+                        [&](auto g, const auto& load, const auto& store, std::size_t i) HWY_ATTR {
+                          // of minus infinity 1.6e-38: nothing beside the largest score's 1
+                          const auto e = fast_exp(load(scores + i) - set(g, offset));
+                          total.add(e);
+                          store(e, scores + i);
+                        });
   std::fill(scores + seen, scores + keys, 0.0f);
-  return hn::GetLane(hn::SumOfLanes(d, total));
+  return total.sum();
 }
 
 // Row r of scores [rows, keys] sees first_seen + r keys; sums[r] is its denominator, log_sums[r] the log of the whole.
@@ -81,12 +83,10 @@ void softmax_backward_block(int rows, int keys, int first_seen, const float* log
     const std::size_t seen = first_seen + r;
     const float offset = log_sums[r], mean = means[r];
     float *p = scores, *dp = d_scores;
-    for_each_masked_vector(seen, 0, [=](const auto& load, const auto& store, std::size_t i) HWY_ATTR {
-      const Wide d;
-      const auto e = fast_exp(d, hn::Sub(load(p + i), hn::Set(d, offset)));
+    for_each_masked_group(seen, 0, [=](auto g, const auto& load, const auto& store, std::size_t i) HWY_ATTR {
+      const auto e = fast_exp(load(p + i) - set(g, offset));
       store(e, p + i);
-      const auto difference = hn::Sub(load(dp + i), hn::Set(d, mean));
-      store(hn::Mul(hn::Mul(e, difference), hn::Set(d, scale)), dp + i);
+      store(e * (load(dp + i) - set(g, mean)) * set(g, scale), dp + i);
     });
     std::fill(p + seen, p + keys, 0.0f);
     std::fill(dp + seen, dp + keys, 0.0f);

@@ -7,7 +7,7 @@
 #define HWY_TARGET_INCLUDE "btm/model/kernels/loss_cpu.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 
-#include "btm/model/kernels/vector-inl.h"
+#include "btm/model/kernels/vector_group-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace btm {
@@ -17,28 +17,13 @@ namespace HWY_NAMESPACE {
 // written, in `out` as in x, has not been touched yet.
 template <bool kStore, class Number = float>
 HWY_INLINE float exp_sum(const float* x, std::size_t count, float offset, Number* out = nullptr) {
-  const Wide d;
-  const Single single;
-  const std::size_t lanes = hn::Lanes(d);
-  auto s0 = hn::Zero(d), s1 = s0;
-  std::size_t i = 0;
-  for (; i + 2 * lanes <= count; i += 2 * lanes) {
-    const auto e0 = fast_exp(d, hn::Sub(hn::LoadU(d, x + i), hn::Set(d, offset)));
-    const auto e1 = fast_exp(d, hn::Sub(hn::LoadU(d, x + i + lanes), hn::Set(d, offset)));
-    s0 = hn::Add(s0, e0);
-    s1 = hn::Add(s1, e1);
-    if (kStore) {
-      store_operand(e0, d, out + i);
-      store_operand(e1, d, out + i + lanes);
-    }
-  }
-  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
-  for (; i < count; ++i) {
-    const auto e = fast_exp(single, hn::Sub(hn::LoadU(single, x + i), hn::Set(single, offset)));
-    sum += hn::GetLane(e);
-    if (kStore) store_operand(e, single, out + i);
-  }
-  return sum;
+  GroupSum total;
+  for_each_group(count, [&](auto g, std::size_t i) HWY_ATTR {
+    const auto e = fast_exp(load_operand(g, x + i) - set(g, offset));
+    total.add(e);
+    if (kStore) store_operand(e, g, out + i);
+  });
+  return total.sum();
 }
 
 void log_probabilities_rows(int rows, int vocab, const float* logits, const TokenId* targets, float* log_probs) {
@@ -54,7 +39,7 @@ void log_probabilities_rows(int rows, int vocab, const float* logits, const Toke
 template <class Number>
 void cross_entropy_to(int rows, int vocab, const float* logits, const TokenId* targets, float scale, Number* gradient,
                       float* log_probs, float* factors) {
-  const Single single;
+  const GroupTag<Single, 1> single;
   for (int row = 0; row < rows; ++row, logits += vocab, gradient += vocab) {
     const TokenId target = targets[row];
     log_probs[row] = factors[row] = 0;
@@ -64,8 +49,7 @@ void cross_entropy_to(int rows, int vocab, const float* logits, const TokenId* t
     }
     const float offset = largest(logits, vocab), at_target = logits[target] - offset;
     const float sum = exp_sum<true>(logits, vocab, offset, gradient);
-    store_operand(hn::Sub(fast_exp(single, hn::Set(single, at_target)), hn::Set(single, sum)), single,
-                  gradient + target);
+    store_operand(fast_exp(set(single, at_target)) - set(single, sum), single, gradient + target);
     log_probs[row] = at_target - std::log(sum);
     factors[row] = scale / sum;
   }
@@ -81,9 +65,9 @@ void cross_entropy_rows(int rows, int vocab, const float* logits, const TokenId*
 void add_softmax(int vocab, const float* logits, float weight, float* sum) {
   const float offset = largest(logits, vocab);
   const float factor = weight / exp_sum<false>(logits, vocab, offset);
-  for_each_vector(vocab, [=](auto d, std::size_t i) HWY_ATTR {
-    const auto e = fast_exp(d, hn::Sub(hn::LoadU(d, logits + i), hn::Set(d, offset)));
-    hn::StoreU(hn::MulAdd(hn::Set(d, factor), e, hn::LoadU(d, sum + i)), d, sum + i);
+  for_each_group(vocab, [=](auto g, std::size_t i) HWY_ATTR {
+    const auto e = fast_exp(load_operand(g, logits + i) - set(g, offset));
+    store_operand(mul_add(set(g, factor), e, load_operand(g, sum + i)), g, sum + i);
   });
 }
 

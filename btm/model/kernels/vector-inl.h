@@ -71,32 +71,47 @@ HWY_INLINE void store_first(hn::Vec<D> x, D d, float* p, std::size_t count) {
 #define BTM_IS_AVX512 0
 #endif
 
-// Of operands (operands.h): as they are, or rounded to bfloat16, to nearest, ties to even. (Numbers below 1.2e-38
-// become zero where the CPU rounds by itself.)
+// Rounds to bfloat16, to nearest, ties to even; gives what load_operand will. (Numbers below 1.2e-38 become zero where
+// the CPU rounds by itself.)
 template <class D>
-HWY_INLINE void store_operand(hn::Vec<D> x, D d, float* p) {
-  hn::StoreU(x, d, p);
+HWY_INLINE bool cpu_rounds(D d) {
+  return BTM_IS_AVX512 && hn::MaxLanes(d) == 16 && kHasAvx512Bf16;
 }
 template <class D>
-HWY_INLINE void store_operand(hn::Vec<D> x, D, bf16* p) {
+HWY_INLINE hn::Vec<D> store_rounded_by_cpu([[maybe_unused]] hn::Vec<D> x, [[maybe_unused]] D d,
+                                           [[maybe_unused]] bf16* p) {
 #if BTM_IS_AVX512
-  if constexpr (hn::MaxLanes(D()) == 16) {
-    if (HWY_LIKELY(kHasAvx512Bf16)) {
-      __m256i rounded;  // by name: the intrinsic would ask for all of the kernel to be compiled for such CPUs
-      asm("vcvtneps2bf16 %1, %0" : "=v"(rounded) : "v"(x.raw));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), rounded);
-      return;
-    }
+  if constexpr (hn::MaxLanes(d) == 16) {
+    __m256i rounded;  // by name: the intrinsic would ask for all of the kernel to be compiled for such CPUs
+    asm("vcvtneps2bf16 %1, %0" : "=v"(rounded) : "v"(x.raw));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), rounded);
+    return hn::Vec<D>{_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16))};
   }
 #endif
+  HWY_ABORT("not cpu_rounds()");
+}
+template <class D>
+HWY_INLINE hn::Vec<D> store_rounded_by_bits(hn::Vec<D> x, D d, bf16* p) {
   const hn::RebindToUnsigned<D> words;
   const hn::Rebind<std::uint16_t, D> halves;
   const auto bits = hn::BitCast(words, x);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(words, 1));
   const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(words, 0x7fff)));
   const auto quiet = hn::Or(bits, hn::Set(words, 0x400000));  // a NaN could become an infinity by rounding
-  const auto result = hn::IfThenElse(hn::RebindMask(words, hn::IsNaN(x)), quiet, rounded);
-  hn::StoreU(hn::TruncateTo(halves, hn::ShiftRight<16>(result)), halves, reinterpret_cast<std::uint16_t*>(p));
+  const auto result = hn::ShiftRight<16>(hn::IfThenElse(hn::RebindMask(words, hn::IsNaN(x)), quiet, rounded));
+  hn::StoreU(hn::TruncateTo(halves, result), halves, reinterpret_cast<std::uint16_t*>(p));
+  return hn::BitCast(d, hn::ShiftLeft<16>(result));
+}
+
+// Of operands (operands.h): as they are, or rounded.
+template <class D>
+HWY_INLINE hn::Vec<D> store_operand(hn::Vec<D> x, D d, float* p) {
+  hn::StoreU(x, d, p);
+  return x;
+}
+template <class D>
+HWY_INLINE hn::Vec<D> store_operand(hn::Vec<D> x, D d, bf16* p) {
+  return HWY_LIKELY(cpu_rounds(d)) ? store_rounded_by_cpu(x, d, p) : store_rounded_by_bits(x, d, p);
 }
 
 template <class D>
@@ -109,35 +124,6 @@ HWY_INLINE hn::Vec<D> load_operand(D d, const bf16* p) {
   const hn::Rebind<std::uint16_t, D> halves;
   const auto bits = hn::LoadU(halves, reinterpret_cast<const std::uint16_t*>(p));
   return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(words, bits)));
-}
-
-// exp(x) to about 2e-7 relative: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2] (Cephes, expf). Below -87 it gives
-// exp(-87), 1.6e-38, in place of still smaller numbers.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V fast_exp(D d, V x) {
-  const hn::RebindToSigned<D> di;
-  x = hn::Min(hn::Set(d, 88.0f), hn::Max(hn::Set(d, -87.0f), x));  // in this order NaN stays NaN on x86
-  const V n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504f)));
-  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x);  // ln 2 in two parts, the first exact in few bits
-  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
-  V p = hn::Set(d, 1.9875691500e-4f);
-  p = hn::MulAdd(p, r, hn::Set(d, 1.3981999507e-3f));
-  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3f));
-  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
-  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
-  p = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), hn::Set(d, 1.0f));
-#if BTM_IS_AVX512
-  if constexpr (hn::MaxLanes(d) == 16) return V{_mm512_scalef_ps(p.raw, n.raw)};
-#endif
-  const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(di, n));
-  return hn::BitCast(d, hn::Add(hn::BitCast(di, p), exponent));
-}
-
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V sigmoid(D d, V x) {
-  const V one = hn::Set(d, 1.0f);
-  return hn::Div(one, hn::Add(one, fast_exp(d, hn::Neg(x))));
 }
 
 // Of at least one number. Four maxima at a time, so that one need not wait for the one before.
