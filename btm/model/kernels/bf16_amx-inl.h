@@ -137,9 +137,11 @@ struct AmxTiling : AmxSide, PairTiling<AmxSide> {
       Tiles::template store<2 * r + j>(c + (std::size_t(r) * stride + j) * kAmxSide, stride);
     });
     if (direct) return;
+    SumsWriter<kColumnTiles> writer(t);
     for (int r = 0; r < t.rows; ++r) {
-      for (int j = 0; j < t.columns; j += kAmxSide)
-        write_sums(t, r, j, _mm512_load_ps(sums + std::size_t(r) * kColumns + j));
+      __m512 row[kColumnTiles];
+      for (int j = 0; j < kColumnTiles; ++j) row[j] = _mm512_load_ps(sums + std::size_t(r) * kColumns + j * kAmxSide);
+      writer.write_row(row);
     }
   }
 

@@ -42,36 +42,44 @@ HWY_INLINE void multiply_tile(const Tile& t, const float* a, std::size_t stride,
     HWY_UNROLL(16)
     for (int v = 0; v < kTileVectors; ++v) sums[r][v] = _mm512_setzero_ps();
   }
-  const int depth = pairs(t.depth);
+  float* c = t.c;
+  const std::size_t c_stride = t.c_stride, next_step = t.next_step;
   const float* next = t.next;
-  auto add = [&](int count) {
-    for (int p = 0; p < count; ++p) {
-      _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);  // into the second-level cache
-      next += t.next_step;
-      add_products(a, kTransposed ? 1 : stride, panel, sums);
-      a += kTransposed ? kRows : 1;
-      panel += kVectors * kLanes;
-    }
+  auto add_pair = [&]() __attribute__((always_inline)) {
+    _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);  // into the second-level cache
+    next += next_step;
+    add_products(a, kTransposed ? 1 : stride, panel, sums);
+    a += kTransposed ? kRows : 1;
+    panel += kVectors * kLanes;
   };
   // c is asked for little by little: all of it at once would hold up what is asked for of the panel, and be pushed out
   // by it where its rows lie a multiple of 4096 bytes apart.
-  constexpr int kPairsBetween = 2;
-  int p = 0;
-  const bool is_deep = depth >= kPairsBetween * kTileRows * kTileVectors;
-  for (int r = 0; r < kTileRows; ++r) {
-    for (int v = 0; v < kTileVectors; ++v) {
-      fetch(t.c + std::size_t(r) * t.c_stride + v * kLanes);
-      if (!is_deep) continue;
-      add(kPairsBetween);
-      p += kPairsBetween;
+  constexpr int kPairsBetween = 2 * kTileVectors;  // two rows
+  int left = pairs(t.depth);
+  if (left >= kPairsBetween * kTileRows) {
+    for (int r = 0; r < kTileRows; ++r) {
+      HWY_UNROLL(16)
+      for (int v = 0; v < kTileVectors; ++v) {
+        fetch(c + r * c_stride + v * kLanes);
+        add_pair();
+        add_pair();
+      }
+    }
+    left -= kPairsBetween * kTileRows;
+  } else {
+    for (int r = 0; r < kTileRows; ++r) {
+      HWY_UNROLL(16)
+      for (int v = 0; v < kTileVectors; ++v) fetch(c + r * c_stride + v * kLanes);
     }
   }
-  add(depth - p);
-  HWY_UNROLL(16)
-  for (int r = 0; r < kTileRows; ++r) {
-    HWY_UNROLL(16)
-    for (int v = 0; v < kTileVectors; ++v) write_sums(t, r, v * kLanes, sums[r][v]);
+  for (; left >= 2; left -= 2) {
+    add_pair();
+    add_pair();
   }
+  if (left) add_pair();
+  SumsWriter<kTileVectors> writer(t);
+  HWY_UNROLL(16)
+  for (int r = 0; r < kTileRows; ++r) writer.write_row(sums[r]);
 }
 
 template <bool kTransposed>

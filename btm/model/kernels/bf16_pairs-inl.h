@@ -125,13 +125,35 @@ void pack_transposed_panel(int depth, int columns, const Number* x, std::size_t 
   }
 }
 
-// c = alpha x sums, or added to it, for 16 columns of a row of the tile, as far as it has them.
-HWY_INLINE void write_sums(const Tile& t, int row, int column, __m512 sums) {
-  float* c = t.c + std::size_t(row) * t.c_stride + column;
-  const __mmask16 there = first_lanes(t.columns - column);
-  const __m512 before = t.add ? _mm512_maskz_loadu_ps(there, c) : _mm512_setzero_ps();
-  _mm512_mask_storeu_ps(c, there, _mm512_fmadd_ps(_mm512_set1_ps(t.alpha), sums, before));
-}
+// Writes the rows of a tile of up to kVectors vectors, one after the other: c = alpha x sums, or added to it. (From
+// registers: for all that the compiler knows, a store may change the tile.)
+template <int kVectors>
+class SumsWriter {
+ public:
+  HWY_INLINE explicit SumsWriter(const Tile& t)
+      : c_(t.c),
+        stride_(t.c_stride),
+        alpha_(_mm512_set1_ps(t.alpha)),
+        last_(first_lanes(t.columns - 16 * (kVectors - 1))),
+        add_(t.add) {}
+
+  HWY_INLINE void write_row(const __m512 (&sums)[kVectors]) {
+    HWY_UNROLL(16)
+    for (int v = 0; v < kVectors; ++v) {
+      const __mmask16 there = v < kVectors - 1 ? first_lanes(16) : last_;
+      const __m512 before = add_ ? _mm512_maskz_loadu_ps(there, c_ + 16 * v) : _mm512_setzero_ps();
+      _mm512_mask_storeu_ps(c_ + 16 * v, there, _mm512_fmadd_ps(alpha_, sums[v], before));
+    }
+    c_ += stride_;
+  }
+
+ private:
+  float* c_;
+  std::size_t stride_;
+  __m512 alpha_;
+  __mmask16 last_;
+  bool add_;
+};
 
 // What the tilings by pairs have in common. `Side` has kColumns and packed_depth() of BlockedProducts' Tiling.
 template <class Side>
