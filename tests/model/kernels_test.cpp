@@ -88,8 +88,11 @@ TEST(Norm, MatchesTheFormulaAndItsGradient) {
   }
 }
 
+// Whatever the vectors: several at a time, single ones, and numbers behind the last.
+constexpr int kUnevenWidth = 101;
+
 TEST(Gelu, MatchesTheFormulaAndItsGradient) {
-  const int rows = 4, width = 37, count = rows * width;
+  const int rows = 4, width = kUnevenWidth, count = rows * width;
   const Floats input = random_floats(count, 3, 1), bias = random_floats(width, 1, 2),
                d_out = random_floats(count, 1, 3);
   auto gelu = [](const Doubles& x) {
@@ -125,8 +128,32 @@ TEST(Gelu, HoldsAtTheEnds) {
   expect_near(d, {0, 0, 0, 1, 1, 1}, 1e-6, "d");
 }
 
+// A training that has diverged must not look as if it had not.
+TEST(Exponentials, LetNoNumberThatIsNoneGoUnseen) {
+  for (const int at : {3, 70, 100}) {
+    Floats x = random_floats(kUnevenWidth, 3, 1), zeros(kUnevenWidth), d_bias = zeros, ones(kUnevenWidth, 1);
+    x[at] = NAN;
+    for (const Operands format : {Operands::fp32, Operands::bf16}) {
+      Stored before(format, zeros), after(format, zeros), d(format, zeros), again(format, zeros);
+      gelu_forward(1, kUnevenWidth, x.data(), zeros.data(), before.array(), after.array());
+      gelu_backward(1, kUnevenWidth, before.array(), ones.data(), d.array(), d_bias.data(), again.array());
+      for (int i = 0; i < kUnevenWidth; ++i) {
+        EXPECT_EQ(std::isnan(after.values()[i]), i == at) << i;
+        EXPECT_EQ(std::isnan(d.values()[i]), i == at) << i;
+      }
+    }
+    const TokenId target = 0;
+    float log_prob = 0, factor = 0;
+    log_probabilities(1, kUnevenWidth, x.data(), &target, &log_prob);
+    EXPECT_TRUE(std::isnan(log_prob));
+    log_prob = 0;
+    cross_entropy(1, kUnevenWidth, x.data(), &target, 1, Operands::fp32, &log_prob, &factor);
+    EXPECT_TRUE(std::isnan(log_prob));
+  }
+}
+
 TEST(Swiglu, MatchesTheFormulaAndItsGradient) {
-  const int rows = 3, width = 21;
+  const int rows = 3, width = kUnevenWidth;
   const Floats input = random_floats(2 * rows * width, 3, 1), d_out = random_floats(rows * width, 1, 2);
   auto swiglu = [&](const Doubles& x) {
     Doubles y(rows * width);
@@ -248,7 +275,7 @@ TEST(Embedding, GathersAndScatters) {
 }
 
 TEST(Softmax, AddsWeightedProbabilitiesAndTheirLogs) {
-  const int vocab = 53;
+  const int vocab = kUnevenWidth;
   const Floats logits = random_floats(vocab, 4, 1), before = random_floats(vocab, 1, 2);
   double sum = 0;
   for (float x : logits) sum += std::exp(double(x));
@@ -266,8 +293,8 @@ TEST(Softmax, AddsWeightedProbabilitiesAndTheirLogs) {
 }
 
 TEST(CrossEntropy, MatchesTheFormulaAndItsGradient) {
-  const int rows = 3, vocab = 53;
-  const std::vector<TokenId> targets{7, kNoToken, 52};
+  const int rows = 3, vocab = kUnevenWidth;
+  const std::vector<TokenId> targets{7, kNoToken, vocab - 1};
   Floats logits = random_floats(rows * vocab, 4, 1);
   for (int i = 0; i < vocab; ++i) logits[2 * vocab + i] += 1000;  // far from what exp can hold
   auto log_prob = [&](int row) {

@@ -40,8 +40,6 @@ BTM_GROUP_OPERATION(operator*, Mul)
 BTM_GROUP_OPERATION(mul_add, MulAdd)
 BTM_GROUP_OPERATION(mul_sub, MulSub)
 BTM_GROUP_OPERATION(neg_mul_add, NegMulAdd)
-BTM_GROUP_OPERATION(min, Min)
-BTM_GROUP_OPERATION(max, Max)
 BTM_GROUP_OPERATION(round, Round)
 #undef BTM_GROUP_OPERATION
 
@@ -99,6 +97,21 @@ class GroupSum {
   float of_singles_;
 };
 
+// x, or the end that it is beyond; NaN stays NaN.
+template <class D, int kVectors>
+HWY_INLINE Group<D, kVectors> within(Group<D, kVectors> x, float least, float most) {
+  const auto low = hn::Set(D(), least), high = hn::Set(D(), most);
+  HWY_UNROLL(8)
+  for (int j = 0; j < kVectors; ++j) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+    x.v[j] = hn::Min(high, hn::Max(low, x.v[j]));  // of a number and NaN x86 takes the second
+#else
+    x.v[j] = hn::IfThenElse(hn::Lt(x.v[j], low), low, hn::IfThenElse(hn::Gt(x.v[j], high), high, x.v[j]));
+#endif
+  }
+  return x;
+}
+
 // 2^(n + r), for whole n in [-126, 127] and r in [-1/2, 1/2], to 2e-7 relative: by the polynomial of degree 5 whose
 // largest relative error is the smallest (9e-8).
 template <class D, int kVectors>
@@ -117,9 +130,9 @@ HWY_INLINE Group<D, kVectors> power_of_two(const Group<D, kVectors>& n, const Gr
       continue;
     }
 #endif
-    const hn::RebindToSigned<D> whole;
-    const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(whole, n.v[j]));
-    p.v[j] = hn::BitCast(D(), hn::Add(hn::BitCast(whole, p.v[j]), exponent));
+    const hn::RebindToSigned<D> whole;  // the bits of 2^n: multiplied by it, NaN stays NaN
+    const auto exponent = hn::Add(hn::ConvertTo(whole, n.v[j]), hn::Set(whole, 127));
+    p.v[j] = hn::Mul(p.v[j], hn::BitCast(D(), hn::ShiftLeft<23>(exponent)));
   }
   return p;
 }
@@ -129,7 +142,7 @@ template <class D, int kVectors>
 HWY_INLINE Group<D, kVectors> fast_exp(Group<D, kVectors> x) {
   const GroupTag<D, kVectors> g;
   const auto log2e = set(g, 1.44269504f);
-  x = min(set(g, 88.0f), max(set(g, -87.0f), x));  // in this order NaN stays NaN on x86
+  x = within(x, -87, 88);
   const auto n = round(x * log2e);
   return power_of_two(n, mul_sub(x, log2e, n));
 }
