@@ -54,24 +54,17 @@ HWY_INLINE void multiply_tile(const Tile& t, const float* a, std::size_t stride,
   };
   // c is asked for little by little: all of it at once would hold up what is asked for of the panel, and be pushed out
   // by it where its rows lie a multiple of 4096 bytes apart.
-  constexpr int kPairsBetween = 2 * kTileVectors;  // two rows
+  constexpr int kFirstPairs = kTileRows * kTileVectors;
   int left = pairs(t.depth);
-  if (left >= kPairsBetween * kTileRows) {
-    for (int r = 0; r < kTileRows; ++r) {
-      HWY_UNROLL(16)
-      for (int v = 0; v < kTileVectors; ++v) {
-        fetch(c + r * c_stride + v * kLanes);
-        add_pair();
-        add_pair();
-      }
-    }
-    left -= kPairsBetween * kTileRows;
-  } else {
-    for (int r = 0; r < kTileRows; ++r) {
-      HWY_UNROLL(16)
-      for (int v = 0; v < kTileVectors; ++v) fetch(c + r * c_stride + v * kLanes);
+  const bool is_deep = left >= kFirstPairs;
+  for (int r = 0; r < kTileRows; ++r) {
+    HWY_UNROLL(16)
+    for (int v = 0; v < kTileVectors; ++v) {
+      fetch(c + r * c_stride + v * kLanes);
+      if (is_deep) add_pair();
     }
   }
+  if (is_deep) left -= kFirstPairs;
   for (; left >= 2; left -= 2) {
     add_pair();
     add_pair();
