@@ -73,9 +73,9 @@ HWY_INLINE Group<D, kVectors> store_operand(Group<D, kVectors> x, GroupTag<D, kV
 // step(tag, i) over [0, count): groups of vectors, then vectors, then single floats.
 template <class Step>
 HWY_INLINE void for_each_group(std::size_t count, Step&& step) {
-  constexpr int kVectors = 4;
+  constexpr std::size_t kVectors = 4, kAtOnce = kVectors * kLanes;
   std::size_t i = 0;
-  for (; i + kVectors * kLanes <= count; i += kVectors * kLanes) step(GroupTag<Lane, kVectors>(), i);
+  for (; i + kAtOnce <= count; i += kAtOnce) step(GroupTag<Lane, kVectors>(), i);
   for (; i + kLanes <= count; i += kLanes) step(GroupTag<Lane, 1>(), i);
   for (; i < count; ++i) step(GroupTag<Single, 1>(), i);
 }
