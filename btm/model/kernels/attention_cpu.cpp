@@ -31,7 +31,9 @@ HWY_INLINE void for_each_masked_group(std::size_t count, float beyond, Step&& st
   const Lane d;
   using One = Group<Lane, 1>;
   const auto load = [=](const float* p) HWY_ATTR {
-    return One{hn::IfThenElse(hn::FirstN(d, rest), load_first(d, p, rest), hn::Set(d, beyond))};
+    One x;
+    x.v[0] = hn::IfThenElse(hn::FirstN(d, rest), load_first(d, p, rest), hn::Set(d, beyond));
+    return x;
   };
   step(
       GroupTag<Lane, 1>(), load, [=](const One& x, float* p) HWY_ATTR { store_first(x.v[0], d, p, rest); }, whole);

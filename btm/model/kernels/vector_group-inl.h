@@ -17,6 +17,7 @@ namespace HWY_NAMESPACE {
 // kVectors vectors of the tag D, one behind the other in memory.
 template <class D, int kVectors>
 struct Group {
+  HWY_INLINE Group() {}  // for this instruction set: the compiler's own would be for none
   hn::Vec<D> v[kVectors];
 };
 template <class D, int kVectors>
