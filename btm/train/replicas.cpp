@@ -49,9 +49,9 @@ Replicas::Replicas(const Shape& shape, ThreadTeam& team, int rank, int ranks)
   team.run([&](int thread) {  // on its own thread, so that memory lies near its core (or the first's of those together)
     if (thread % threads_together_ != 0) return;
     made[static_cast<std::size_t>(replica_of(thread))].emplace(
-        Transformer(shape.config, static_cast<int>(sequences_per_call_), shape.length, shape.use, shape.operands,
-                    threads_together_),
-        Buffer(shape.parameters()));
+        Replica{Transformer(shape.config, static_cast<int>(sequences_per_call_), shape.length, shape.use,
+                            shape.operands, threads_together_),
+                Buffer(shape.parameters())});
   });
   for (auto& replica : made) {
     replicas_.push_back(std::move(*replica));

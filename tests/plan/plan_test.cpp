@@ -269,6 +269,7 @@ TEST(Plan, ErrorsSayWhatAndWhere) {
                 HasSubstr("what a baseline is called"));
   }
   EXPECT_THAT(message(std::string(kPlan) + "---\nforest: other\n"), HasSubstr("2 YAML documents"));
+  EXPECT_THAT(message(","), HasSubstr("line 1: this can't stand here"));
   EXPECT_THAT(message(kPlan, {"seed.tokens=-1"}), HasSubstr("seed.tokens is -1, but must be 0 or more"));
   EXPECT_THAT(message(kPlan, {"launcher.workers=0"}), HasSubstr("launcher.workers"));
   EXPECT_THAT(message(kPlan, {"launcher.ranks=2", "trainer.command='train {output}'"}),
