@@ -161,11 +161,11 @@ class Grow(ForestCase):
             error = btm("grow", self.plan, *huge, *dry, code=2).stderr
             self.assertRegex(error, r"training .* takes [\d.]+[GT]B each, and this machine has [\d.]+GB of memory; .*training.recompute")
         self.assertFalse(list(self.forest.glob("runs/*/run.yaml")))
-        # One model fits, for the seed, but not the two of the cycle. Each thread's gradients let the disk have room longer, even one
-        # of a quarter of the memory.
+        # One model fits, for the seed, but not the two of the cycle. What each of many threads has lets the disk have room longer,
+        # even one of a quarter of the memory.
         for layers in range(1, 1000):
-            large = ["--set", "model.width=2048", "--set", f"model.layers={layers}", "--set", "launcher.workers=2", "--set",
-                     "launcher.threads=16", "--set", "training.keep_checkpoints=1", "--set", "compare=[]"]
+            large = ["--set", "model.width=1024", "--set", f"model.layers={layers}", "--set", "launcher.workers=2", "--set",
+                     "launcher.threads=64", "--set", "training.keep_checkpoints=1", "--set", "compare=[]"]
             done = subprocess.run([BTM, "grow", self.plan, *large, "--dry-run"], capture_output=True, text=True)
             if done.returncode != 0:
                 break
