@@ -21,8 +21,8 @@ from compare import SHAPES
 KERNELS = {  # name: symbols
     "packing of operands": r"\bpack_\w+|round_(?:copy|row|across)",
     "matrix products": r"multiply_(?:any|tile)|Tiling|BlockedProducts",
-    "softmax of attention": r"softmax_block|softmax_backward_block|divide_rows|dot_rows",
-    "cross-entropy": r"cross_entropy_|largest|scale_rows",
+    "softmax of attention": r"softmax_block|softmax_backward_block|exponentials|divide_rows|dot_rows",
+    "cross-entropy": r"cross_entropy_|exp_sum|largest|scale_rows",
     "GELU": r"gelu_",
     "norms, residuals, biases": r"norm_|bias_",
     "embeddings": r"embedding_",

@@ -17,7 +17,7 @@ namespace {
 
 // Up to 0.8, yaml-cpp makes empty documents without end of what it can't go on from, as of a lone comma (its issue
 // 1040).
-class Progress : public YAML::EventHandler {
+class DocumentStarts : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (mark.pos == last_) throw YAML::ParserException(mark, "this can't stand here");
@@ -39,7 +39,7 @@ class Progress : public YAML::EventHandler {
 void check_that_it_ends(const std::string& text) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
-  for (Progress progress; parser.HandleNextDocument(progress);) {
+  for (DocumentStarts starts; parser.HandleNextDocument(starts);) {
   }
 }
 

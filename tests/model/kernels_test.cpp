@@ -129,7 +129,7 @@ TEST(Gelu, HoldsAtTheEnds) {
 }
 
 // A training that has diverged must not look as if it had not.
-TEST(Exponentials, LetNoNumberThatIsNoneGoUnseen) {
+TEST(Exponentials, KeepNaN) {
   for (const int at : {3, 70, 100}) {
     Floats x = random_floats(kUnevenWidth, 3, 1), zeros(kUnevenWidth), d_bias = zeros, ones(kUnevenWidth, 1);
     x[at] = NAN;

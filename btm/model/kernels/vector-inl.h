@@ -105,13 +105,12 @@ HWY_INLINE hn::Vec<D> store_rounded_by_bits(hn::Vec<D> x, D d, bf16* p) {
 
 // Of operands (operands.h): as they are, or rounded.
 template <class D>
-HWY_INLINE hn::Vec<D> store_operand(hn::Vec<D> x, D d, float* p) {
+HWY_INLINE void store_operand(hn::Vec<D> x, D d, float* p) {
   hn::StoreU(x, d, p);
-  return x;
 }
 template <class D>
-HWY_INLINE hn::Vec<D> store_operand(hn::Vec<D> x, D d, bf16* p) {
-  return HWY_LIKELY(cpu_rounds(d)) ? store_rounded_by_cpu(x, d, p) : store_rounded_by_bits(x, d, p);
+HWY_INLINE void store_operand(hn::Vec<D> x, D d, bf16* p) {
+  HWY_LIKELY(cpu_rounds(d)) ? store_rounded_by_cpu(x, d, p) : store_rounded_by_bits(x, d, p);
 }
 
 template <class D>

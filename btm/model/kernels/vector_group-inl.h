@@ -56,6 +56,7 @@ HWY_INLINE Group<D, kVectors> load_operand(GroupTag<D, kVectors> g, const Number
   HWY_UNROLL(8) for (int j = 0; j < kVectors; ++j) result.v[j] = load_operand(D(), p + j * g.kStep);
   return result;
 }
+// Gives what load_operand will.
 template <class D, int kVectors>
 HWY_INLINE Group<D, kVectors> store_operand(Group<D, kVectors> x, GroupTag<D, kVectors> g, float* p) {
   HWY_UNROLL(8) for (int j = 0; j < kVectors; ++j) hn::StoreU(x.v[j], D(), p + j * g.kStep);
