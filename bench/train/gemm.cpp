@@ -116,10 +116,8 @@ std::vector<Library> own_libraries() {
     libraries.push_back(own("fused", *fused));
     libraries.push_back(own_packed("packed", *fused));
   }
-  if (const btm::GemmKernel* bf16 = btm::fastest_kernel(btm::Operands::bf16)) {
-    libraries.push_back(own("bf16", *bf16));
-    libraries.push_back(own_packed("packed", *bf16));
-  }
+  libraries.push_back(own("bf16", btm::fastest_kernel(btm::Operands::bf16)));
+  libraries.push_back(own_packed("packed", btm::fastest_kernel(btm::Operands::bf16)));
   return libraries;
 }
 

@@ -19,7 +19,7 @@ import numpy
 from compare import SHAPES
 
 KERNELS = {  # name: symbols
-    "packing of operands": r"\bpack_\w+|round_(?:copy|row|across)",
+    "packing of operands": r"\bpack_\w+|round_(?:row|across)",
     "matrix products": r"multiply_(?:any|tile)|Tiling|BlockedProducts",
     "softmax of attention": r"softmax_block|softmax_backward_block|exponentials|divide_rows|dot_rows",
     "cross-entropy": r"cross_entropy_|exp_sum|largest|scale_rows",

@@ -11,11 +11,10 @@
 namespace btm {
 
 // What the operands of matrix products are rounded to before they are multiplied; sums are float32. bf16 is twice the
-// speed where the CPU multiplies pairs of bfloat16 (AVX512-BF16), several times with tiles of them (AMX). Another CPU
-// rounds copies and multiplies those in float32: slower than without rounding, the same up to the order of the sums.
-// int16 is one and a half times the speed of float32 on CPUs whose vectors have 256 bits (AVX2), nearly twice with
-// VNNI: whole numbers with a scale for every 128 of an operand along the sum (block floating point;
-// int16_kernel_cpu.cpp).
+// speed where the CPU multiplies pairs of bfloat16 (AVX512-BF16, but Intel's), several times with tiles of them (AMX).
+// Another CPU multiplies them in float32, at nearly its speed: the same up to the order of the sums. int16 is one and a
+// half times the speed of float32 on CPUs whose vectors have 256 bits (AVX2), nearly twice with VNNI: whole numbers
+// with a scale for every 128 of an operand along the sum (block floating point; int16_kernel_cpu.cpp).
 enum class Operands { fp32, bf16, int16 };
 inline std::array<std::pair<Operands, std::string_view>, 3> names(Operands) {
   return {{{Operands::fp32, "fp32"}, {Operands::bf16, "bf16"}, {Operands::int16, "int16"}}};

@@ -12,7 +12,7 @@
 
 namespace btm {
 
-// For both passes; only where packs(operands). Takes 4 bytes a number in bfloat16 and int16, 8 in float32.
+// For both passes. Takes 4 bytes a number where 16 bits are multiplied, 8 in float32.
 class PackedWeights {
  public:
   struct Place {  // of a matrix in the storage

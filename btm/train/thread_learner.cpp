@@ -7,7 +7,7 @@ namespace {
 
 // In 4 or 8 bytes a number more: not where memory is short.
 bool packs_weights(const TrainingSettings& settings) {
-  return packs(operands_of(settings.precision)) && !settings.recompute;
+  return !settings.recompute;
 }
 
 Replicas::Shape shape_of(const ModelConfig& config, const TrainingSettings& settings, int sequences,

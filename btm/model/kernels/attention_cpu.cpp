@@ -168,7 +168,7 @@ std::size_t block_of_heads(const AttentionShape& s) {
 
 // Keys and values are packed once for all steps of queries, if there are several, each of which sees the first of them.
 bool packs_keys(const AttentionShape& s) {
-  return s.queries > kStep && packs(s.operands);
+  return s.queries > kStep;
 }
 
 // Keys or values of a head, [keys, head_dim] or transposed, as an operand of the products with blocks of queries.

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cstring>
+#include <cstddef>
 #include <type_traits>
 
 #include "btm/model/kernels/blocked_products.h"
@@ -21,7 +21,7 @@ namespace {
 // kPackingColumns: of c, from which packing an a that is not transposed pays if its stride is a multiple of
 // kPackingStride. Numbers of several of its rows at the same column lie in one bank of a Zen 3's first-level cache,
 // which reads one of them a cycle; at a distance of 4096 bytes they share the few lines of a set of any such cache.
-#if HWY_TARGET <= HWY_AVX3
+#if BTM_IS_AVX512
 constexpr int kRows = 8, kVectors = 3, kDepth = kLargestDepth, kUnrolled = 1, kStepsAhead = 8;
 constexpr int kPackingColumns = 384, kPackingStride = 1024;
 #else
@@ -114,56 +114,78 @@ void multiply_any(const Tile& tile, const float* a, std::size_t stride, const fl
 }
 
 // a^T, of `rows` columns -> groups of kRows rows, [depth][kRows] each; what is missing in the last one is not read.
-void pack_groups(int rows, int depth, MatrixView a, float* packed) {
+template <bool kRounds, class Number>
+void pack_groups(int rows, int depth, const Number* first, std::size_t stride, float* packed) {
   constexpr int kGroups = 16 / kRows;
-  const std::size_t group = std::size_t(depth) * kRows, ahead = std::size_t(kRowsAhead) * a.stride;
+  const std::size_t group = std::size_t(depth) * kRows;
   int r = 0;
   for (; r + kGroups * kRows <= rows; r += kGroups * kRows, packed += kGroups * group) {
-    const float* x = a.data.as<float>() + r;
+    const Number* x = first + r;
     float* to = packed;
-    for (int p = 0; p < depth; ++p, x += a.stride, to += kRows) {
-      hwy::Prefetch(x + ahead);
+    for (int p = 0; p < depth; ++p, x += stride, to += kRows) {
+      hwy::Prefetch(x + kRowsAhead * stride);
       HWY_UNROLL(16)
-      for (int g = 0; g < kGroups; ++g) std::memcpy(to + g * group, x + g * kRows, kRows * sizeof(float));
+      for (int g = 0; g < kGroups; ++g) copy_factors<kRounds, kRows>(x + g * kRows, to + g * group);
     }
   }
   for (; r < rows; r += kRows, packed += group) {
-    const float* x = a.data.as<float>() + r;
+    const Number* x = first + r;
     float* to = packed;
-    for (int p = 0; p < depth; ++p, x += a.stride, to += kRows) std::copy_n(x, std::min(kRows, rows - r), to);
+    for (int p = 0; p < depth; ++p, x += stride, to += kRows) {
+      for (int i = 0; i < std::min(kRows, rows - r); ++i) to[i] = factor<kRounds>(x + i);
+    }
   }
 }
 
+// kRounds: operands are rounded to bfloat16 as they are packed, or are of bfloat16.
+template <bool kRounds>
 struct Tiling {
   static constexpr int kRows = HWY_NAMESPACE::kRows, kColumns = HWY_NAMESPACE::kColumns, kDepth = HWY_NAMESPACE::kDepth;
   static constexpr int packed_depth(int depth) { return depth; }
   struct Session {};
 
   static bool packs_a(MatrixView a, int n, int) {
+    if (kRounds) return true;
     if (a.op == Op::transposed) return kUnrolled > 1 || n > 2 * kColumns;
     return n >= kPackingColumns && a.stride % kPackingStride == 0;
   }
   // In groups of kRows rows: [depth][kRows].
   static void pack_a(int rows, int depth, MatrixView a, float* packed) {
-    if (a.op == Op::transposed) return pack_groups(rows, depth, a, packed);
-    for (int r = 0; r < rows; r += kRows, packed += std::size_t(depth) * kRows) {
-      pack_floats<kRows>(depth, std::min(kRows, rows - r), transpose(part(a, r, 0)), packed);
-    }
+    with_factors(a, [&](const auto* x) HWY_ATTR {
+      if (a.op == Op::transposed) return pack_groups<kRounds>(rows, depth, x, a.stride, packed);
+      const std::size_t stride = a.stride, group = std::size_t(depth) * kRows;
+      for (int r = 0; r < rows; r += kRows, x += kRows * stride, packed += group) {
+        pack_floats<kRows, kRounds>(depth, std::min(kRows, rows - r), Op::transposed, x, stride, packed);
+      }
+    });
   }
   static void pack_b(int depth, int columns, MatrixView b, float* panel) {
-    pack_floats<kColumns>(depth, columns, b, panel);
+    with_factors(
+        b, [&](const auto* x) HWY_ATTR { pack_floats<kColumns, kRounds>(depth, columns, b.op, x, b.stride, panel); });
   }
   static void multiply(const Tile& t, MatrixView a, const float* packed_a, const float* panel) {
     if (packed_a) return multiply_any<true>(t, packed_a + std::size_t(t.row) * t.depth, kRows, panel);
     const float* rows = part(a, t.row, 0).data.as<float>();
     a.op == Op::none ? multiply_any<false>(t, rows, a.stride, panel) : multiply_any<true>(t, rows, a.stride, panel);
   }
+
+ private:
+  template <class F>
+  static void with_factors(MatrixView x, const F& f) {
+    if constexpr (kRounds) return with_numbers(x.data, f);
+    f(x.data.as<float>());
+  }
 };
 
 }  // namespace
 
 const GemmKernel* fp32_products() {
-  static constexpr GemmKernel own = BlockedProducts<Tiling>::kernel();
+  static constexpr GemmKernel own = BlockedProducts<Tiling<false>>::kernel();
+  return &own;
+}
+
+const GemmKernel* rounded_fp32_products() {
+  static constexpr GemmKernel own = BlockedProducts<Tiling<true>>::kernel();
   return &own;
 }
 
@@ -175,9 +197,15 @@ HWY_AFTER_NAMESPACE();
 namespace btm {
 
 HWY_EXPORT(fp32_products);
+HWY_EXPORT(rounded_fp32_products);
 
 const GemmKernel& fp32_kernel() {
   static const GemmKernel& widest = *HWY_DYNAMIC_DISPATCH(fp32_products)();
+  return widest;
+}
+
+const GemmKernel& rounded_fp32_kernel() {
+  static const GemmKernel& widest = *HWY_DYNAMIC_DISPATCH(rounded_fp32_products)();
   return widest;
 }
 

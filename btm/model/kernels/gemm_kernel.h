@@ -20,6 +20,10 @@ struct GemmKernel {
 // By Highway's vectors, the widest of the CPU.
 const GemmKernel& fp32_kernel();
 
+// The same of operands rounded to bfloat16, to nearest, ties to even, as they are packed: their products are exact in
+// float32.
+const GemmKernel& rounded_fp32_kernel();
+
 // Of operands rounded to whole numbers of 13 bits, sign included, with a scale for every 128 along the sum (block
 // floating point, in 16 bits as Das et al. 2018, Mixed Precision Training of Convolutional Neural Networks using
 // Integer Operations): the products of 128 add up exactly. By Highway's vectors; up to one and a half times the speed
@@ -29,13 +33,12 @@ const GemmKernel& int16_kernel();
 // The same bytes by AVX512-VNNI or AVX-VNNI, which multiply and add in one instruction. Null where the CPU has neither.
 const GemmKernel* fused_int16_kernel();
 
-// Of operands rounded to bfloat16, to nearest, ties to even, as they are packed. Null where the CPU, or the operating
-// system, has not got the instructions. AMX asks the system for its registers.
+// Those of bfloat16 pair by pair. Null where the CPU, or the operating system, has not got the instructions. AMX asks
+// the system for its registers.
 const GemmKernel* avx512_bf16_kernel();
 const GemmKernel* amx_bf16_kernel();
 
-// The one that gemm leaves products of these operands to, but for those of few rows in float32 (few_rows.h). Null for
-// bf16 where the CPU has no such instructions: gemm rounds copies of the operands and multiplies these in float32.
-const GemmKernel* fastest_kernel(Operands operands);
+// The one that gemm leaves products of these operands to, but for those of few rows in float32 (few_rows.h).
+const GemmKernel& fastest_kernel(Operands operands);
 
 }  // namespace btm

@@ -99,7 +99,7 @@ void pack_along(int depth, int rows, const float* x, std::size_t stride, float* 
     packed[r] = round_row(depth, x + r * stride, x + (r + kWidth) * stride, by_row[r]);
   }
   std::fill(packed + rows, packed + kWidth, 0.0f);
-  pack_floats<kWidth>(pairs(depth), rows, transposed(by_row[0], kShared / 2), packed + kWidth);
+  pack_floats<kWidth>(pairs(depth), rows, Op::transposed, by_row[0], kShared / 2, packed + kWidth);
 }
 
 // kShared numbers or fewer of kCount vectors of rows that lie across memory. put(p, v, x): pair p of vector v, or its

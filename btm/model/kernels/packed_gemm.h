@@ -8,18 +8,15 @@
 
 namespace btm {
 
-// Whether products of these operands pack b: not those in bf16 on a CPU that has no instructions for it.
-bool packs(Operands operands);
-
 // An op(b) [k, n] packed into `data`, whose layout is this CPU's own.
 struct PackedView {
   const float* data;
   int k, n;
 };
 
-// Only where packs(operands): elsewhere they throw Error(failed). pack does that share of it. gemm_packed: c [m, n] =
-// alpha x op(a) op(b), the same bytes as by gemm (of many rows) with the first k rows and n columns of op(b); for
-// int16, whose scales are those of all of op(b)'s rows, k is all of them.
+// pack does that share of it. gemm_packed: c [m, n] = alpha x op(a) op(b), the same bytes as by gemm (of many rows)
+// with the first k rows and n columns of op(b); for int16, whose scales are those of all of op(b)'s rows, k is all of
+// them.
 std::size_t packed_floats(int k, int n, Operands operands);
 void pack(int k, int n, MatrixView b, float* packed, Operands operands, const Share& share = {});
 void gemm_packed(int m, int n, int k, float alpha, MatrixView a, PackedView b, float* c, int c_stride,

@@ -91,16 +91,23 @@ HWY_INLINE hn::Vec<D> store_rounded_by_cpu([[maybe_unused]] hn::Vec<D> x, [[mayb
   HWY_ABORT("not cpu_rounds()");
 }
 template <class D>
-HWY_INLINE hn::Vec<D> store_rounded_by_bits(hn::Vec<D> x, D d, bf16* p) {
+HWY_INLINE hn::Vec<D> rounded_by_bits(D d, hn::Vec<D> x) {
   const hn::RebindToUnsigned<D> words;
-  const hn::Rebind<std::uint16_t, D> halves;
   const auto bits = hn::BitCast(words, x);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(words, 1));
   const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(words, 0x7fff)));
   const auto quiet = hn::Or(bits, hn::Set(words, 0x400000));  // a NaN could become an infinity by rounding
-  const auto result = hn::ShiftRight<16>(hn::IfThenElse(hn::RebindMask(words, hn::IsNaN(x)), quiet, rounded));
-  hn::StoreU(hn::TruncateTo(halves, result), halves, reinterpret_cast<std::uint16_t*>(p));
-  return hn::BitCast(d, hn::ShiftLeft<16>(result));
+  const auto result = hn::IfThenElse(hn::RebindMask(words, hn::IsNaN(x)), quiet, rounded);
+  return hn::BitCast(d, hn::And(result, hn::Set(words, 0xffff0000)));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> store_rounded_by_bits(hn::Vec<D> x, D d, bf16* p) {
+  const hn::RebindToUnsigned<D> words;
+  const hn::Rebind<std::uint16_t, D> halves;
+  const auto result = rounded_by_bits(d, x);
+  hn::StoreU(hn::TruncateTo(halves, hn::ShiftRight<16>(hn::BitCast(words, result))), halves,
+             reinterpret_cast<std::uint16_t*>(p));
+  return result;
 }
 
 // Of operands (operands.h): as they are, or rounded.

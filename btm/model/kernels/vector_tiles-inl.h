@@ -10,7 +10,8 @@
 #include <hwy/cache_control.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cstddef>
+#include <type_traits>
 
 #include "btm/model/kernels/blocked_products.h"
 #include "btm/model/kernels/vector-inl.h"
@@ -28,50 +29,60 @@ constexpr int columns_read(int columns) {
   return std::min((columns + kLanes - 1) / kLanes * kLanes, kWidth);
 }
 
+// Numbers of an operand as they are multiplied: as they are, or, if kRounds, as bfloat16 has them.
+template <bool kRounds, class D, class Number>
+HWY_INLINE hn::Vec<D> load_factor(D d, const Number* x) {
+  const hn::Vec<D> numbers = load_operand(d, x);
+  if constexpr (kRounds && std::is_same_v<Number, float>) return rounded_by_bits(d, numbers);
+  return numbers;
+}
+template <bool kRounds, class Number>
+HWY_INLINE float factor(const Number* x) {
+  return hn::GetLane(load_factor<kRounds>(Single(), x));
+}
+template <bool kRounds, int kCount, class Number>
+HWY_INLINE void copy_factors(const Number* x, float* to) {
+  const hn::CappedTag<float, std::min(kCount, kLanes)> d;
+  HWY_UNROLL(16)
+  for (std::size_t i = 0; i < kCount; i += hn::MaxLanes(d)) hn::StoreU(load_factor<kRounds>(d, x + i), d, to + i);
+}
+
 // columns of b -> [depth][kWidth], zeros behind them as far as they are read
-template <int kWidth>
-void pack_columns(int depth, int columns, MatrixView b, float* packed) {
-  const float* x = b.data.as<float>();
-  if (b.op == Op::none && columns == kWidth) {
-    const std::size_t ahead = std::size_t(kRowsAhead) * b.stride;
-    for (int p = 0; p < depth; ++p, x += b.stride, packed += kWidth) {
-      hwy::Prefetch(x + ahead);
-      hwy::Prefetch(x + ahead + kWidth - 1);
-      std::memcpy(packed, x, kWidth * sizeof(float));
+template <int kWidth, bool kRounds, class Number>
+void pack_columns(int depth, int columns, const Number* x, std::size_t stride, float* packed) {
+  if (columns == kWidth) {
+    for (int p = 0; p < depth; ++p, x += stride, packed += kWidth) {
+      hwy::Prefetch(x + kRowsAhead * stride);
+      hwy::Prefetch(x + kRowsAhead * stride + kWidth - 1);
+      copy_factors<kRounds, kWidth>(x, packed);
     }
     return;
   }
-  const Lane d;
-  for (int p = 0; p < depth; ++p, packed += kWidth) {
+  for (int p = 0; p < depth; ++p, x += stride, packed += kWidth) {
     int j = 0;
-    if (b.op == Op::none) {
-      const float* row = x + std::size_t(p) * b.stride;
-      for (; j + kLanes <= columns; j += kLanes) hn::StoreU(hn::LoadU(d, row + j), d, packed + j);
-      for (; j < columns; ++j) packed[j] = row[j];
-    } else {
-      for (; j < columns; ++j) packed[j] = x[std::size_t(j) * b.stride + p];
-    }
+    for (; j + kLanes <= columns; j += kLanes) copy_factors<kRounds, kLanes>(x + j, packed + j);
+    for (; j < columns; ++j) packed[j] = factor<kRounds>(x + j);
     std::fill(packed + j, packed + columns_read<kWidth>(columns), 0.0f);
   }
 }
 
-#if HWY_TARGET != HWY_SCALAR
 // 4 columns of a transposed b, which lie along memory, at a time.
-template <int kWidth>
-void pack_transposed_columns(int depth, int columns, MatrixView b, float* packed) {
+template <int kWidth, bool kRounds, class Number>
+void pack_transposed_columns(int depth, int columns, const Number* first, std::size_t stride, float* packed) {
+  int j = 0;
+#if HWY_TARGET != HWY_SCALAR
   const hn::CappedTag<float, 4> four;
   const hn::Repartition<double, decltype(four)> pairs;
   const int whole = depth / 4 * 4;
-  int j = 0;
   for (; j + 4 <= columns; j += 4) {
-    const float* x[4];
-    for (int i = 0; i < 4; ++i) x[i] = b.data.as<float>() + std::size_t(j + i) * b.stride;
+    const Number* x[4];
+    for (int i = 0; i < 4; ++i) x[i] = first + (j + i) * stride;
     for (int p = 0; p < whole; p += 4) {
       if (p % 16 == 0) {
-        for (int i = 0; i < 4; ++i) hwy::Prefetch(x[i] + 4 * std::size_t(b.stride) + p);
+        for (int i = 0; i < 4; ++i) hwy::Prefetch(x[i] + 4 * stride + p);
       }
-      const auto r0 = hn::LoadU(four, x[0] + p), r1 = hn::LoadU(four, x[1] + p);
-      const auto r2 = hn::LoadU(four, x[2] + p), r3 = hn::LoadU(four, x[3] + p);
+      const auto r0 = load_factor<kRounds>(four, x[0] + p), r1 = load_factor<kRounds>(four, x[1] + p);
+      const auto r2 = load_factor<kRounds>(four, x[2] + p), r3 = load_factor<kRounds>(four, x[3] + p);
       const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(four, r0, r1));
       const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(four, r0, r1));
       const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(four, r2, r3));
@@ -83,24 +94,22 @@ void pack_transposed_columns(int depth, int columns, MatrixView b, float* packed
       hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, high01, high23)), four, to + 3 * kWidth);
     }
     for (int p = whole; p < depth; ++p) {
-      for (int i = 0; i < 4; ++i) packed[std::size_t(p) * kWidth + j + i] = x[i][p];
+      for (int i = 0; i < 4; ++i) packed[std::size_t(p) * kWidth + j + i] = factor<kRounds>(x[i] + p);
     }
   }
+#endif
   const int end = columns_read<kWidth>(columns);
   if (j == end) return;
   for (int p = 0; p < depth; ++p) {
     float* to = packed + std::size_t(p) * kWidth;
-    for (int i = j; i < end; ++i) to[i] = i < columns ? b.data.as<float>()[std::size_t(i) * b.stride + p] : 0;
+    for (int i = j; i < end; ++i) to[i] = i < columns ? factor<kRounds>(first + i * stride + p) : 0;
   }
 }
-#endif
 
-template <int kWidth>
-void pack_floats(int depth, int columns, MatrixView b, float* packed) {
-#if HWY_TARGET != HWY_SCALAR
-  if (b.op == Op::transposed) return pack_transposed_columns<kWidth>(depth, columns, b, packed);
-#endif
-  pack_columns<kWidth>(depth, columns, b, packed);
+template <int kWidth, bool kRounds = false, class Number>
+void pack_floats(int depth, int columns, Op op, const Number* x, std::size_t stride, float* packed) {
+  op == Op::none ? pack_columns<kWidth, kRounds>(depth, columns, x, stride, packed)
+                 : pack_transposed_columns<kWidth, kRounds>(depth, columns, x, stride, packed);
 }
 
 // Asks for the tile's c.
