@@ -284,6 +284,11 @@ TEST(Gemm, IsTheProductByEachKindOfInstructions) {
 
 // They are only rounded earlier.
 TEST(Gemm, OperandsInBfloat16GiveTheSameBytes) {
+  std::vector<decltype(GemmKernel::gemm)> gemms{
+      [](int m, int n, int k, float alpha, MatrixView a, MatrixView b, bool add, float* c, int stride) {
+        gemm(m, n, k, alpha, a, b, add, c, stride, Operands::bf16);
+      }};
+  for (const GemmKernel& kernel : bf16_kernels()) gemms.push_back(kernel.gemm);
   for (const auto& [m, n, k] : {std::array{1, 1, 1},
                                 {17, 31, 33},
                                 {40, 49, 64},
@@ -296,12 +301,12 @@ TEST(Gemm, OperandsInBfloat16GiveTheSameBytes) {
         const auto a = random_floats(std::size_t(m) * k, 1, 1), b = random_floats(std::size_t(k) * n, 1, 2);
         Stored stored_a(Operands::bf16, a), stored_b(Operands::bf16, b);
         const int a_stride = a_op == Op::none ? k : m, b_stride = b_op == Op::none ? n : k;
-        for (const GemmKernel& kernel : bf16_kernels()) {
+        for (const auto& product : gemms) {
           SCOPED_TRACE(testing::Message() << m << " x " << n << " x " << k);
           std::vector<float> expected(std::size_t(m) * n, 0.5f), found = expected;
-          kernel.gemm(m, n, k, 0.5f, {a.data(), a_stride, a_op}, {b.data(), b_stride, b_op}, true, expected.data(), n);
-          kernel.gemm(m, n, k, 0.5f, {stored_a.array(), a_stride, a_op}, {stored_b.array(), b_stride, b_op}, true,
-                      found.data(), n);
+          product(m, n, k, 0.5f, {a.data(), a_stride, a_op}, {b.data(), b_stride, b_op}, true, expected.data(), n);
+          product(m, n, k, 0.5f, {stored_a.array(), a_stride, a_op}, {stored_b.array(), b_stride, b_op}, true,
+                  found.data(), n);
           EXPECT_EQ(found, expected);
         }
       }

@@ -33,8 +33,8 @@ const GemmKernel& int16_kernel();
 // The same bytes by AVX512-VNNI or AVX-VNNI, which multiply and add in one instruction. Null where the CPU has neither.
 const GemmKernel* fused_int16_kernel();
 
-// Those of bfloat16 pair by pair. Null where the CPU, or the operating system, has not got the instructions. AMX asks
-// the system for its registers.
+// Of operands rounded to bfloat16 likewise, pair by pair. Null where the CPU, or the operating system, has not got the
+// instructions. AMX asks the system for its registers.
 const GemmKernel* avx512_bf16_kernel();
 const GemmKernel* amx_bf16_kernel();
 
